@@ -1,0 +1,11 @@
+/** The subcommands of `halfopen`, each loaded on first use so that start-up stays fast. */
+export interface Command {
+  /** One line for the help text. */
+  readonly summary: string;
+  readonly load: () => Promise<{
+    /** Runs the command with the arguments after its name; resolves to the exit code. */
+    run(args: string[]): Promise<number>;
+  }>;
+}
+
+export const commands: Readonly<Record<string, Command>> = {};

@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { root } from './needs.ts';
+
+/** Which folders of src/ a folder may import from, beside itself. The arrows of ARCHITECTURE.md. */
+const arrows: Record<string, readonly string[]> = {
+  wire: [],
+  tcp: ['wire'],
+  host: ['wire', 'tcp'],
+  sim: ['wire', 'tcp', 'host'],
+  drill: ['wire', 'tcp', 'host', 'sim'],
+  explain: ['wire'],
+  view: ['wire', 'tcp', 'host', 'sim', 'explain'],
+  doctor: ['tcp'],
+  guard: ['tcp'],
+};
+
+/** Folders that must give the same output for the same input: no clock, no randomness, no I/O. */
+const deterministic = ['wire', 'tcp', 'host', 'sim', 'drill', 'view'];
+
+const sources = (readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }) as string[])
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name: name.split(sep).join('/'), text: readFileSync(join(root, 'src', name), 'utf8') }));
+const shipped = sources.filter(({ name }) => !name.endsWith('.test.ts'));
+const folderOf = (name: string): string => (name.includes('/') ? name.slice(0, name.indexOf('/')) : '');
+
+describe('style', () => {
+  test('imports between folders go one way', () => {
+    const wrong: string[] = [];
+    for (const { name, text } of shipped) {
+      const folder = folderOf(name);
+      const allowed = arrows[folder];
+      if (allowed === undefined) continue;
+      for (const match of text.matchAll(/(?:from|import\()\s*'(\.[^']*)'/g)) {
+        const target = relative(join(root, 'src'), join(root, 'src', dirname(name), match[1]!));
+        const to = folderOf(target.split(sep).join('/'));
+        if (to !== folder && !allowed.includes(to)) wrong.push(`${name} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('imports name their file with its ending', () => {
+    const wrong = shipped.flatMap(({ name, text }) =>
+      [...text.matchAll(/from '(\.[^']*)'/g)]
+        .filter((match) => !/\.(ts|js|json)$/.test(match[1]!))
+        .map((match) => `${name}: ${match[1]}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('the protocol and what runs it have no clock, no randomness and no I/O of their own', () => {
+    const banned =
+      /\b(Date\.now|new Date\(|Math\.random|performance\.now|setTimeout\(|setInterval\(|process\.|console\.|from 'node:)/;
+    const wrong: string[] = [];
+    for (const { name, text } of shipped) {
+      if (!deterministic.includes(folderOf(name))) continue;
+      text.split('\n').forEach((line, index) => {
+        const code = line.replace(/\/\/.*$|^\s*\*.*$|^\s*\/\*.*$/, '');
+        if (banned.test(code)) wrong.push(`${name}:${index + 1}: ${line.trim()}`);
+      });
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('no file is too long to read in a sitting (400 lines)', () => {
+    const wrong = shipped
+      .map(({ name, text }) => ({ name, lines: text.split('\n').length - 1 }))
+      .filter(({ lines }) => lines > 400)
+      .map(({ name, lines }) => `${name}: ${lines} lines`);
+    expect(wrong).toEqual([]);
+  });
+
+  test('every error thrown has a message', () => {
+    const wrong = shipped.flatMap(({ name, text }) =>
+      [...text.matchAll(/throw new \w*Error\(\s*\)/g)].map((match) => `${name}: ${match[0]}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});

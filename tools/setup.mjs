@@ -1,0 +1,63 @@
+// What a fresh clone needs before anything runs: dependencies and a build. No dependencies of its own.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const note = (text) => process.stderr.write(`halfopen: ${text}\n`);
+
+/** Runs a command in the project's folder with its output shown; exits with its status if it fails. */
+export function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (result.error) {
+    note(`could not run ${command}: ${result.error.message}`);
+    process.exit(1);
+  }
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+/** The path of a development tool's JavaScript entry, so that it starts without a shell. */
+export const bin = (name) => join(root, 'node_modules', '.bin', name);
+
+/** Installs dependencies if the lock file changed since they were last installed. */
+export function install() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const stampFile = join(root, 'node_modules', '.halfopen-lock');
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === lock) return;
+  note('installing dependencies (npm ci) ...');
+  // --include=dev: NODE_ENV=production must not leave out the compiler.
+  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  });
+  writeFileSync(stampFile, lock);
+}
+
+function newest(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  let latest = stat.mtimeMs;
+  for (const name of readdirSync(path)) {
+    if (name.endsWith('.test.ts')) continue;
+    latest = Math.max(latest, newest(join(path, name)));
+  }
+  return latest;
+}
+
+/** Compiles src/ to dist/ if a source is newer than the last build. */
+export function build() {
+  const stampFile = join(root, 'dist', '.stamp');
+  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json'].map((name) =>
+    newest(join(root, name)),
+  );
+  if (existsSync(stampFile) && statSync(stampFile).mtimeMs > Math.max(...sources)) return;
+  note('building ...');
+  run(bin('tsc'), ['-p', 'tsconfig.build.json'], { shell: process.platform === 'win32' });
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  writeFileSync(stampFile, '');
+}

@@ -1,0 +1,15 @@
+// npm test: everything that says whether the project is in order, on a fresh clone as well.
+import { bin, build, install, run } from './setup.mjs';
+
+const shell = process.platform === 'win32';
+const step = (text) => process.stderr.write(`halfopen: ${text}\n`);
+
+install();
+step('type check ...');
+run(bin('tsc'), ['-p', 'tsconfig.json'], { shell });
+run(bin('tsc'), ['-p', 'tsconfig.pure.json'], { shell });
+step('lint ...');
+run(bin('biome'), ['check', '.'], { shell });
+build();
+step('tests ...');
+run(bin('vitest'), ['run', ...process.argv.slice(2)], { shell });
