@@ -1,0 +1,154 @@
+/** Links: what happens to a packet between two nodes of a world. */
+import { type Action, type Conditions, meddling, type Passage, type Stage, stagesFor } from './conditions.ts';
+import type { PacketEvent, PacketName } from './events.ts';
+import type { Node } from './node.ts';
+import type { Prng } from './prng.ts';
+
+/** A packet under way: a copy in a buffer that is used again. */
+export interface Flight {
+  bytes: Uint8Array;
+  view: DataView;
+  length: number;
+  direction: Direction;
+  n: number;
+  copy: 0 | 1;
+}
+
+/** What a direction needs of the world it is in. */
+export interface Surroundings {
+  readonly now: number;
+  /** Has the packet delivered at `at`. */
+  schedule(at: number, flight: Flight): void;
+  /** Whether anybody looks at events; if not, none are made. */
+  readonly watched: boolean;
+  tell(event: PacketEvent): void;
+}
+
+/** One direction of a link. */
+export class Direction {
+  readonly link: string;
+  /** The sender's and the receiver's name. */
+  readonly from: string;
+  readonly to: string;
+  private readonly receiver: Node;
+  private readonly stages: Stage[];
+  private readonly actions: Map<number, Action[]>;
+  private readonly world: Surroundings;
+  private readonly loop: boolean;
+  private readonly passage: Passage = {
+    n: 0,
+    length: 0,
+    at: 0,
+    inOrder: true,
+    copyAfter: -1,
+    lost: null,
+  };
+  private readonly free: Flight[] = [];
+  private sent = 0;
+  /** The latest arrival so far: what jitter must not overtake. */
+  private latest = 0;
+
+  constructor(
+    world: Surroundings,
+    name: { readonly link: string; readonly from: string; readonly to: string },
+    receiver: Node,
+    conditions: Conditions,
+    actions: Map<number, Action[]>,
+    random: Prng,
+  ) {
+    this.world = world;
+    this.link = name.link;
+    this.from = name.from;
+    this.to = name.to;
+    this.loop = name.from === name.to;
+    this.receiver = receiver;
+    this.stages = stagesFor(conditions, random);
+    this.actions = actions;
+    if (actions.size > 0) this.stages.push(meddling(actions));
+  }
+
+  /** Sends a packet; it may arrive before the call returns. The bytes are only read during the call. */
+  send(bytes: Uint8Array, view: DataView, offset: number, length: number): void {
+    const n = ++this.sent;
+    const { world } = this;
+    const record = world.watched ? bytes.slice(offset, offset + length) : null;
+    if (record !== null)
+      world.tell({ kind: 'sent', at: world.now, packet: this.name(n), to: this.to, bytes: record });
+    if (this.stages.length === 0 && !this.loop) {
+      if (record !== null) this.tellArrival(n, 0, record);
+      this.receiver.input(world.now, bytes, view, offset, length);
+      return;
+    }
+    const passage = this.pass(n, length);
+    if (passage.lost !== null) {
+      if (record !== null)
+        world.tell({
+          kind: 'lost',
+          at: world.now,
+          packet: this.name(n),
+          to: this.to,
+          bytes: record,
+          cause: passage.lost,
+        });
+      return;
+    }
+    const { at, copyAfter } = passage;
+    this.fly(at, n, 0, bytes, offset, length);
+    if (copyAfter >= 0) this.fly(at + copyAfter, n, 1, bytes, offset, length);
+  }
+
+  /** The end of a flight. */
+  land(flight: Flight): void {
+    const { bytes, view, length, n, copy } = flight;
+    if (this.world.watched) this.tellArrival(n, copy, bytes.slice(0, length));
+    this.receiver.input(this.world.now, bytes, view, 0, length);
+    this.free.push(flight);
+  }
+
+  private pass(n: number, length: number): Passage {
+    const { passage } = this;
+    passage.n = n;
+    passage.length = length;
+    passage.at = this.world.now;
+    passage.inOrder = true;
+    passage.copyAfter = -1;
+    passage.lost = null;
+    for (const stage of this.stages) {
+      stage(passage);
+      if (passage.lost !== null) return passage;
+    }
+    if (passage.inOrder) {
+      if (passage.at < this.latest) passage.at = this.latest;
+      this.latest = passage.at;
+    }
+    return passage;
+  }
+
+  private fly(at: number, n: number, copy: 0 | 1, bytes: Uint8Array, offset: number, length: number): void {
+    const flight = this.buffer(length);
+    for (let i = 0; i < length; i++) flight.bytes[i] = bytes[offset + i]!;
+    for (const action of this.actions.get(n) ?? [])
+      if (action.action === 'corrupt' && action.byte < length) flight.bytes[action.byte]! ^= action.mask;
+    flight.length = length;
+    flight.n = n;
+    flight.copy = copy;
+    this.world.schedule(at, flight);
+  }
+
+  private buffer(length: number): Flight {
+    const { free } = this;
+    const last = free.pop();
+    if (last !== undefined && last.bytes.length >= length) return last;
+    const bytes = new Uint8Array(Math.max(length, 2048));
+    return { bytes, view: new DataView(bytes.buffer), length, direction: this, n: 0, copy: 0 };
+  }
+
+  private tellArrival(n: number, copy: 0 | 1, bytes: Uint8Array): void {
+    const { world } = this;
+    world.tell({ kind: 'arrived', at: world.now, packet: this.name(n), to: this.to, bytes, copy });
+  }
+
+  private name(n: number): PacketName {
+    return { link: this.link, from: this.from, n };
+  }
+}
