@@ -8,4 +8,9 @@ export interface Command {
   }>;
 }
 
-export const commands: Readonly<Record<string, Command>> = {};
+export const commands: Readonly<Record<string, Command>> = {
+  doctor: {
+    summary: 'find what makes connections fail on this host',
+    load: () => import('./doctor.ts'),
+  },
+};

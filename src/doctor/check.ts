@@ -1,0 +1,117 @@
+/** What a check is, what it finds, and how all of them are run over what was read from a host. Pure. */
+import { type Host, Unread } from './host.ts';
+import type { PortRange } from './ports.ts';
+
+/** How bad a finding is, the worst first. */
+export type Severity = 'critical' | 'high' | 'warn' | 'info';
+
+/** All severities, the worst first. */
+export const severities: readonly Severity[] = ['critical', 'high', 'warn', 'info'];
+
+/** What to do about a finding. Commands are for a POSIX shell. */
+export type Fix =
+  /** Set a setting. */
+  | { readonly kind: 'sysctl'; readonly name: string; readonly value: string }
+  /** Keep these ports from being given to outgoing connections, beside those that are reserved already. */
+  | { readonly kind: 'reserve'; readonly ports: readonly PortRange[]; readonly already: readonly PortRange[] }
+  /** Run this; it changes something. */
+  | { readonly kind: 'command'; readonly command: string }
+  /** Run this to learn more; it changes nothing. */
+  | { readonly kind: 'look'; readonly command: string }
+  /** What no command can do, in one sentence. */
+  | { readonly kind: 'advice'; readonly text: string };
+
+/** Something that was read, and where. */
+export interface Evidence {
+  readonly where: string;
+  readonly what: string;
+}
+
+/** What a rule of a check found. */
+export interface Finding {
+  readonly severity: Severity;
+  /** What it is about: a socket, a setting, a counter. Together with the check's id it names the finding. */
+  readonly subject: string;
+  /** One line. */
+  readonly summary: string;
+  readonly evidence: readonly Evidence[];
+  /** In the order in which one should try them. */
+  readonly fixes: readonly Fix[];
+}
+
+/** One thing to look for. */
+export interface Check {
+  /** Never changes: people put it into scripts and files of accepted findings. */
+  readonly id: string;
+  /** One line for lists. */
+  readonly title: string;
+  /** In one sentence, why it matters. */
+  readonly why: string;
+  /** Whether it looks at sockets: what is missing from them is then unknown to it. */
+  readonly readsSockets?: boolean;
+  /** Each finds on its own, so that what one cannot read hides nothing of the others. */
+  readonly rules: readonly Rule[];
+}
+
+/**
+ * Looks for one thing. What it cannot know it either throws as Unread, or notes and goes on.
+ * @returns the findings, of which those that matter most come first
+ */
+export type Rule = (host: Host, note: (where: string, why: string) => void) => Finding[];
+
+/** A finding with its check. */
+export interface Found extends Finding {
+  readonly check: Check;
+}
+
+/** Something that a check could not find out. */
+export interface Unknown {
+  readonly check: Check;
+  readonly where: string;
+  readonly why: string;
+}
+
+/** What an examination brought. */
+export interface Examination {
+  readonly checks: readonly Check[];
+  /** The worst first, then in the order of the checks. */
+  readonly found: readonly Found[];
+  readonly unknown: readonly Unknown[];
+}
+
+/** Runs checks over a host. */
+export function examine(host: Host, checks: readonly Check[]): Examination {
+  const found: Found[] = [];
+  const unknown: Unknown[] = [];
+  for (const check of checks) {
+    const missing = new Map<string, Unknown>();
+    const note = (where: string, why: string): void => {
+      missing.set(`${where} ${why}`, { check, where, why });
+    };
+    if (check.readsSockets) for (const gap of host.sockets.gaps) note(gap.where, gap.why);
+    for (const rule of check.rules) {
+      try {
+        for (const finding of atMost(mostSubjects, rule(host, note))) found.push({ ...finding, check });
+      } catch (error) {
+        if (!(error instanceof Unread)) throw error;
+        note(error.where, error.message);
+      }
+    }
+    unknown.push(...missing.values());
+  }
+  const rank = (finding: Found): number => severities.indexOf(finding.severity);
+  // sort() keeps the order of equals, which is that of the checks.
+  found.sort((a, b) => rank(a) - rank(b));
+  return { checks, found, unknown };
+}
+
+/** How many findings of one rule are reported one by one. */
+const mostSubjects = 50;
+
+/** Cuts findings; the last one that stays says how many were cut. */
+function atMost(most: number, findings: readonly Finding[]): readonly Finding[] {
+  if (findings.length <= most) return findings;
+  const last = findings[most - 1]!;
+  const rest = `${last.summary} (and ${findings.length - most} more like this)`;
+  return [...findings.slice(0, most - 1), { ...last, summary: rest }];
+}

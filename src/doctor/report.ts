@@ -1,0 +1,175 @@
+/** An examination as text for people, as JSON, and as the changes between two. */
+import type { Acceptance } from './accept.ts';
+import { type Examination, type Found, type Severity, severities, type Unknown } from './check.ts';
+import { connectTimeout } from './checks/path.ts';
+import { fixText } from './fix.ts';
+import { type Host, Unread } from './host.ts';
+
+/** Everything a report is made of. `found` in the examination is without the accepted findings. */
+export interface Report {
+  readonly host: Host;
+  readonly examination: Examination;
+  readonly accepted: readonly Found[];
+  /** Lines of the file of accepted findings that accept nothing any more. */
+  readonly unused: readonly Acceptance[];
+}
+
+/** Marks text for a terminal; with colours off it gives the text back. */
+export type Paint = (style: 'red' | 'yellow' | 'cyan' | 'bold' | 'dim', text: string) => string;
+
+const styles: Record<Severity, 'red' | 'yellow' | 'cyan'> = {
+  critical: 'red',
+  high: 'red',
+  warn: 'yellow',
+  info: 'cyan',
+};
+
+/** How many findings of one check are shown to people one by one. */
+const mostShown = 3;
+
+/** Seconds until connect() gives up on this host; null if the settings could not be read. */
+export function connectTimeoutSeconds(host: Host): number | null {
+  try {
+    return connectTimeout(host).giveUp / 1e6;
+  } catch (error) {
+    if (error instanceof Unread) return null;
+    throw error;
+  }
+}
+
+/** The report for people: the worst first, and at the end what is unknown. */
+export function humanReport(report: Report, paint: Paint): string {
+  const { host, examination, accepted, unused } = report;
+  const lines = [headline(report, paint), ''];
+  const shown = new Map<string, number>();
+  for (const finding of examination.found) {
+    const before = shown.get(finding.check.id) ?? 0;
+    shown.set(finding.check.id, before + 1);
+    if (before < mostShown) lines.push(...findingLines(finding, before === 0, paint), '');
+  }
+  for (const [id, count] of shown) {
+    if (count > mostShown) {
+      lines.push(`${count - mostShown} more of ${id}: halfopen doctor --json --only ${id}`, '');
+    }
+  }
+  if (examination.unknown.length > 0) lines.push(...unknownLines(examination.unknown, paint), '');
+  if (accepted.length > 0) lines.push(`${accepted.length} accepted (not shown, not counted)`);
+  for (const { check, subject, line } of unused) {
+    lines.push(
+      `line ${line} of the accepted findings was not found: ${check}${subject ? ` ${subject}` : ''}`,
+    );
+  }
+  const timeout = connectTimeoutSeconds(host);
+  if (timeout !== null && !shown.has('connect-timeout')) {
+    lines.push(`connect() to an address that does not answer fails after ${timeout} s.`);
+  }
+  while (lines.at(-1) === '') lines.pop();
+  return `${lines.join('\n')}\n`;
+}
+
+function headline({ host, examination }: Report, paint: Paint): string {
+  const counts: string[] = [];
+  for (const severity of severities) {
+    const count = examination.found.filter((finding) => finding.severity === severity).length;
+    if (count > 0) counts.push(paint(styles[severity], `${count} ${severity}`));
+  }
+  if (counts.length === 0) counts.push('nothing found');
+  if (examination.unknown.length > 0) counts.push(`${examination.unknown.length} unknown`);
+  const { length } = host.sockets.sockets;
+  const what = `${examination.checks.length} checks, ${length.toLocaleString('en-US')} sockets, ${host.seconds.toFixed(1)} s`;
+  return `${paint('bold', 'halfopen doctor')}: ${counts.join(', ')} ${paint('dim', `(${what})`)}`;
+}
+
+function findingLines(finding: Found, first: boolean, paint: Paint): string[] {
+  const row = (label: string, text: string): string => `  ${paint('dim', label.padEnd(5))} ${text}`;
+  const lines = [
+    `${paint(styles[finding.severity], finding.severity.toUpperCase().padEnd(8))} ${finding.summary}`,
+  ];
+  if (first) lines.push(row('why', finding.check.why));
+  for (const { where, what } of finding.evidence) lines.push(row('read', `${where}: ${what || '(empty)'}`));
+  for (const fix of finding.fixes) {
+    lines.push(row(fix.kind === 'look' ? 'look' : 'fix', fixText(fix)));
+  }
+  lines.push(row('id', `${finding.check.id} ${finding.subject}`));
+  return lines;
+}
+
+function unknownLines(unknown: readonly Unknown[], paint: Paint): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { check, where, why } of unknown) {
+    const reason = `${where}: ${why}`;
+    reasons.set(reason, [...(reasons.get(reason) ?? []), check.id]);
+  }
+  return [...reasons].flatMap(([reason, ids]) => [
+    `${paint('yellow', 'UNKNOWN ')} ${reason}`,
+    `  ${paint('dim', 'for  ')} ${[...new Set(ids)].join(', ')}`,
+  ]);
+}
+
+const findingJson = (finding: Found): object => ({
+  check: finding.check.id,
+  severity: finding.severity,
+  subject: finding.subject,
+  summary: finding.summary,
+  why: finding.check.why,
+  evidence: finding.evidence,
+  fixes: finding.fixes.map((fix) => ({ kind: fix.kind, text: fixText(fix) })),
+});
+
+/** The report as a value for JSON. Its fields are documented in docs/doctor.md. */
+export function jsonReport({ host, examination, accepted, unused }: Report): object {
+  return {
+    checks: examination.checks.map(({ id }) => id),
+    sockets: host.sockets.sockets.length,
+    seconds: host.seconds,
+    connectTimeoutSeconds: connectTimeoutSeconds(host),
+    findings: examination.found.map(findingJson),
+    accepted: accepted.map(findingJson),
+    unusedAcceptances: unused.map(({ check, subject, line }) => ({ check, subject, line })),
+    unknown: examination.unknown.map(({ check, where, why }) => ({ check: check.id, where, why })),
+  };
+}
+
+/** What changed from one examination to the next. */
+export interface Changes {
+  /** Findings that are new or whose severity changed. */
+  readonly appeared: readonly Found[];
+  readonly gone: readonly Found[];
+  /** Findings that stayed and whose numbers changed: of counters, how much they grew this time. */
+  readonly moved: readonly Found[];
+}
+
+/** Compares two examinations. */
+export function changes(before: Examination, now: Examination): Changes {
+  const name = (finding: Found): string => `${finding.check.id} ${finding.subject} ${finding.severity}`;
+  const old = new Map(before.found.map((finding) => [name(finding), finding]));
+  const current = new Set(now.found.map(name));
+  return {
+    appeared: now.found.filter((finding) => !old.has(name(finding))),
+    gone: before.found.filter((finding) => !current.has(name(finding))),
+    moved: now.found.filter((finding) => {
+      const previous = old.get(name(finding));
+      return previous !== undefined && previous.summary !== finding.summary;
+    }),
+  };
+}
+
+/** Changes for people, a line each: `+` new, `-` gone, `~` moved. Empty if nothing changed. */
+export function changeLines({ appeared, gone, moved }: Changes, paint: Paint): string[] {
+  const line = (sign: string, finding: Found): string =>
+    `${sign} ${paint(styles[finding.severity], finding.severity.toUpperCase().padEnd(8))} ${finding.summary}`;
+  return [
+    ...appeared.map((finding) => line('+', finding)),
+    ...moved.map((finding) => line('~', finding)),
+    ...gone.map((finding) => line('-', finding)),
+  ];
+}
+
+/** Changes as a value for JSON. */
+export function changesJson({ appeared, gone, moved }: Changes): object {
+  return {
+    appeared: appeared.map(findingJson),
+    moved: moved.map(findingJson),
+    gone: gone.map(({ check, subject, severity }) => ({ check: check.id, subject, severity })),
+  };
+}
