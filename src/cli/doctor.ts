@@ -141,7 +141,11 @@ function parseValues(args: string[]) {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function choose(only: string[] | undefined, ignore: string[] | undefined): readonly Check[] {
@@ -192,7 +196,8 @@ async function look(options: Options, source: Source, before: Sample, signal?: A
   const { found, accepted, unused } = withoutAccepted(all.found, options.acceptances);
   // A line for a check that was not asked for says nothing about its findings.
   const looked = unused.filter(({ check }) => options.checks.some(({ id }) => id === check));
-  return { host, examination: { ...all, found }, accepted, unused: looked };
+  const prefix = options.pid === null ? '' : `nsenter -t ${options.pid} -n `;
+  return { host, examination: { ...all, found }, accepted, unused: looked, prefix };
 }
 
 const exitCode = ({ found }: Examination): number =>
@@ -207,14 +212,14 @@ async function once(options: Options, source: Source): Promise<number> {
   return exitCode(report.examination);
 }
 
-function render({ format, pid }: Options, report: Report): string {
+function render({ format }: Options, report: Report): string {
   switch (format) {
     case 'json':
       return `${JSON.stringify(jsonReport(report), null, 2)}\n`;
     case 'prometheus':
       return prometheusReport(report);
     case 'fix':
-      return fixScript(report.examination.found, pid === null ? '' : `nsenter -t ${pid} -n `);
+      return fixScript(report.examination.found, report.prefix);
     case 'human':
       return humanReport(report, paint);
   }
@@ -243,7 +248,8 @@ async function watch(options: Options, source: Source): Promise<number> {
 function renderChange(options: Options, last: Report | null, now: Report): string {
   const at = new Date().toISOString();
   if (options.format === 'json') {
-    const value = last === null ? jsonReport(now) : changesJson(changes(last.examination, now.examination));
+    const value =
+      last === null ? jsonReport(now) : changesJson(changes(last.examination, now.examination), now.prefix);
     return `${JSON.stringify({ at, ...value })}\n`;
   }
   if (last === null) return `${humanReport(now, paint)}\n`;

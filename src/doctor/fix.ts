@@ -4,16 +4,19 @@ import { type PortRange, portListText } from './ports.ts';
 
 const reservedName = 'net.ipv4.ip_local_reserved_ports';
 
-/** What to do, as a command or, where none can help, as a sentence. */
-export function fixText(fix: Fix): string {
+/**
+ * What to do, as a command or, where none can help, as a sentence.
+ * @param prefix comes before a command, to run it where the finding is
+ */
+export function fixText(fix: Fix, prefix: string): string {
   switch (fix.kind) {
     case 'sysctl':
-      return `sysctl -w ${fix.name}="${fix.value}"`;
+      return `${prefix}sysctl -w ${fix.name}="${fix.value}"`;
     case 'reserve':
-      return `sysctl -w ${reservedName}="${portListText([...fix.already, ...fix.ports])}"`;
+      return `${prefix}sysctl -w ${reservedName}="${portListText([...fix.already, ...fix.ports])}"`;
     case 'command':
     case 'look':
-      return fix.command;
+      return prefix + fix.command;
     case 'advice':
       return fix.text;
   }
@@ -44,7 +47,7 @@ function allReserved(found: readonly Found[]): string {
  * as a comment.
  * @param prefix comes before every command, to run it where the findings are
  */
-export function fixScript(found: readonly Found[], prefix = ''): string {
+export function fixScript(found: readonly Found[], prefix: string): string {
   const serious = found.filter(({ severity }) => severity !== 'info');
   const reserved = allReserved(serious);
   const settings = new Map<string, string>();
@@ -58,17 +61,14 @@ export function fixScript(found: readonly Found[], prefix = ''): string {
     lines.push('', `# ${finding.severity}: ${finding.summary}`);
     for (const fix of finding.fixes) {
       const setting = settingOf(fix, reserved);
-      const text =
-        setting === null
-          ? fixText(fix)
-          : fixText({ kind: 'sysctl', name: setting.name, value: setting.value });
+      const text = fixText(setting === null ? fix : { kind: 'sysctl', ...setting }, prefix);
       const active = (setting !== null || fix.kind === 'command') && finding.severity !== 'info';
       if (!active) {
-        lines.push(`# ${fix.kind === 'advice' ? text : prefix + fixText(fix)}`);
+        lines.push(`# ${fixText(fix, prefix)}`);
       } else if (done.has(text)) {
         lines.push('# (done above)');
       } else {
-        lines.push(`${prefix}${text} || failed=1`);
+        lines.push(`${text} || failed=1`);
         done.add(text);
         if (setting !== null) settings.set(setting.name, setting.value);
       }

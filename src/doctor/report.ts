@@ -12,6 +12,8 @@ export interface Report {
   readonly accepted: readonly Found[];
   /** Lines of the file of accepted findings that accept nothing any more. */
   readonly unused: readonly Acceptance[];
+  /** Comes before every command of a fix, to run it where the findings are; empty on this host. */
+  readonly prefix: string;
 }
 
 /** Marks text for a terminal; with colours off it gives the text back. */
@@ -45,7 +47,7 @@ export function humanReport(report: Report, paint: Paint): string {
   for (const finding of examination.found) {
     const before = shown.get(finding.check.id) ?? 0;
     shown.set(finding.check.id, before + 1);
-    if (before < mostShown) lines.push(...findingLines(finding, before === 0, paint), '');
+    if (before < mostShown) lines.push(...findingLines(finding, before === 0, report.prefix, paint), '');
   }
   for (const [id, count] of shown) {
     if (count > mostShown) {
@@ -80,7 +82,7 @@ function headline({ host, examination }: Report, paint: Paint): string {
   return `${paint('bold', 'halfopen doctor')}: ${counts.join(', ')} ${paint('dim', `(${what})`)}`;
 }
 
-function findingLines(finding: Found, first: boolean, paint: Paint): string[] {
+function findingLines(finding: Found, first: boolean, prefix: string, paint: Paint): string[] {
   const row = (label: string, text: string): string => `  ${paint('dim', label.padEnd(5))} ${text}`;
   const lines = [
     `${paint(styles[finding.severity], finding.severity.toUpperCase().padEnd(8))} ${finding.summary}`,
@@ -88,7 +90,7 @@ function findingLines(finding: Found, first: boolean, paint: Paint): string[] {
   if (first) lines.push(row('why', finding.check.why));
   for (const { where, what } of finding.evidence) lines.push(row('read', `${where}: ${what || '(empty)'}`));
   for (const fix of finding.fixes) {
-    lines.push(row(fix.kind === 'look' ? 'look' : 'fix', fixText(fix)));
+    lines.push(row(fix.kind === 'look' ? 'look' : 'fix', fixText(fix, prefix)));
   }
   lines.push(row('id', `${finding.check.id} ${finding.subject}`));
   return lines;
@@ -106,25 +108,25 @@ function unknownLines(unknown: readonly Unknown[], paint: Paint): string[] {
   ]);
 }
 
-const findingJson = (finding: Found): object => ({
+const findingJson = (finding: Found, prefix: string): object => ({
   check: finding.check.id,
   severity: finding.severity,
   subject: finding.subject,
   summary: finding.summary,
   why: finding.check.why,
   evidence: finding.evidence,
-  fixes: finding.fixes.map((fix) => ({ kind: fix.kind, text: fixText(fix) })),
+  fixes: finding.fixes.map((fix) => ({ kind: fix.kind, text: fixText(fix, prefix) })),
 });
 
 /** The report as a value for JSON. Its fields are documented in docs/doctor.md. */
-export function jsonReport({ host, examination, accepted, unused }: Report): object {
+export function jsonReport({ host, examination, accepted, unused, prefix }: Report): object {
   return {
     checks: examination.checks.map(({ id }) => id),
     sockets: host.sockets.sockets.length,
     seconds: host.seconds,
     connectTimeoutSeconds: connectTimeoutSeconds(host),
-    findings: examination.found.map(findingJson),
-    accepted: accepted.map(findingJson),
+    findings: examination.found.map((finding) => findingJson(finding, prefix)),
+    accepted: accepted.map((finding) => findingJson(finding, prefix)),
     unusedAcceptances: unused.map(({ check, subject, line }) => ({ check, subject, line })),
     unknown: examination.unknown.map(({ check, where, why }) => ({ check: check.id, where, why })),
   };
@@ -166,10 +168,10 @@ export function changeLines({ appeared, gone, moved }: Changes, paint: Paint): s
 }
 
 /** Changes as a value for JSON. */
-export function changesJson({ appeared, gone, moved }: Changes): object {
+export function changesJson({ appeared, gone, moved }: Changes, prefix: string): object {
   return {
-    appeared: appeared.map(findingJson),
-    moved: moved.map(findingJson),
+    appeared: appeared.map((finding) => findingJson(finding, prefix)),
+    moved: moved.map((finding) => findingJson(finding, prefix)),
     gone: gone.map(({ check, subject, severity }) => ({ check: check.id, subject, severity })),
   };
 }

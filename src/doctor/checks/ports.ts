@@ -113,7 +113,10 @@ const selfConnectedSocket: Check = {
             : `${subject} is connected to itself`,
           evidence: [{ where: host.sockets.where, what: `${subject} to ${subject}` }],
           fixes: [
-            { kind: 'command', command: `ss -K src ${subject} dst ${subject}` },
+            {
+              kind: 'command',
+              command: `ss -tK ${waiting ? 'state time-wait ' : ''}src '${subject}' dst '${subject}'`,
+            },
             ...reserveIfEphemeral(host, sockets.localPort[row]!),
             { kind: 'advice', text: 'A Node client is kept from it by: node --import halfopen/guard' },
           ],
