@@ -1,0 +1,142 @@
+/** What a ladder says about a packet: numbers as distances from the ISNs, windows as they are meant, options by name. */
+import type { LossCause } from '../sim/conditions.ts';
+import type { TraceEvent } from '../tcp/trace.ts';
+import { formatEndpoint } from '../wire/address.ts';
+import { decodeIp } from '../wire/ip.ts';
+import type { TcpOption } from '../wire/options.ts';
+import { decodeTcp, Flag, protocolTcp, type TcpSegment } from '../wire/tcp.ts';
+import { flagList, optionText, packetText } from '../wire/text.ts';
+import { type Language, sentence } from './words.ts';
+
+/** What one direction of a connection has shown so far. */
+interface Direction {
+  /** The SYN's sequence number, null if none was seen. */
+  isn: number | null;
+  /** The window scale offered, -1 if none. */
+  shift: number;
+}
+
+const lossWords: Readonly<Record<LossCause, Record<Language, string>>> = {
+  loss: { en: 'lost on the way', zh: '途中丢失' },
+  'queue-full': { en: 'lost: the queue is full', zh: '丢失：队列已满' },
+  dropped: { en: 'dropped on purpose', zh: '被有意丢弃' },
+};
+
+const unsigned = (n: number): number => n >>> 0;
+
+/** Remembers what was offered, so as to know what later packets mean. */
+export class PacketWords {
+  private readonly language: Language;
+  private readonly directions = new Map<string, Direction>();
+
+  constructor(language: Language) {
+    this.language = language;
+  }
+
+  /** Learns from a packet sent. */
+  see(bytes: Uint8Array): void {
+    const it = read(bytes);
+    if (it === null || (it.segment.flags & Flag.syn) === 0) return;
+    const scale = it.segment.options.find((option) => option.kind === 'windowScale');
+    this.directions.set(it.forward, { isn: it.segment.seq, shift: scale?.shift ?? -1 });
+  }
+
+  /** The flags and the length: `PSH, ACK  100 bytes`. */
+  title(bytes: Uint8Array): string {
+    const it = read(bytes);
+    if (it === null) return packetText(bytes, 'short');
+    return flagList(it.segment.flags).join(', ') || '(no flags)';
+  }
+
+  /** One line for a packet that is not drawn as an arrow. */
+  line(bytes: Uint8Array): string {
+    return packetText(bytes, 'short');
+  }
+
+  /** The packet's numbers and options, a line each. */
+  details(bytes: Uint8Array, lost: LossCause | null): string[] {
+    const lines = lost === null ? [] : [lossWords[lost][this.language]];
+    const it = read(bytes);
+    if (it === null) return lines;
+    const { segment } = it;
+    const own = this.directions.get(it.forward);
+    const other = this.directions.get(it.backward);
+    const syn = (segment.flags & Flag.syn) !== 0;
+    lines.push(`seq ${number(segment.seq, syn ? null : (own?.isn ?? null))}`);
+    if (segment.flags & Flag.ack) lines.push(`ack ${number(segment.ack, other?.isn ?? null)}`);
+    lines.push(windowText(segment, own, other));
+    if (segment.payload.length > 0)
+      lines.push(
+        this.language === 'zh'
+          ? `${segment.payload.length} 字节数据`
+          : `${segment.payload.length} bytes of data`,
+      );
+    const options = segment.options.map(optionWords).filter((text) => text !== '');
+    // Timestamps alone, as every later packet has them, are kept short.
+    if (options.length > 0)
+      lines.push(
+        syn ? `${this.language === 'zh' ? '提供' : 'offers'} ${options.join(', ')}` : options.join(', '),
+      );
+    return lines;
+  }
+
+  /** The sentence for an event inside a host, with its arguments behind it. */
+  note(event: TraceEvent): string {
+    const text = sentence(event.reason, this.language);
+    const args = Object.entries(event.args ?? {}).map(([name, value]) => argument(name, value));
+    return args.length === 0 ? text : `${text} (${args.join(', ')})`;
+  }
+}
+
+/** `rtoUs: 1000000` as `rto 1 s`; other numbers as they are. */
+function argument(name: string, value: number | string): string {
+  if (typeof value === 'string' || !name.endsWith('Us')) return `${name} ${value}`;
+  const short = name.slice(0, -2);
+  return value % 1_000_000 === 0 ? `${short} ${value / 1_000_000} s` : `${short} ${value / 1000} ms`;
+}
+
+function number(value: number, isn: number | null): string {
+  const plain = `${unsigned(value)}`;
+  return isn === null ? plain : `${plain} (ISN + ${unsigned(value - isn)})`;
+}
+
+/** The window in bytes; scaled if both sides offered it, and then with how it was got. */
+function windowText({ window, flags }: TcpSegment, own?: Direction, other?: Direction): string {
+  const scaled =
+    (flags & Flag.syn) === 0 && own !== undefined && other !== undefined && own.shift > 0 && other.shift >= 0;
+  if (!scaled) return `win ${window}`;
+  const factor = 2 ** Math.min(own.shift, 14);
+  return `win ${window * factor} (${window} × ${factor})`;
+}
+
+function optionWords(option: TcpOption): string {
+  switch (option.kind) {
+    case 'mss':
+      return `MSS ${option.value}`;
+    case 'windowScale':
+      return `window scale ${option.shift} (×${2 ** Math.min(option.shift, 14)})`;
+    case 'sackPermitted':
+      return 'SACK';
+    case 'timestamps':
+      return `TS ${unsigned(option.value)} echo ${unsigned(option.echo)}`;
+    case 'sack':
+      return `SACK ${option.blocks.map(({ left, right }) => `${unsigned(left)}-${unsigned(right)}`).join(' ')}`;
+    default:
+      return optionText(option);
+  }
+}
+
+/** A TCP packet's segment with a key for each direction of its connection; null for anything else. */
+function read(bytes: Uint8Array): { segment: TcpSegment; forward: string; backward: string } | null {
+  try {
+    const ip = decodeIp(bytes);
+    if (ip.protocol !== protocolTcp || ip.fragmentOffset > 0) return null;
+    const segment = decodeTcp(ip.payload);
+    const from = formatEndpoint(ip.source, segment.sourcePort);
+    const to = formatEndpoint(ip.destination, segment.destinationPort);
+    return { segment, forward: `${from} ${to}`, backward: `${to} ${from}` };
+  } catch {
+    // Damaged packets are shown as packetText describes them.
+    return null;
+  }
+}
