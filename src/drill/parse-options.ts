@@ -1,8 +1,7 @@
 /** TCP options: `<mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>`, or `<...>` for any. */
 import type { OrAny, SackBlock, TcpOptionSpec } from './ast.ts';
-import { DrillError } from './failure.ts';
 import type { Lexer } from './lexer.ts';
-import { parseNumber, parseNumberOrAny } from './parse-packet.ts';
+import { parseNumber, parseNumberOrAny, semanticError } from './parse-number.ts';
 
 export function parseTcpOptions(lexer: Lexer): TcpOptionSpec[] | '*' {
   lexer.expect('<');
@@ -125,8 +124,7 @@ function parseBlob(lexer: Lexer, name: string, maxBytes: number, optional: boole
   }
   lexer.next();
   const text = token.value;
-  const fail = (message: string): DrillError =>
-    new DrillError('semantic', `semantic error: ${message}`, token.start);
+  const fail = (message: string): Error => semanticError(message, token.start);
   if (!/^[0-9a-fA-F]*$/.test(text)) throw fail(`${name} '${text}' is not a valid hex string`);
   if (text.length % 2 !== 0) throw fail(`${name} has an odd number of digits`);
   if (text.length / 2 > maxBytes) {

@@ -10,31 +10,12 @@ import type {
   TcpSpec,
   UdpSpec,
 } from './ast.ts';
-import { DrillError } from './failure.ts';
 import type { Lexer } from './lexer.ts';
+import { parseAnyInt, parseNumber, parseNumberOrAny, semanticError } from './parse-number.ts';
 import { optionsLength, parseTcpOptions } from './parse-options.ts';
 
 const noIpInfo: IpInfo = { check: 'none', tos: 0, flowLabel: 0, ttl: 0 };
 const ecnBits: Readonly<Record<string, number>> = { noecn: 0, ect1: 1, ect0: 2, ce: 3 };
-
-function semantic(message: string, at: number): DrillError {
-  return new DrillError('semantic', `semantic error: ${message}`, at);
-}
-
-/** An integer within bounds. */
-export function parseNumber(lexer: Lexer, what: string, max: number, rangeError: string): number {
-  const token = lexer.peek();
-  if (token.kind !== 'integer') throw lexer.unexpected(what);
-  lexer.next();
-  const value = Number(token.value);
-  if (value < 0 || value > max) throw semantic(rangeError, token.start);
-  return value;
-}
-
-/** An integer, or `*` for any value (our extension, for outbound packets). */
-export function parseNumberOrAny(lexer: Lexer, what: string, max: number, rangeError: string): OrAny {
-  return lexer.accept('*') ? '*' : parseNumber(lexer, `${what} or *`, max, rangeError);
-}
 
 export function parsePacket(lexer: Lexer): PacketSpec {
   const start = lexer.next();
@@ -47,7 +28,7 @@ export function parsePacket(lexer: Lexer): PacketSpec {
   }
   const ip = parseIpInfo(lexer);
   if (ip.check === 'ect01' && direction === 'in') {
-    throw semantic('[ect01] can only be used with outbound packets', start.start);
+    throw semanticError('[ect01] can only be used with outbound packets', start.start);
   }
   const base = { direction, encapsulation, ip } as const;
   if (lexer.accept('udp')) return parseUdp(lexer, base, start.start);
@@ -87,22 +68,22 @@ function parseTcp(lexer: Lexer, base: Base, start: number): TcpSpec {
       const message =
         'TCP options are not padded correctly to ensure TCP header is a multiple of 4 bytes: ' +
         `${bytes % 4} excess bytes`;
-      throw semantic(message, optionsAt);
+      throw semanticError(message, optionsAt);
     }
-    if (bytes > 40) throw semantic('TCP header too large', optionsAt);
+    if (bytes > 40) throw semanticError('TCP header too large', optionsAt);
   }
   return packet;
 }
 
 function checkInbound(packet: TcpSpec, windowGiven: boolean, start: number, optionsAt: number): void {
   if (packet.options === '*') {
-    throw semantic('<...> for TCP options can only be used with outbound packets', optionsAt);
+    throw semanticError('<...> for TCP options can only be used with outbound packets', optionsAt);
   }
-  if (!windowGiven) throw semantic('window must be specified for inbound packets', start);
+  if (!windowGiven) throw semanticError('window must be specified for inbound packets', start);
   const open =
     [packet.seq, packet.ack, packet.window, packet.urgent].includes('*') ||
     packet.options.some((option) => Object.values(option).includes('*'));
-  if (open) throw semantic('* for a single field can only be used with outbound packets', start);
+  if (open) throw semanticError('* for a single field can only be used with outbound packets', start);
 }
 
 function parseFlags(lexer: Lexer): TcpFlags {
@@ -113,10 +94,10 @@ function parseFlags(lexer: Lexer): TcpFlags {
   const value = token.value === '-' ? '' : token.value;
   for (const [index, flag] of [...value].entries()) {
     const at = token.start + Math.min(index, token.text.length - 1);
-    if (!'.FSRPEWAU01234567'.includes(flag)) throw semantic(`Invalid TCP flag: '${flag}'`, at);
+    if (!'.FSRPEWAU01234567'.includes(flag)) throw semanticError(`Invalid TCP flag: '${flag}'`, at);
     const digit = flag >= '0' && flag <= '7';
     if ((digit && (ecn || ace >= 0)) || ('EWA'.includes(flag) && ace >= 0)) {
-      throw semantic(`Conflicting TCP flag: '${flag}'`, at);
+      throw semanticError(`Conflicting TCP flag: '${flag}'`, at);
     }
     if (digit) ace = Number(flag);
     if ('EWA'.includes(flag)) ecn = true;
@@ -155,7 +136,7 @@ function parseSequence(lexer: Lexer): { seq: OrAny; length: number } {
   const length = parseNumber(lexer, 'the payload size', 0xffff, 'TCP payload size out of range');
   lexer.expect(')', "')' after the payload size");
   if (start !== '*' && end !== '*' && end !== start + length) {
-    throw semantic('inconsistent TCP sequence numbers and payload size', at);
+    throw semanticError('inconsistent TCP sequence numbers and payload size', at);
   }
   return { seq: start === '*' && end !== '*' ? end - length : start, length };
 }
@@ -168,7 +149,7 @@ function parsePorts(lexer: Lexer): Ports {
 }
 
 function parseUdp(lexer: Lexer, base: Base, start: number): UdpSpec {
-  if (base.ip.check === 'ecn') throw semantic('ECN can only be used with TCP packets', start);
+  if (base.ip.check === 'ecn') throw semanticError('ECN can only be used with TCP packets', start);
   const ports = parsePorts(lexer);
   lexer.expect('(', "'(' before the payload size");
   const length = parseNumber(lexer, 'the payload size', 0xffff, 'UDP payload size out of range');
@@ -198,7 +179,7 @@ function parseEchoed(lexer: Lexer): IcmpSpec['echoed'] {
   } else {
     const at = lexer.peek().start;
     const { seq, length } = parseSequence(lexer);
-    if (seq === '*') throw semantic('the sequence number an ICMP message echoes must be given', at);
+    if (seq === '*') throw semanticError('the sequence number an ICMP message echoes must be given', at);
     echoed = { kind: 'tcp', seq, length };
   }
   lexer.expect(']');
@@ -233,15 +214,8 @@ function parseIpInfo(lexer: Lexer): IpInfo {
 function parseHex(lexer: Lexer, max: number, rangeError: string): number {
   const token = lexer.expectKind('hex', 'a number written as 0x..');
   const value = Number(token.value);
-  if (value > max) throw semantic(rangeError, token.start);
+  if (value > max) throw semanticError(rangeError, token.start);
   return value;
-}
-
-function parseAnyInt(lexer: Lexer): number {
-  const token = lexer.peek();
-  if (token.kind !== 'integer' && token.kind !== 'hex') throw lexer.unexpected('a number');
-  lexer.next();
-  return Number(token.value);
 }
 
 function parseEncapsulation(lexer: Lexer): Encapsulation | null {

@@ -1,9 +1,8 @@
 /** System calls and the C-like values they take and return. */
 import type { Expression, SyscallSpec } from './ast.ts';
-import { DrillError } from './failure.ts';
 import { isIpv6, type Lexer } from './lexer.ts';
-import { parseGreHeader, parseMplsEntry, parseNumber } from './parse-packet.ts';
-import { parseSeconds } from './parser.ts';
+import { parseNumber, parseSeconds, semanticError } from './parse-number.ts';
+import { parseGreHeader, parseMplsEntry } from './parse-packet.ts';
 
 export function parseSyscall(lexer: Lexer): SyscallSpec {
   const endUs = lexer.accept('...') ? parseSeconds(lexer, "the blocking call's end") : null;
@@ -90,7 +89,8 @@ function parseWord(lexer: Lexer): Expression {
   if (token.text === 'inet_addr' || token.text === 'inet6_addr') {
     const address = parseQuotedAddress(lexer);
     const six = token.text === 'inet6_addr';
-    if (six !== isIpv6(address)) throw bad(six ? 'cannot parse in6_addr' : 'invalid IPv4 address', at);
+    if (six !== isIpv6(address))
+      throw semanticError(six ? 'cannot parse in6_addr' : 'invalid IPv4 address', at);
     if (six) return { kind: 'in6addr', ip: address, at };
     const bytes = address.split('.').map(Number);
     return { kind: 'integer', value: bytes.reduceRight((sum, byte) => sum * 256 + byte, 0), at };
@@ -98,10 +98,6 @@ function parseWord(lexer: Lexer): Expression {
   if (!lexer.at('=')) return { kind: 'word', name: token.value, at };
   lexer.next();
   return { kind: 'assign', name: token.value, value: parseExpression(lexer), at };
-}
-
-function bad(message: string, at: number): DrillError {
-  return new DrillError('semantic', `semantic error: ${message}`, at);
 }
 
 function parseQuotedAddress(lexer: Lexer): string {
@@ -201,9 +197,10 @@ function parseSockaddr(lexer: Lexer, at: number): Expression {
   lexer.expect('inet_addr');
   const ip = parseQuotedAddress(lexer);
   const six = family.value === 'AF_INET6';
-  if (!six && family.value !== 'AF_INET') throw bad(`unknown address family ${family.value}`, family.start);
+  if (!six && family.value !== 'AF_INET')
+    throw semanticError(`unknown address family ${family.value}`, family.start);
   if (six ? !isIpv6(ip) : !/^\d+\.\d+\.\d+\.\d+$/.test(ip)) {
-    throw bad(`invalid ${six ? 'IPv6' : 'IPv4'} address`, addressAt);
+    throw semanticError(`invalid ${six ? 'IPv6' : 'IPv4'} address`, addressAt);
   }
   return { kind: 'sockaddr', family: family.value, port, ip, at };
 }
@@ -218,7 +215,7 @@ function parseMsghdr(lexer: Lexer, at: number): Expression {
   let control: readonly Expression[] = [];
   if (lexer.at(',')) {
     const list = field(lexer, 'msg_control');
-    if (list.kind !== 'list') throw bad('msg_control takes a list in [ ]', list.at);
+    if (list.kind !== 'list') throw semanticError('msg_control takes a list in [ ]', list.at);
     control = list.items;
   }
   return { kind: 'msghdr', count, iov, flags, control, at };

@@ -2,6 +2,7 @@
 import type { Action, Command, Event, EventTime, Script, ScriptOption } from './ast.ts';
 import { DrillError, placeOf } from './failure.ts';
 import { Lexer, type Token } from './lexer.ts';
+import { parseSeconds, semanticError } from './parse-number.ts';
 import { parsePacket } from './parse-packet.ts';
 import { parseSyscall } from './parse-syscall.ts';
 
@@ -84,17 +85,14 @@ function parseEvent(lexer: Lexer): Event {
   const action = parseAction(lexer);
   const outbound = action.kind === 'packet' && action.packet.direction === 'out';
   if (time.kind === 'any' && !outbound) {
-    throw semantic('event time <star> can only be used with outbound packets', start);
+    throw semanticError('event time <star> can only be used with outbound packets', start.start);
   }
   if (time.kind.endsWith('range')) {
-    if (time.endUs < time.us) throw semantic('time range is backwards', start);
-    if (!outbound) throw semantic('event time range can only be used with outbound packets', start);
+    if (time.endUs < time.us) throw semanticError('time range is backwards', start.start);
+    if (!outbound)
+      throw semanticError('event time range can only be used with outbound packets', start.start);
   }
   return { time, at: start.start, line: placeOf(lexer.text, start.start).line, action };
-}
-
-function semantic(message: string, token: Token): DrillError {
-  return new DrillError('semantic', `semantic error: ${message}`, token.start);
 }
 
 function parseTime(lexer: Lexer): EventTime {
@@ -108,16 +106,6 @@ function parseTime(lexer: Lexer): EventTime {
   if (relative) lexer.expect('+', "'+' before the end of a relative range");
   const endUs = parseSeconds(lexer, 'the time that ends the range');
   return { kind: relative ? 'relative-range' : 'absolute-range', us, endUs };
-}
-
-/** Seconds as written, in whole µs; what is finer is cut off. */
-export function parseSeconds(lexer: Lexer, what: string): number {
-  const token = lexer.peek();
-  if (token.kind !== 'float' && token.kind !== 'integer') throw lexer.unexpected(what);
-  lexer.next();
-  if (token.value.startsWith('-')) throw semantic('negative time', token);
-  const [whole = '', fraction = ''] = token.value.split('.');
-  return Number(whole) * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, '0'));
 }
 
 function parseAction(lexer: Lexer): Action {
