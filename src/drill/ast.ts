@@ -116,7 +116,9 @@ export type TcpOptionSpec =
   /** Fast open by its own kind, or by the experimental one; MD5 signatures. */
   | { readonly kind: 'FO' | 'FOEXP' | 'md5'; readonly bytes: Uint8Array | '*' }
   /** Accurate ECN: up to three counters; `first` says which of the two orders. */
-  | { readonly kind: 'ECN'; readonly first: 'e0b' | 'e1b'; readonly counters: readonly number[] };
+  | { readonly kind: 'ECN'; readonly first: 'e0b' | 'e1b'; readonly counters: readonly number[] }
+  /** Seen in live packets only: an option that scripts have no word for. */
+  | { readonly kind: 'unknown'; readonly type: number; readonly bytes: Uint8Array };
 
 export interface SackBlock {
   readonly left: number;

@@ -1,5 +1,5 @@
 /** TCP options: `<mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 7>`, or `<...>` for any. */
-import type { OrAny, SackBlock, TcpOptionSpec } from './ast.ts';
+import type { SackBlock, TcpOptionSpec } from './ast.ts';
 import type { Lexer } from './lexer.ts';
 import { parseNumber, parseNumberOrAny, semanticError } from './parse-number.ts';
 
@@ -39,6 +39,8 @@ export function optionLength(option: TcpOptionSpec): number {
       return 4 + (option.bytes === '*' ? 0 : option.bytes.length);
     case 'ECN':
       return 2 + 3 * option.counters.length;
+    case 'unknown':
+      return 2 + option.bytes.length;
   }
 }
 
@@ -147,9 +149,4 @@ function parseEcn(lexer: Lexer): TcpOptionSpec {
     counters.push(counter());
   }
   return { kind: 'ECN', first, counters };
-}
-
-/** Whether a field of a live packet is what the script wants. */
-export function agrees(wanted: OrAny, actual: number): boolean {
-  return wanted === '*' || wanted === actual;
 }

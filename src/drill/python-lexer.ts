@@ -1,5 +1,5 @@
 /** Tokens of the Python subset of python.ts. */
-import { PythonError } from './python-expression.ts';
+import { PythonError } from './python-values.ts';
 
 export interface PyToken {
   readonly kind: 'name' | 'integer' | 'float' | 'string' | 'operator' | 'end-of-statement';
@@ -41,7 +41,7 @@ export function* lexPython(source: string): Generator<PyToken> {
     else if (float !== undefined) yield { kind: 'float', text, line };
     else if (integer !== undefined) yield { kind: 'integer', text: text.replaceAll('_', ''), line };
     else if (name !== undefined) yield { kind: 'name', text, line };
-    else if (string !== undefined) yield { kind: 'string', text: unescape(text.slice(1, -1)), line };
+    else if (string !== undefined) yield { kind: 'string', text: withoutEscapes(text.slice(1, -1)), line };
     else if (operator !== undefined) {
       if ('(['.includes(text)) depth++;
       if (')]'.includes(text)) depth--;
@@ -51,5 +51,5 @@ export function* lexPython(source: string): Generator<PyToken> {
   }
 }
 
-const unescape = (text: string): string =>
+const withoutEscapes = (text: string): string =>
   text.replace(/\\([\s\S])/g, (all: string, code: string) => (code === '\n' ? '' : (escapes[code] ?? all)));

@@ -4,8 +4,9 @@
  * Integers do not overflow, and what is not understood is an error that says so: nothing is guessed. All snippets of a
  * script share one set of variables.
  */
-import { evaluate, isTrue, PythonError, repr, text } from './python-expression.ts';
+import { evaluate } from './python-expression.ts';
 import { lexPython, type PyToken } from './python-lexer.ts';
+import { isTrue, PythonError, repr, text } from './python-values.ts';
 
 /** A value of a snippet. Integers are bigint, so that they behave like Python's. */
 export type PyValue = bigint | number | string | boolean | null | readonly PyValue[];

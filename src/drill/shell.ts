@@ -1,0 +1,295 @@
+/**
+ * Runs the shell commands of scripts against a virtual host. The only thing it reads of the real machine is what its
+ * caller hands it: shell scripts beside the packetdrill script (such as the outside suite's defaults.sh). It changes
+ * nothing there.
+ */
+import { commands } from './shell-commands.ts';
+import {
+  type Pipeline,
+  parseShell,
+  type Redirection,
+  ShellError,
+  type SimpleCommand,
+  type Word,
+} from './shell-parser.ts';
+
+/** A TCP socket as ss and /proc/net/tcp list it. */
+export interface ListedSocket {
+  /** As in include/net/tcp_states.h: 1 ESTABLISHED ... 10 LISTEN. */
+  readonly state: number;
+  readonly family: 4 | 6;
+  readonly localIp: string;
+  readonly localPort: number;
+  readonly remoteIp: string;
+  readonly remotePort: number;
+  readonly receiveQueue: number;
+  readonly sendQueue: number;
+}
+
+/** What commands can do to a host. Names of sysctls are dotted and complete (`net.ipv4.tcp_rmem`). */
+export interface CommandHost {
+  /** Undefined if there is no such sysctl. */
+  sysctl(name: string): string | undefined;
+  /** An error's name (ENOENT, EINVAL, EACCES), or null if it was set. */
+  setSysctl(name: string, value: string): string | null;
+  /** SNMP and TcpExt counters by nstat's names (`TcpExtListenOverflows`). */
+  counters(): Readonly<Record<string, number>>;
+  sockets(): readonly ListedSocket[];
+  /** Forgets what was learnt about peers (Fast Open cookies, metrics). */
+  flushMetrics(): void;
+  /**
+   * Sets attributes of the route to a destination ('default' or an address, with or without prefix length): mtu,
+   * advmss, initcwnd, initrwnd, ... An attribute written `mtu lock 640` comes as `mtu` with `lock` among the flags.
+   * @returns what is wrong, or null
+   */
+  route(
+    destination: string,
+    attributes: ReadonlyMap<string, string>,
+    locked: ReadonlySet<string>,
+  ): string | null;
+  /** Sets an interface's attributes (mtu). */
+  link(device: string, attributes: ReadonlyMap<string, string>): string | null;
+  /** Segmentation offloads and the like. */
+  offload(device: string, feature: string, on: boolean): string | null;
+  /** The interface's queue: its kind and options; null for the kind removes it. */
+  qdisc(device: string, kind: string | null, options: readonly string[]): string | null;
+  /** Lets time pass, µs. */
+  sleep(us: number): void;
+}
+
+export interface ShellContext {
+  readonly host: CommandHost;
+  /** The script's folder, as the paths given to `readFile` start with. */
+  readonly folder: string;
+  /** The text of a shell script on the real machine, or null. */
+  readFile(path: string): string | null;
+  /** Files of the virtual host. */
+  readonly files: Map<string, string>;
+  readonly variables: Map<string, string>;
+  /** nstat's last reading. */
+  counters: Readonly<Record<string, number>>;
+}
+
+export interface ShellResult {
+  readonly status: number;
+  readonly output: string;
+}
+
+/** What a command works with. */
+export interface Invocation {
+  readonly args: readonly string[];
+  readonly input: string;
+  readonly context: ShellContext;
+}
+
+/** What a command did; `errors` is its error stream. */
+export interface CommandResult {
+  readonly status: number;
+  readonly output: string;
+  readonly errors: string;
+}
+
+const maxDepth = 8;
+
+/** Runs a command line or a whole script; a text that is not understood ends with status 2 and says why. */
+export function runShell(text: string, context: ShellContext, depth = 0): ShellResult {
+  if (depth > maxDepth) return { status: 2, output: 'scripts call each other too deeply\n' };
+  let status = 0;
+  let output = '';
+  try {
+    for (const pipeline of parseShell(text)) {
+      if ((pipeline.after === '&&' && status !== 0) || (pipeline.after === '||' && status === 0)) continue;
+      const result = runPipeline(pipeline, context, depth);
+      status = result.status;
+      output += result.output;
+      context.variables.set('?', String(status));
+    }
+    return { status, output };
+  } catch (error) {
+    if (!(error instanceof ShellError)) throw error;
+    return { status: 2, output: `${output}${error.message}\n` };
+  }
+}
+
+function runPipeline(pipeline: Pipeline, context: ShellContext, depth: number): ShellResult {
+  let input = '';
+  let status = 0;
+  let errors = '';
+  for (const command of pipeline.commands) {
+    const result = redirect(command, runSimple(command, input, context, depth), context, depth);
+    input = result.output;
+    errors += result.errors;
+    status = result.status;
+  }
+  return { status: pipeline.negated ? Number(status === 0) : status, output: errors + input };
+}
+
+function runSimple(
+  command: SimpleCommand,
+  input: string,
+  context: ShellContext,
+  depth: number,
+): CommandResult {
+  const words = command.words.flatMap((word) => expand(word, context, depth));
+  while (words.length > 0 && /^[A-Za-z_]\w*=/.test(words[0]!)) {
+    const [name, value] = splitOnce(words.shift()!, '=');
+    context.variables.set(name, value);
+  }
+  if (words.length === 0) return { status: 0, output: '', errors: '' };
+  const [name, ...args] = words as [string, ...string[]];
+  const known = commands[name.slice(name.lastIndexOf('/') + 1)];
+  if (known !== undefined) return known({ args, input, context });
+  if (name.includes('/')) return runFile(name, context, depth);
+  const errors = `${name}: not a command of the built-in host, which has ${Object.keys(commands).join(', ')}\n`;
+  return { status: 127, output: '', errors };
+}
+
+function runFile(path: string, context: ShellContext, depth: number): CommandResult {
+  const own = context.files.get(path);
+  const text = own ?? context.readFile(path.startsWith('/') ? path : `${context.folder}/${path}`);
+  if (text === null) return { status: 127, output: '', errors: `${path}: not found\n` };
+  const interpreter = /^#!.*\b(python|perl|node|ruby)/.exec(text)?.[1];
+  if (interpreter !== undefined) {
+    return {
+      status: 126,
+      output: '',
+      errors: `${path}: ${interpreter} scripts do not run on the built-in host\n`,
+    };
+  }
+  return { ...runShell(text, context, depth + 1), errors: '' };
+}
+
+function redirect(
+  command: SimpleCommand,
+  result: CommandResult,
+  context: ShellContext,
+  depth: number,
+): CommandResult {
+  let { status, output, errors } = result;
+  const write = (redirection: Redirection, path: string, text: string): void => {
+    const written = writeFile(path, text, redirection.append, context);
+    if (written !== null) {
+      status = 1;
+      errors += `${path}: ${written}\n`;
+    }
+  };
+  for (const redirection of command.redirections) {
+    const { from, to } = redirection;
+    if (typeof to === 'number') {
+      if (from === 2 && to === 1) {
+        // `> file 2>&1` has emptied the output already; then errors go the same way.
+        const redirected = command.redirections.some(
+          (other) => other.from === 1 && typeof other.to !== 'number',
+        );
+        if (!redirected) output += errors;
+        errors = '';
+      }
+      continue;
+    }
+    const path = expand(to, context, depth).join(' ');
+    const text = from === 2 ? errors : from === 1 ? output : output + errors;
+    if (from !== 1) errors = '';
+    if (from !== 2) output = '';
+    write(redirection, path, text);
+  }
+  return { status, output, errors };
+}
+
+/** Writes a file of the virtual host; what stands under /proc/sys and /sys changes its settings. */
+export function writeFile(path: string, text: string, append: boolean, context: ShellContext): string | null {
+  if (path === '/dev/null') return null;
+  const name = sysctlOfPath(path);
+  if (name !== null) return context.host.setSysctl(name, text.trim());
+  context.files.set(path, (append ? (context.files.get(path) ?? '') : '') + text);
+  return null;
+}
+
+/** The sysctl behind a path under /proc/sys, or a module parameter's path as a name of its own. */
+export function sysctlOfPath(path: string): string | null {
+  if (path.startsWith('/proc/sys/')) return path.slice('/proc/sys/'.length).replaceAll('/', '.');
+  const parameter = /^\/sys\/module\/(\w+)\/parameters\/(\w+)$/.exec(path);
+  return parameter === null ? null : `module.${parameter[1]}.${parameter[2]}`;
+}
+
+function expand(word: Word, context: ShellContext, depth: number): string[] {
+  let text = '';
+  for (const part of word) {
+    switch (part.kind) {
+      case 'text':
+        text += part.text;
+        break;
+      case 'variable':
+        text += context.variables.get(part.name) ?? '';
+        break;
+      case 'arithmetic':
+        text += String(arithmetic(part.text, context));
+        break;
+      case 'substitution':
+        text += runShell(part.text, context, depth + 1).output.replace(/\n+$/, '');
+        break;
+    }
+  }
+  // An unquoted variable alone that is empty is no word at all.
+  return text === '' && word.every((part) => part.kind === 'variable') && word.length > 0 ? [] : [text];
+}
+
+/** `15*1024*1024`: integers, + - * / % << >> | & and parentheses. */
+function arithmetic(text: string, context: ShellContext): number {
+  const tokens = text.match(/0x[0-9a-fA-F]+|\d+|\$?[A-Za-z_]\w*|<<|>>|[-+*/%|&()]/g) ?? [];
+  const levels = [['|'], ['&'], ['<<', '>>'], ['+', '-'], ['*', '/', '%']];
+  let at = 0;
+  const level = (depth: number): number => {
+    const operators = levels[depth];
+    if (operators === undefined) return atom();
+    let value = level(depth + 1);
+    while (operators.includes(tokens[at] ?? '')) value = apply(tokens[at++]!, value, level(depth + 1));
+    return value;
+  };
+  const atom = (): number => {
+    const token = tokens[at++] ?? '';
+    if (token === '(') {
+      const value = level(0);
+      at++;
+      return value;
+    }
+    if (token === '-') return -atom();
+    const value = Number(
+      /^\d|^0x/.test(token) ? token : (context.variables.get(token.replace('$', '')) ?? 'x'),
+    );
+    if (!Number.isFinite(value))
+      throw new ShellError(`$((${text})) is more shell than this runner understands`);
+    return value;
+  };
+  const value = level(0);
+  if (at < tokens.length) throw new ShellError(`$((${text})) is more shell than this runner understands`);
+  return value;
+}
+
+function apply(operator: string, a: number, b: number): number {
+  switch (operator) {
+    case '+':
+      return a + b;
+    case '-':
+      return a - b;
+    case '*':
+      return a * b;
+    case '/':
+      return Math.trunc(a / b);
+    case '%':
+      return a % b;
+    case '<<':
+      return a * 2 ** b;
+    case '>>':
+      return Math.floor(a / 2 ** b);
+    case '&':
+      return Number(BigInt(a) & BigInt(b));
+    default:
+      return Number(BigInt(a) | BigInt(b));
+  }
+}
+
+/** A text at the first occurrence of a mark: before and after it. */
+export function splitOnce(text: string, mark: string): [string, string] {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + mark.length)];
+}
