@@ -1,4 +1,9 @@
 /** The public face of the script runner: `halfopen/drill`. */
+export type { Failure, FailureKind, PacketLine } from './failure.ts';
+export type { TracedPacket } from './machine.ts';
+export { formatFailure, type ReportStyle } from './report.ts';
+export { type RunOptions, type RunResult, runScript } from './run.ts';
+export type { PythonRunner, Snippet } from './snippets.ts';
 export type {
   Advance,
   ControlMessage,

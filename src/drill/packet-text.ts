@@ -1,5 +1,5 @@
 /** Packets in packetdrill's own short notation, and where in it each field stands. */
-import type { IcmpSpec, OrAny, TcpFlags, TcpOptionSpec, TcpSpec, UdpSpec } from './ast.ts';
+import type { OrAny, TcpFlags, TcpOptionSpec, TcpSpec } from './ast.ts';
 import type { PacketLine } from './failure.ts';
 
 /** A part of a packet's text; `field` is what a mismatch refers to. */
@@ -15,15 +15,8 @@ export type ShownTcp = Pick<TcpSpec, 'flags' | 'seq' | 'length' | 'ack' | 'windo
 export const seconds = (us: number): string => (us / 1e6).toFixed(6).padStart(9);
 
 /** A line of a message: a packet, with the part that `field` names marked. */
-export function packetLine(
-  packet: ShownTcp | UdpSpec | IcmpSpec,
-  us: number,
-  field: string | null,
-): PacketLine {
-  const pieces =
-    'kind' in packet && packet.kind !== 'tcp'
-      ? [{ field: 'all', text: otherText(packet as UdpSpec) }]
-      : tcpPieces(packet as ShownTcp);
+export function packetLine(packet: ShownTcp, us: number, field: string | null): PacketLine {
+  const pieces = tcpPieces(packet);
   let text = '';
   let mark: PacketLine['mark'] = null;
   for (const piece of pieces) {
@@ -40,11 +33,6 @@ export function packetLine(
     }
   }
   return { time: seconds(us), text: text.trimEnd(), mark };
-}
-
-function otherText(packet: UdpSpec | IcmpSpec): string {
-  if (packet.kind === 'udp') return `udp (${packet.length})`;
-  return `icmp ${packet.type}${packet.code === null ? '' : ` ${packet.code}`}`;
 }
 
 function tcpPieces(packet: ShownTcp): Piece[] {

@@ -38,6 +38,8 @@ export interface ReceiveCall {
   readonly lengths: readonly number[];
   /** MSG_ flags; 0 for read and readv. */
   readonly flags: number;
+  /** The script passes NULL for the buffer: EFAULT (14) if the call comes to touching it. */
+  readonly nullBuffer: boolean;
 }
 
 /** The calls that send; all data is zeros, so that only lengths are given. */
@@ -51,6 +53,8 @@ export interface SendCall {
   /** Where to, for sendto and sendmsg; null if the script gives none. */
   readonly address: SocketAddress | null;
   readonly control: readonly ControlMessage[];
+  /** The script passes NULL for the buffer: EFAULT (14) if the call comes to touching it. */
+  readonly nullBuffer: boolean;
 }
 
 /** A system call as a script makes it, with its arguments decoded. A system answers ENOSYS (38) to what it lacks. */
@@ -162,9 +166,8 @@ export interface SystemUnderTest {
   /** The time, µs. It never goes back. */
   now(): number;
   /**
-   * Lets the system run until `untilUs` (what is due at that very time included; Infinity for as long as anything
-   * happens), but comes back at the first thing to look at. Comes back at once if there already is one.
-   * On 'idle' the clock stands still if `untilUs` is Infinity, and at `untilUs` otherwise.
+   * Lets the system run until `untilUs` (what is due at that very time included), but comes back at the first thing to
+   * look at; at once if there already is one. On 'reached' and 'idle' the clock stands at `untilUs`.
    */
   advance(untilUs: number): Advance;
   /** The oldest packet sent that was not asked for yet, or null. */

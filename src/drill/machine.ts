@@ -1,0 +1,78 @@
+/** The system under test as the runner uses it: times from the script's start, packets kept in a queue and a trace. */
+import type { Advance, OutboundPacket, Outcome, SystemCall, SystemUnderTest } from './system-under-test.ts';
+
+/** A packet of the run, as it went over the wire. */
+export interface TracedPacket {
+  /** µs since the script's start. */
+  readonly atUs: number;
+  /** As seen from the system under test. */
+  readonly direction: 'in' | 'out';
+  readonly bytes: Uint8Array;
+}
+
+/** How long the runner waits for something that has no time of its own: a day. */
+export const forEverUs = 86_400_000_000;
+
+export class Machine {
+  readonly system: SystemUnderTest;
+  /** The script's start on the system's clock, µs. */
+  startUs: number;
+  /** Outbound packets that no event has looked at yet; times since the start. */
+  readonly queue: OutboundPacket[] = [];
+  readonly trace: TracedPacket[] = [];
+  /** Called when the pending call ends, with its time since the start. */
+  onEnded: (outcome: Outcome, atUs: number) => void = () => {};
+
+  constructor(system: SystemUnderTest) {
+    this.system = system;
+    this.startUs = system.now();
+  }
+
+  /** The script starts now. */
+  start(): void {
+    this.drain();
+    this.queue.length = 0;
+    this.trace.length = 0;
+    this.startUs = this.system.now();
+  }
+
+  /** µs since the script's start. */
+  now(): number {
+    return this.system.now() - this.startUs;
+  }
+
+  inject(bytes: Uint8Array): void {
+    this.trace.push({ atUs: this.now(), direction: 'in', bytes });
+    this.system.inject(bytes);
+    this.drain();
+  }
+
+  syscall(call: SystemCall): Outcome | 'pending' {
+    const outcome = this.system.syscall(call);
+    this.drain();
+    return outcome;
+  }
+
+  /** Runs until a time or until something happened; what happened is in the queue or was told to `onEnded`. */
+  step(untilUs: number): Advance {
+    const why = this.system.advance(untilUs + this.startUs);
+    this.drain();
+    return why;
+  }
+
+  /** Runs until a time, whatever happens meanwhile. */
+  runUntil(untilUs: number): void {
+    this.drain();
+    while (this.now() < untilUs && this.step(untilUs) === 'activity');
+  }
+
+  private drain(): void {
+    for (let packet = this.system.nextPacket(); packet !== null; packet = this.system.nextPacket()) {
+      const atUs = packet.atUs - this.startUs;
+      this.queue.push({ bytes: packet.bytes, atUs });
+      this.trace.push({ atUs, direction: 'out', bytes: packet.bytes });
+    }
+    const end = this.system.ended?.() ?? null;
+    if (end !== null) this.onEnded(end.outcome, end.atUs - this.startUs);
+  }
+}
