@@ -63,7 +63,7 @@ export function synSchedule(options: SynTimeoutOptions): SynSchedule {
 }
 
 /** How long `retries` doublings take from `rto` on, in µs: tcp_model_timeout. */
-function modelTimeout(retries: number, rto: number, rtoMax: number): number {
+export function modelTimeout(retries: number, rto: number, rtoMax: number): number {
   const doublings = Math.floor(Math.log2(Math.floor(rtoMax / rto)));
   if (retries <= doublings) return (2 ** (retries + 1) - 1) * rto;
   return (2 ** (doublings + 1) - 1) * rto + (retries - doublings) * rtoMax;

@@ -44,6 +44,8 @@ export class Segment {
   flags = 0;
   window = 0;
   urgent = 0;
+  /** Where the IP packet starts in `bytes`. */
+  packetOffset = 0;
   payloadOffset = 0;
   payloadLength = 0;
   /** seq plus what the segment consumes: data, SYN and FIN. */

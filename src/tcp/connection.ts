@@ -1,0 +1,275 @@
+/**
+ * The transmission control block: everything TCP knows about one connection (or listener), with RFC 9293's names
+ * where it has them and the field's terms elsewhere. Behaviour lives in the files around it.
+ */
+import { type Address, anyIpv4 } from '../wire/address.ts';
+import type { Listener } from './accept-queue.ts';
+import { OutOfOrderQueue, ReceiveQueue, SendQueue } from './queues.ts';
+import { CLOSED } from './state.ts';
+import type { Tuple } from './table.ts';
+import type { Tcp } from './tcp.ts';
+import type { TimerOwner } from './timers.ts';
+
+/** What one hop towards a destination looks like to TCP: a route with its attributes. */
+export interface Route {
+  /** The local address that connections over this route get. */
+  readonly source: Address;
+  /** Bytes, IP header included. */
+  readonly mtu: number;
+  /** `advmss` of the route, 0 if not set. */
+  readonly advmss: number;
+  /** Segments; 0 if not set. */
+  readonly initcwnd: number;
+  readonly initrwnd: number;
+  /** `mtu lock`: path MTU discovery must not change it. */
+  readonly mtuLocked: boolean;
+  readonly loopback: boolean;
+  /** `features ecn`. */
+  readonly ecn?: boolean;
+  /** `rto_min` in µs, 0 if not set. */
+  readonly rtoMin?: number;
+  /** `quickack`. */
+  readonly quickack?: boolean;
+}
+
+/** What a connection tells whoever owns it: poll's event bits of what may have changed. */
+export interface ConnectionOwner {
+  /** @param events EPOLL bits, such as EPOLLIN */
+  wake(connection: Connection, events: number): void;
+}
+
+/** Timer kinds of a connection. */
+export const Timer = { retransmit: 0, delayedAck: 1, keepalive: 2, probe: 3 } as const;
+
+/** A connection, from socket() to its end; also a listener, whose `listener` is then set. */
+export class Connection implements Tuple, TimerOwner {
+  readonly tcp: Tcp;
+  /** A number that no other connection of this host has had. */
+  readonly id: number;
+  hash = 0;
+  state: number = CLOSED;
+  owner: ConnectionOwner | null = null;
+  family: 4 | 6 = 4;
+  /** SO_REUSEADDR, kept where TIME-WAIT can see it. */
+  reuse = false;
+  v6Only = false;
+  /** IP_RECVERR: ICMP errors end calls at once. */
+  recvErr = false;
+  local: Address = anyIpv4;
+  localPort = 0;
+  remote: Address = anyIpv4;
+  remotePort = 0;
+  route: Route | null = null;
+  listener: Listener | null = null;
+  /** The listener that a child not yet accepted belongs to. */
+  parent: Connection | null = null;
+
+  // Errors and shutdown, as in struct sock.
+  error = 0;
+  softError = 0;
+  /** Bit 1: RCV_SHUTDOWN, bit 2: SEND_SHUTDOWN. */
+  shutdown = 0;
+  /** FIN received in order. */
+  done = false;
+  /** A FIN that arrived ahead of a gap, and where it stands. */
+  finSeen = false;
+  finSeq = 0;
+  /** The application has closed its descriptor. */
+  orphaned = false;
+
+  // Send sequence space (RFC 9293 section 3.3.1).
+  iss = 0;
+  sndUna = 0;
+  sndNxt = 0;
+  sndWnd = 0;
+  sndWl1 = 0;
+  /** The largest window the peer ever offered. */
+  maxWindow = 0;
+  /** One past the last byte the application wrote (FIN included). */
+  writeSeq = 0;
+  /** Up to where PSH was set last. */
+  pushedSeq = 0;
+  /** The end of the last segment shorter than the MSS that was sent (Minshall). */
+  sndSml = 0;
+  sndUp = 0;
+  urgentMode = false;
+
+  // Receive sequence space.
+  irs = 0;
+  rcvNxt = 0;
+  rcvWnd = 0;
+  /** RCV.NXT when the last window update was sent. */
+  rcvWup = 0;
+  /** The next byte the application will read. */
+  copiedSeq = 0;
+  windowClamp = 0;
+  rcvSsthresh = 0;
+
+  // What was negotiated.
+  windowScaling = false;
+  sndWscale = 0;
+  rcvWscale = 0;
+  sackOk = false;
+  timestampsOk = false;
+  ecnOk = false;
+  /** The SYN asked for ECN, before the answer is in. */
+  ecnRequested = false;
+  /** ECN-Echo is owed to the peer until it says CWR. */
+  ecnDemandCwr = false;
+  ecnQueueCwr = false;
+  mssClamp = 536;
+  advMss = 1460;
+  mssCache = 536;
+  userMss = 0;
+  pmtu = 0;
+  tsOffset = 0;
+  tsRecent = 0;
+  /** µs when tsRecent was taken; -1 if never. */
+  tsRecentAt = -1;
+  /** TSval of the last segment received, TSecr of the last one. */
+  rcvTsVal = 0;
+  rcvTsEcr = 0;
+  /** TSval of the first SYN: what the answer may echo. */
+  firstTsVal = 0;
+  /** The last ACK number sent, for deciding which timestamp to echo (RFC 7323 section 4.3). */
+  lastAckSent = 0;
+
+  // Round-trip time and retransmission, µs.
+  srtt = 0;
+  mdev = 0;
+  mdevMax = 0;
+  rttvar = 0;
+  rttSeq = 0;
+  minRtt: number = Infinity;
+  rto = 1_000_000;
+  rtoMinOption = 0;
+  backoff = 0;
+  /** Retransmissions of the segment at SND.UNA (or zero-window probes) since it last moved. */
+  retransmits = 0;
+  probes = 0;
+  /** µs of the first retransmission of this series, 0 if none. */
+  retransmitsSince = 0;
+  totalRetransmits = 0;
+  synDataAcked = false;
+  totalRto = 0;
+
+  // Congestion.
+  cwnd = 10;
+  ssthresh = 0x7fffffff;
+  cwndCount = 0;
+  cwndUsed = 0;
+  cwndClamp = 0x7fffffff;
+  cwndStamp = 0;
+  isCwndLimited = false;
+  cwndUsageSeq = 0;
+  maxPacketsOut = 0;
+  priorCwnd = 0;
+  /** SND.NXT when loss was found: recovery ends when it is acknowledged. */
+  highSeq = 0;
+  caState = 0;
+  /** Segments (of one MSS) in flight, and of those: retransmitted, SACKed, lost. */
+  packetsOut = 0;
+  retransOut = 0;
+  sackedOut = 0;
+  lostOut = 0;
+  reordering = 3;
+  congestion = 'cubic';
+  delivered = 0;
+  deliveredCe = 0;
+  bytesSent = 0;
+  bytesAcked = 0;
+  bytesReceived = 0;
+  bytesRetransmitted = 0;
+  segsIn = 0;
+  segsOut = 0;
+  dataSegsIn = 0;
+  dataSegsOut = 0;
+  dsackDups = 0;
+  lastSendAt = 0;
+  lastReceiveAt = 0;
+  lastAckAt = 0;
+  appLimitedSeq = 0;
+
+  // Acknowledging.
+  ackPending = false;
+  ackNow = false;
+  /** A short segment with PSH arrived (once, twice): the reader may acknowledge it as soon as it has read. */
+  ackPushed = false;
+  ackPushedTwice = false;
+  lastSegmentSize = 0;
+  quickAcks = 0;
+  pingpong = 0;
+  /** Delayed-ACK time-out in µs; 0 before the first data. */
+  ato = 0;
+  rcvMss = 536;
+  lastDataAt = 0;
+  /** A duplicate to report by D-SACK (RFC 2883): [dsackLeft, dsackRight) if `dsack`. */
+  dsack = false;
+  dsackLeft = 0;
+  dsackRight = 0;
+  /** The out-of-order ranges in the order SACK should name them (most recently changed first). */
+  sackEdges: number[] = [];
+  lastOutOfWindowAckAt: number = -Infinity;
+
+  // Timers: handles of the wheel, -1 if not armed.
+  retransmitTimer = -1;
+  delayedAckTimer = -1;
+  keepaliveTimer = -1;
+  /** Whether the retransmit timer is a zero-window probe's. */
+  probing = false;
+
+  readonly sendQueue: SendQueue = new SendQueue();
+  readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
+  readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
+
+  // Options set by the application.
+  nodelay = false;
+  cork = false;
+  /** A FIN was queued: the tail may go although it is small. */
+  nagleOff = false;
+  keepalive = false;
+  keepIdle = 0;
+  keepInterval = 0;
+  keepCount = 0;
+  /** SO_LINGER in seconds, -1 if off. */
+  linger = -1;
+  /** TCP_LINGER2 in seconds; 0 means the sysctl, negative no FIN-WAIT-2 at all. */
+  linger2 = 0;
+  synRetries = 0;
+  /** TCP_DEFER_ACCEPT as a number of SYN+ACK retransmissions. */
+  deferAccept = 0;
+  /** TCP_USER_TIMEOUT in ms. */
+  userTimeout = 0;
+  notsentLowat = 0;
+  rcvLowat = 1;
+  sndBuf = 16384;
+  rcvBuf = 131072;
+  sndBufLocked = false;
+  rcvBufLocked = false;
+  tos = 0;
+  ttl = 64;
+  ipId = 0;
+  /** IP_MTU_DISCOVER: 0 never set DF. */
+  pmtuDiscover = 1;
+  /** Fast Open: the client's request, and a listener's queue length. */
+  fastOpenConnect = false;
+  fastOpenNoCookie = false;
+  fastOpenQueue = 0;
+  deferredConnect = false;
+  synData = false;
+  synFastOpen = false;
+  synFastOpenExperimental = false;
+  /** The client's SYN carried data and was sent through Fast Open; the passive side: still waiting for the ACK. */
+  fastOpenChild = false;
+  saveSyn = 0;
+  savedSyn: Uint8Array | null = null;
+
+  constructor(tcp: Tcp, id: number) {
+    this.tcp = tcp;
+    this.id = id;
+  }
+
+  onTimer(kind: number): void {
+    this.tcp.onConnectionTimer(this, kind);
+  }
+}

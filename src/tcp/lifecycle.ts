@@ -1,0 +1,106 @@
+/** How a connection changes state and ends, and what stays behind in TIME-WAIT (RFC 9293 section 3.3.2, 3.6). */
+import { type Connection, Timer } from './connection.ts';
+import { sendActiveReset } from './output.ts';
+import type { Reason } from './reasons.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
+import { TimeWait } from './time-wait.ts';
+
+/** Event bits of poll (include/uapi/linux/eventpoll.h). */
+export const Poll = {
+  in: 0x1,
+  pri: 0x2,
+  out: 0x4,
+  err: 0x8,
+  hup: 0x10,
+  rdNorm: 0x40,
+  wrNorm: 0x100,
+  rdHup: 0x2000,
+} as const;
+
+/** Everything may have changed. */
+export const wakeAll: number = Poll.in | Poll.out | Poll.err | Poll.hup | Poll.rdHup;
+
+/** How long TIME-WAIT lasts, µs: 60 s in Linux (TCP_TIMEWAIT_LEN, include/net/tcp.h), whatever the MSL. */
+export const timeWaitLength = 60_000_000;
+
+/** Moves a connection to a state and tells the observer why. */
+export function setState(conn: Connection, state: number, reason: Reason): void {
+  const { tcp } = conn;
+  const before = conn.state;
+  if (before === state) return;
+  conn.state = state;
+  if (state === ESTABLISHED) tcp.counters.CurrEstab++;
+  else if (before === ESTABLISHED || before === CLOSE_WAIT) {
+    if (state === CLOSED) tcp.counters.EstabResets++;
+    if (state !== CLOSE_WAIT) tcp.counters.CurrEstab--;
+  }
+  tcp.stateChanged(conn, before, state, reason);
+}
+
+function stopTimers(conn: Connection): void {
+  const { timers } = conn.tcp;
+  conn.retransmitTimer = timers.cancel(conn.retransmitTimer);
+  conn.delayedAckTimer = timers.cancel(conn.delayedAckTimer);
+  conn.keepaliveTimer = timers.cancel(conn.keepaliveTimer);
+}
+
+/** Ends a connection (tcp_done): out of the table, all timers stopped, the owner told. */
+export function done(conn: Connection, reason: Reason): void {
+  const { tcp } = conn;
+  if (conn.state === CLOSED) return;
+  if (conn.state === SYN_SENT || conn.state === SYN_RECEIVED) tcp.counters.AttemptFails++;
+  stopTimers(conn);
+  tcp.table.remove(conn);
+  conn.shutdown = 3;
+  setState(conn, CLOSED, reason);
+  conn.sendQueue.clear();
+  conn.packetsOut = conn.retransOut = conn.lostOut = conn.sackedOut = 0;
+  tcp.released(conn);
+  conn.owner?.wake(conn, wakeAll);
+}
+
+/** Ends a connection because of a reset or an error that the application is to see (tcp_reset). */
+export function reset(conn: Connection, error: number, reason: Reason): void {
+  conn.error = error;
+  done(conn, reason);
+}
+
+/** Gives up a connection from this side, with a RST where the peer may still believe in it (tcp_disconnect). */
+export function abort(conn: Connection, reason: Reason): void {
+  if (needsReset(conn.state)) sendActiveReset(conn);
+  done(conn, reason);
+}
+
+/** The states in which the peer has to be told (tcp_need_reset). */
+const needsReset = (state: number): boolean =>
+  state === ESTABLISHED ||
+  state === CLOSE_WAIT ||
+  state === 4 ||
+  state === FIN_WAIT_2 ||
+  state === SYN_RECEIVED;
+
+/**
+ * Replaces a connection by a small record that guards its four-tuple (tcp_time_wait).
+ * @param finWait2 the peer's FIN is still to come (an orphan's FIN-WAIT-2 lives on here)
+ * @param length µs
+ */
+export function enterTimeWait(conn: Connection, finWait2: boolean, length: number): void {
+  const { tcp } = conn;
+  if (!finWait2) setState(conn, TIME_WAIT, 'fin-received');
+  stopTimers(conn);
+  if (tcp.timeWaits >= tcp.sysctls.tcp_max_tw_buckets) {
+    tcp.counters.TCPTimeWaitOverflow++;
+    tcp.table.remove(conn);
+  } else {
+    const guard = new TimeWait(conn, finWait2);
+    tcp.table.replace(conn, guard);
+    tcp.timeWaits++;
+    // The full time even if FIN-WAIT-2 was to be shorter: a FIN may come late.
+    guard.timer = tcp.timers.arm(guard, Timer.keepalive, tcp.now + (finWait2 ? length : timeWaitLength));
+  }
+  conn.shutdown = 3;
+  // The guard has the tuple now; the record itself is over for its owner.
+  conn.state = CLOSED;
+  tcp.released(conn, true);
+  conn.owner?.wake(conn, wakeAll);
+}

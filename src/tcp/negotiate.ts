@@ -1,0 +1,112 @@
+/**
+ * What the handshake settles: segment size, window, window scale, SACK, timestamps, ECN. The one place for these
+ * rules, for both sides (RFC 9293 3.7.1, RFC 7323, RFC 2018, RFC 3168; net/ipv4/tcp_output.c and tcp_input.c, 6.18).
+ */
+import type { Segment } from '../wire/segment.ts';
+import { Flag } from '../wire/tcp.ts';
+import type { Connection, Route } from './connection.ts';
+import { noOptions, type OptionSet } from './packet.ts';
+import type { TcpSysctls } from './sysctls.ts';
+
+/** The largest shift a window scale option may ask for (RFC 7323 section 2.3). */
+export const maxWindowScale = 14;
+
+const headers = (family: 4 | 6): number => (family === 4 ? 40 : 60);
+
+/** The MSS to announce over a route: the MTU less headers, or the route's `advmss`; a user's TCP_MAXSEG lowers it. */
+export function advertisedMss(route: Route, family: 4 | 6, userMss: number): number {
+  const fromMtu = Math.max(Math.min(route.mtu - headers(family), 65535 - headers(family)), 88);
+  const mss = route.advmss > 0 ? route.advmss : fromMtu;
+  return userMss > 0 && userMss < mss ? userMss : mss;
+}
+
+/** Half of the buffer is for data, the rest for what surrounds it, until real segments show their ratio. */
+export const windowFromSpace = (space: number): number => Math.floor(space / 2);
+
+/** The window to offer first, what it may grow to, and the scale that needs. Bytes. */
+export interface InitialWindow {
+  readonly window: number;
+  readonly clamp: number;
+  readonly scale: number;
+}
+
+/**
+ * The window and scale of a SYN or SYN+ACK: as many whole segments as the receive buffer takes.
+ * @param space bytes the buffer can take now; `clamp` the application's limit, 0 for none
+ * @param mss bytes of data in a full segment as far as known
+ * @param initrwnd the route's, in segments, 0 if not set
+ */
+export function initialWindow(
+  space: number,
+  mss: number,
+  clamp: number,
+  scaling: boolean,
+  initrwnd: number,
+  sysctls: TcpSysctls,
+): InitialWindow {
+  const limit = clamp > 0 ? clamp : 65535 << maxWindowScale;
+  space = Math.min(limit, Math.max(space, 0));
+  if (space > mss) space -= space % mss;
+  // The window of a SYN is never scaled.
+  let window = Math.min(space, sysctls.tcp_workaround_signed_windows ? 32767 : 65535);
+  if (initrwnd > 0) window = Math.min(window, initrwnd * mss);
+  let scale = 0;
+  if (scaling) {
+    const most = Math.min(Math.max(space, sysctls.tcp_rmem[2]), limit);
+    scale = Math.min(Math.max(31 - Math.clz32(most) - 15, 0), maxWindowScale);
+  }
+  return { window, scale, clamp: Math.min(65535 * 2 ** scale, limit) };
+}
+
+/** What an incoming SYN or SYN+ACK offers, cut down to what this host supports. */
+export interface Offer {
+  /** 536 if the option is absent (RFC 9293 3.7.1; 1220 in IPv6 is not what Linux does). */
+  readonly mss: number;
+  /** -1 without window scaling. */
+  readonly windowScale: number;
+  readonly sack: boolean;
+  readonly timestamps: boolean;
+  readonly tsVal: number;
+  readonly tsEcr: number;
+}
+
+/** Reads the offer of a segment with SYN. */
+export function readOffer(seg: Segment, sysctls: TcpSysctls, userMss: number): Offer {
+  const announced = seg.mss > 0 ? seg.mss : 536;
+  const timestamps = seg.hasTimestamps && sysctls.tcp_timestamps !== 0;
+  return {
+    mss: userMss > 0 && userMss < announced ? userMss : announced,
+    windowScale:
+      seg.windowScale >= 0 && sysctls.tcp_window_scaling !== 0
+        ? Math.min(seg.windowScale, maxWindowScale)
+        : -1,
+    sack: seg.sackPermitted && sysctls.tcp_sack !== 0,
+    timestamps,
+    tsVal: timestamps ? seg.tsVal : 0,
+    tsEcr: timestamps ? seg.tsEcr : 0,
+  };
+}
+
+/** The options of our own SYN. */
+export function synOptions(conn: Connection, sysctls: TcpSysctls): OptionSet {
+  const options = noOptions();
+  options.mss = conn.advMss;
+  options.sackPermitted = sysctls.tcp_sack !== 0;
+  if (sysctls.tcp_timestamps !== 0) {
+    options.timestamps = true;
+    options.tsVal = conn.tcp.timestamp(conn.tsOffset);
+    options.tsEcr = conn.tsRecent;
+  }
+  if (sysctls.tcp_window_scaling !== 0) options.windowScale = conn.rcvWscale;
+  return options;
+}
+
+/** Whether a SYN asks for ECN the classic way (RFC 3168 section 6.1.1). */
+export const asksEcn = (flags: number): boolean => (flags & (Flag.ece | Flag.cwr)) === (Flag.ece | Flag.cwr);
+
+/** The most data one segment can carry: path MTU and the peer's MSS less the options of every segment. */
+export function currentMss(conn: Connection): number {
+  const room = conn.pmtu - headers(conn.family);
+  const mss = Math.min(room, conn.mssClamp) - (conn.timestampsOk ? 12 : 0);
+  return Math.max(mss, conn.tcp.sysctls.tcp_min_snd_mss - (conn.timestampsOk ? 12 : 0), 1);
+}

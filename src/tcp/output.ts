@@ -1,0 +1,160 @@
+/** Every segment that leaves a connection passes here (net/ipv4/tcp_output.c, 6.18: __tcp_transmit_skb). */
+import { Flag } from '../wire/tcp.ts';
+import type { Connection } from './connection.ts';
+import { noOptions, type OptionSet, optionsSize, writePacket } from './packet.ts';
+import type { TxSegment } from './queues.ts';
+import { SYN_RECEIVED } from './state.ts';
+import { selectWindow } from './window.ts';
+
+/** The options of a segment without SYN. SACK blocks take what room timestamps leave (RFC 2018 section 3). */
+export function establishedOptions(conn: Connection): OptionSet {
+  const options = noOptions();
+  if (conn.timestampsOk) {
+    options.timestamps = true;
+    options.tsVal = conn.tcp.timestamp(conn.tsOffset);
+    options.tsEcr = conn.tsRecent;
+  }
+  const blocks = (conn.dsack ? 1 : 0) + conn.sackEdges.length / 2;
+  if (blocks > 0) {
+    const room = Math.floor((40 - (conn.timestampsOk ? 12 : 0) - 4) / 8);
+    const edges = conn.dsack ? [conn.dsackLeft, conn.dsackRight, ...conn.sackEdges] : conn.sackEdges;
+    options.sack = edges.slice(0, 2 * Math.min(room, blocks));
+  }
+  return options;
+}
+
+/** What the options of the next segment take, for computing how much data fits beside them. */
+export const establishedOptionsSize = (conn: Connection): number => optionsSize(establishedOptions(conn));
+
+/** The ACK field says all there is to acknowledge: nothing is owed any more. */
+function ackSent(conn: Connection): void {
+  const { tcp } = conn;
+  if (conn.quickAcks > 0) conn.quickAcks--;
+  conn.ackPending = conn.ackNow = conn.ackPushed = conn.ackPushedTwice = false;
+  conn.delayedAckTimer = tcp.timers.cancel(conn.delayedAckTimer);
+  conn.dsack = false;
+  conn.lastAckSent = conn.rcvNxt;
+}
+
+/** Data sent soon after data received: the two sides talk in turns, so acknowledgments can ride on data. */
+function dataSent(conn: Connection): void {
+  const now = conn.tcp.now;
+  conn.lastSendAt = now;
+  if (now - conn.lastDataAt < conn.ato) conn.pingpong = Math.min(conn.pingpong + 1, 255);
+}
+
+function write(
+  conn: Connection,
+  seq: number,
+  flags: number,
+  window: number,
+  options: OptionSet,
+  segment: TxSegment | null,
+  offset: number,
+  length: number,
+): void {
+  const { tcp } = conn;
+  // ECN-capable transport only on new data, never on a pure ACK or a retransmission (RFC 3168 section 6.1).
+  const ect = conn.ecnOk && length > 0 && segment !== null && segment.retransmits === 0 ? 2 : 0;
+  const echo = conn.ecnOk && conn.ecnDemandCwr ? Flag.ece : 0;
+  let cwr = 0;
+  if (ect !== 0 && conn.ecnQueueCwr) {
+    conn.ecnQueueCwr = false;
+    cwr = Flag.cwr;
+  }
+  const urgent =
+    conn.urgentMode && ((conn.sndUp - seq) | 0) > 0 && ((conn.sndUp - seq) | 0) < 0xffff
+      ? (conn.sndUp - seq) | 0
+      : 0;
+  writePacket(
+    tcp.out,
+    {
+      local: conn.local,
+      localPort: conn.localPort,
+      remote: conn.remote,
+      remotePort: conn.remotePort,
+      seq,
+      ack: (flags & Flag.ack) !== 0 ? conn.rcvNxt : 0,
+      flags: flags | echo | cwr | (urgent > 0 ? Flag.urg : 0),
+      window,
+      urgent,
+      trafficClass: (conn.tos & ~3) | ect,
+      ttl: conn.ttl,
+      ipId: conn.ipId,
+      dontFragment: conn.pmtuDiscover !== 0,
+      options,
+    },
+    segment === null ? null : segment.data,
+    offset,
+    length,
+  );
+  conn.ipId = (conn.ipId + 1) & 0xffff;
+  conn.segsOut++;
+  if (length > 0) {
+    conn.dataSegsOut++;
+    conn.bytesSent += length;
+  }
+  tcp.counters.OutSegs++;
+}
+
+/** Sends a segment of the queue: one packet for every `mss` bytes; PSH and FIN only on the last. */
+export function transmit(conn: Connection, segment: TxSegment, mss: number): void {
+  const { tcp } = conn;
+  const isSyn = (segment.flags & Flag.syn) !== 0;
+  const options = isSyn ? tcp.synOptionsOf(conn, segment) : establishedOptions(conn);
+  const window = isSyn ? Math.min(conn.rcvWnd, 65535) : selectWindow(conn);
+  const flags = segment.flags | (isSyn && conn.state !== SYN_RECEIVED ? 0 : Flag.ack);
+  let offset = 0;
+  do {
+    const length = Math.min(segment.length - offset, mss);
+    const last = offset + length >= segment.length;
+    write(
+      conn,
+      (segment.seq + offset) | 0,
+      last ? flags : flags & ~(Flag.psh | Flag.fin),
+      window,
+      options,
+      segment,
+      offset,
+      length,
+    );
+    offset += length;
+  } while (offset < segment.length);
+  if ((flags & Flag.ack) !== 0) ackSent(conn);
+  if (segment.length > 0) dataSent(conn);
+  segment.sentAt = tcp.now;
+  if (segment.firstSentAt < 0) segment.firstSentAt = tcp.now;
+}
+
+/** Sends an ACK without data, now. */
+export function sendAck(conn: Connection): void {
+  if (conn.state === 7) return;
+  write(conn, conn.sndNxt, Flag.ack, selectWindow(conn), establishedOptions(conn), null, 0, 0);
+  ackSent(conn);
+}
+
+/** Sends a window probe or keepalive: an old sequence number that calls for an ACK, without consuming one. */
+export function sendOldSequence(conn: Connection): void {
+  write(conn, (conn.sndUna - 1) | 0, Flag.ack, selectWindow(conn), establishedOptions(conn), null, 0, 0);
+}
+
+/** Sends the RST of a connection that is given up (RFC 9293 section 3.10.5). */
+export function sendActiveReset(conn: Connection): void {
+  write(
+    conn,
+    conn.sndNxt,
+    Flag.rst | Flag.ack,
+    conn.rcvWscale >= 0 ? selectWindow(conn) : 0,
+    resetOptions(conn),
+    null,
+    0,
+    0,
+  );
+  conn.tcp.counters.OutRsts++;
+}
+
+function resetOptions(conn: Connection): OptionSet {
+  const options = establishedOptions(conn);
+  options.sack = [];
+  return options;
+}

@@ -1,0 +1,167 @@
+/**
+ * The bytes of a segment: the one place where this stack writes headers and lays out options (in Linux' order,
+ * net/ipv4/tcp_output.c, 6.18: tcp_options_write).
+ */
+import type { Address } from '../wire/address.ts';
+import { fold, sumBytes } from '../wire/checksum.ts';
+import { fastOpenMagic, OptionKind } from '../wire/options.ts';
+import type { PacketQueue } from '../wire/packet-queue.ts';
+import { protocolTcp, pseudoHeaderSum } from '../wire/tcp.ts';
+
+/** The options of one segment; absent ones are 0, -1, false or null. */
+export interface OptionSet {
+  mss: number;
+  sackPermitted: boolean;
+  timestamps: boolean;
+  tsVal: number;
+  tsEcr: number;
+  windowScale: number;
+  /** left, right, left, right, ... */
+  sack: readonly number[];
+  /** An empty cookie is a request for one. */
+  cookie: Uint8Array | null;
+  cookieExperimental: boolean;
+}
+
+/** A set without any option. */
+export const noOptions = (): OptionSet => ({
+  mss: 0,
+  sackPermitted: false,
+  timestamps: false,
+  tsVal: 0,
+  tsEcr: 0,
+  windowScale: -1,
+  sack: [],
+  cookie: null,
+  cookieExperimental: false,
+});
+
+/** Bytes that a cookie option takes, padded to a multiple of four. */
+export const cookieOptionSize = (length: number, experimental: boolean): number =>
+  (length + (experimental ? 4 : 2) + 3) & ~3;
+
+/** Bytes that the options take in the header. */
+export function optionsSize(o: OptionSet): number {
+  let size = 0;
+  if (o.mss > 0) size += 4;
+  if (o.timestamps) size += 12;
+  else if (o.sackPermitted) size += 4;
+  if (o.windowScale >= 0) size += 4;
+  if (o.sack.length > 0) size += 4 + 4 * o.sack.length;
+  if (o.cookie !== null) size += cookieOptionSize(o.cookie.length, o.cookieExperimental);
+  return size;
+}
+
+function writeOptions(view: DataView, bytes: Uint8Array, at: number, o: OptionSet): void {
+  if (o.mss > 0) {
+    view.setInt32(at, (OptionKind.mss << 24) | (4 << 16) | o.mss);
+    at += 4;
+  }
+  if (o.timestamps) {
+    // SACK-permitted takes the place of the two NOPs.
+    view.setInt32(at, o.sackPermitted ? 0x0402080a : 0x0101080a);
+    view.setInt32(at + 4, o.tsVal);
+    view.setInt32(at + 8, o.tsEcr);
+    at += 12;
+  } else if (o.sackPermitted) {
+    view.setInt32(at, 0x01010402);
+    at += 4;
+  }
+  if (o.windowScale >= 0) {
+    view.setInt32(at, 0x01030300 | o.windowScale);
+    at += 4;
+  }
+  if (o.sack.length > 0) {
+    view.setInt32(at, 0x01010500 | (2 + 4 * o.sack.length));
+    at += 4;
+    for (const edge of o.sack) {
+      view.setInt32(at, edge);
+      at += 4;
+    }
+  }
+  if (o.cookie !== null) {
+    const end = at + cookieOptionSize(o.cookie.length, o.cookieExperimental);
+    if (o.cookieExperimental) {
+      view.setUint16(at, (OptionKind.experiment << 8) | (4 + o.cookie.length));
+      view.setUint16(at + 2, fastOpenMagic);
+      at += 4;
+    } else {
+      view.setUint16(at, (OptionKind.fastOpen << 8) | (2 + o.cookie.length));
+      at += 2;
+    }
+    bytes.set(o.cookie, at);
+    bytes.fill(OptionKind.nop, at + o.cookie.length, end);
+  }
+}
+
+/** A segment about to be written. */
+export interface Outgoing {
+  readonly local: Address;
+  readonly localPort: number;
+  readonly remote: Address;
+  readonly remotePort: number;
+  readonly seq: number;
+  readonly ack: number;
+  readonly flags: number;
+  /** The window field, already scaled down. */
+  readonly window: number;
+  readonly urgent: number;
+  readonly trafficClass: number;
+  readonly ttl: number;
+  readonly ipId: number;
+  readonly dontFragment: boolean;
+  readonly options: OptionSet;
+}
+
+/** Writes a packet with `length` bytes of `data` from `offset` into the queue of packets to send. */
+export function writePacket(
+  out: PacketQueue,
+  s: Outgoing,
+  data: Uint8Array | null,
+  offset: number,
+  length: number,
+): void {
+  const optionBytes = optionsSize(s.options);
+  const v4 = s.remote.family === 4;
+  const ipBytes = v4 ? 20 : 40;
+  const tcpBytes = 20 + optionBytes + length;
+  const ip = out.push(ipBytes + tcpBytes);
+  const { bytes, view } = out;
+  const tcp = ip + ipBytes;
+  view.setUint16(tcp, s.localPort);
+  view.setUint16(tcp + 2, s.remotePort);
+  view.setInt32(tcp + 4, s.seq);
+  view.setInt32(tcp + 8, s.ack);
+  view.setUint16(tcp + 12, ((20 + optionBytes) << 10) | s.flags);
+  view.setUint16(tcp + 14, s.window);
+  view.setInt32(tcp + 16, s.urgent);
+  if (optionBytes > 0) writeOptions(view, bytes, tcp + 20, s.options);
+  if (data !== null && length > 0) bytes.set(data.subarray(offset, offset + length), tcp + 20 + optionBytes);
+  const pseudo = pseudoHeaderSum(s.local, s.remote, protocolTcp, tcpBytes);
+  view.setUint16(tcp + 16, fold(sumBytes(bytes, tcp, tcpBytes, pseudo)));
+  if (v4) writeIpv4(view, bytes, ip, s, ipBytes + tcpBytes);
+  else writeIpv6(view, ip, s, tcpBytes);
+}
+
+function writeIpv4(view: DataView, bytes: Uint8Array, at: number, s: Outgoing, length: number): void {
+  view.setInt32(at, 0x45000000 | (s.trafficClass << 16) | length);
+  view.setInt32(at + 4, (s.ipId << 16) | (s.dontFragment ? 0x4000 : 0));
+  view.setInt32(at + 8, (s.ttl << 24) | (protocolTcp << 16));
+  view.setInt32(at + 12, s.local.w3);
+  view.setInt32(at + 16, s.remote.w3);
+  view.setUint16(at + 10, fold(sumBytes(bytes, at, 20)));
+}
+
+function writeIpv6(view: DataView, at: number, s: Outgoing, length: number): void {
+  view.setInt32(at, 0x60000000 | (s.trafficClass << 20));
+  view.setInt32(at + 4, (length << 16) | (protocolTcp << 8) | s.ttl);
+  const { local, remote } = s;
+  view.setInt32(at + 8, local.w0);
+  view.setInt32(at + 12, local.w1);
+  view.setInt32(at + 16, local.w2);
+  view.setInt32(at + 20, local.w3);
+  view.setInt32(at + 24, remote.w0);
+  view.setInt32(at + 28, remote.w1);
+  view.setInt32(at + 32, remote.w2);
+  view.setInt32(at + 36, remote.w3);
+}

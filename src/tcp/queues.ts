@@ -1,0 +1,229 @@
+/** The data of a connection on its way: segments queued to send, and segments received. */
+import { seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
+
+/**
+ * A stretch of the send queue: what one write added, up to the size goal (several MSS), cut where the window or the
+ * congestion window ends. It leaves as one or more packets, of which only the last carries PSH and FIN.
+ */
+export class TxSegment {
+  seq: number;
+  /** One past the last sequence number, SYN and FIN included. */
+  end: number;
+  /** Flags beside ACK: SYN, FIN, PSH, URG, ECE, CWR. */
+  flags: number;
+  data: Uint8Array;
+  /** Bytes used of `data`. */
+  length: number;
+  /** µs when it was sent last; -1 before. */
+  sentAt = -1;
+  /** µs when it was sent first. */
+  firstSentAt = -1;
+  /** How often it was sent again, and whether a copy is believed to be in flight. */
+  retransmits = 0;
+  sacked = false;
+  lost = false;
+  retransmitted = false;
+  /** MSG_EOR: nothing may be appended. */
+  eor = false;
+  next: TxSegment | null = null;
+  previous: TxSegment | null = null;
+
+  constructor(seq: number, flags: number, capacity: number) {
+    this.seq = seq;
+    this.end = seq;
+    this.flags = flags;
+    this.data = capacity > 0 ? new Uint8Array(capacity) : noBytes;
+    this.length = 0;
+  }
+}
+
+const noBytes: Uint8Array = new Uint8Array(0);
+
+/** The send queue: what is sent and not acknowledged, then what was not sent yet. */
+export class SendQueue {
+  head: TxSegment | null = null;
+  tail: TxSegment | null = null;
+  /** The first segment that was never sent, null if all were. */
+  sendHead: TxSegment | null = null;
+  /** Bytes of memory as the send buffer counts them. */
+  bytes = 0;
+
+  append(segment: TxSegment): void {
+    segment.previous = this.tail;
+    if (this.tail === null) this.head = segment;
+    else this.tail.next = segment;
+    this.tail = segment;
+    if (this.sendHead === null) this.sendHead = segment;
+    this.bytes += overhead + segment.length;
+  }
+
+  /** Cuts a segment after `length` bytes of data; the rest becomes a segment of its own behind it. */
+  split(segment: TxSegment, length: number): void {
+    const rest = new TxSegment((segment.seq + length) | 0, segment.flags, segment.length - length);
+    rest.data.set(segment.data.subarray(length, segment.length));
+    rest.length = segment.length - length;
+    rest.end = segment.end;
+    rest.sentAt = segment.sentAt;
+    rest.firstSentAt = segment.firstSentAt;
+    rest.retransmits = segment.retransmits;
+    rest.sacked = segment.sacked;
+    rest.lost = segment.lost;
+    rest.retransmitted = segment.retransmitted;
+    rest.eor = segment.eor;
+    segment.eor = false;
+    // PSH and FIN belong to the end.
+    segment.flags &= ~0x9;
+    segment.length = length;
+    segment.end = rest.seq;
+    rest.next = segment.next;
+    rest.previous = segment;
+    if (segment.next === null) this.tail = rest;
+    else segment.next.previous = rest;
+    segment.next = rest;
+    this.bytes += overhead;
+  }
+
+  /** Drops the first segment, which was acknowledged. */
+  shift(): void {
+    const first = this.head!;
+    this.head = first.next;
+    if (this.head === null) this.tail = null;
+    else this.head.previous = null;
+    if (this.sendHead === first) this.sendHead = this.head;
+    this.bytes -= overhead + first.length;
+  }
+
+  /** Removes a segment that was never sent (an empty one left by a failed write). */
+  removeTail(): void {
+    const last = this.tail!;
+    this.tail = last.previous;
+    if (this.tail === null) this.head = null;
+    else this.tail.next = null;
+    if (this.sendHead === last) this.sendHead = null;
+    this.bytes -= overhead + last.length;
+  }
+
+  clear(): void {
+    this.head = this.tail = this.sendHead = null;
+    this.bytes = 0;
+  }
+}
+
+/** What a segment costs the send buffer beside its data: struct sk_buff and its head (net/ipv4/tcp.c, 6.18). */
+export const overhead = 1280;
+
+/** A stretch of received data. */
+export interface RxSegment {
+  seq: number;
+  end: number;
+  data: Uint8Array;
+}
+
+/** In-order data that the application has not read yet. */
+export class ReceiveQueue {
+  private readonly items: RxSegment[] = [];
+  private head = 0;
+  /** Memory in bytes as the receive buffer counts it. */
+  memory = 0;
+
+  get empty(): boolean {
+    return this.head === this.items.length;
+  }
+
+  push(item: RxSegment): void {
+    this.items.push(item);
+    this.memory += truesize(item.data.length);
+  }
+
+  /** Copies out up to `into.length` bytes from sequence number `from`; takes what was read unless peeking. */
+  read(from: number, into: Uint8Array, peek: boolean): number {
+    let done = 0;
+    let at = from;
+    for (let i = this.head; i < this.items.length && done < into.length; i++) {
+      const item = this.items[i]!;
+      const skip = (at - item.seq) | 0;
+      const n = Math.min(item.data.length - skip, into.length - done);
+      into.set(item.data.subarray(skip, skip + n), done);
+      done += n;
+      at = (at + n) | 0;
+      if (!peek && skip + n === item.data.length) {
+        this.memory -= truesize(item.data.length);
+        this.head++;
+      }
+    }
+    if (this.head > 64 && 2 * this.head > this.items.length) {
+      this.items.splice(0, this.head);
+      this.head = 0;
+    }
+    return done;
+  }
+}
+
+/** What received data costs the receive buffer: struct sk_buff, its head, and page rounding left out. */
+export const truesize = (length: number): number => 768 + length;
+
+/** Data received ahead of a gap: ranges sorted by sequence number that do not touch each other. */
+export class OutOfOrderQueue {
+  readonly ranges: RxSegment[] = [];
+  memory = 0;
+
+  get empty(): boolean {
+    return this.ranges.length === 0;
+  }
+
+  /**
+   * Adds data; what is already there is kept, new bytes fill in around it.
+   * @returns the range that now holds it, and whether part of it was there before
+   */
+  add(seq: number, end: number, data: Uint8Array): { range: RxSegment; duplicate: RxSegment | null } {
+    const list = this.ranges;
+    let i = 0;
+    while (i < list.length && seqLt(list[i]!.end, seq)) i++;
+    let merged: RxSegment = { seq, end, data };
+    let duplicate: RxSegment | null = null;
+    let j = i;
+    while (j < list.length && seqLe(list[j]!.seq, merged.end)) {
+      const other = list[j]!;
+      if (seqLt(other.seq, end) && seqGt(other.end, seq)) {
+        const left = seqGt(other.seq, seq) ? other.seq : seq;
+        const right = seqLt(other.end, end) ? other.end : end;
+        duplicate ??= { seq: left, end: right, data: noBytes };
+      }
+      merged = merge(other, merged);
+      j++;
+    }
+    const before = list.slice(i, j).reduce((sum, r) => sum + truesize(r.data.length), 0);
+    list.splice(i, j - i, merged);
+    this.memory += truesize(merged.data.length) - before;
+    return { range: merged, duplicate };
+  }
+
+  /** Takes the first range if it starts at or before `rcvNxt`, else null. */
+  takeReady(rcvNxt: number): RxSegment | null {
+    const first = this.ranges[0];
+    if (first === undefined || seqGt(first.seq, rcvNxt)) return null;
+    this.ranges.shift();
+    this.memory -= truesize(first.data.length);
+    return first;
+  }
+
+  clear(): void {
+    this.ranges.length = 0;
+    this.memory = 0;
+  }
+}
+
+function merge(a: RxSegment, b: RxSegment): RxSegment {
+  const seq = seqLt(a.seq, b.seq) ? a.seq : b.seq;
+  const end = seqGt(a.end, b.end) ? a.end : b.end;
+  if (a.seq === seq && a.end === end) return a;
+  const data = new Uint8Array((end - seq) | 0);
+  data.set(b.data, (b.seq - seq) | 0);
+  // Bytes that came first win.
+  data.set(a.data, (a.seq - seq) | 0);
+  return { seq, end, data };
+}
+
+/** Whether [seq, end) lies wholly inside one range. */
+export const covered = (ranges: readonly RxSegment[], seq: number, end: number): boolean =>
+  ranges.some((r) => seqLe(r.seq, seq) && seqGe(r.end, end));

@@ -1,0 +1,291 @@
+/**
+ * Data coming in, and when it is acknowledged (RFC 9293 3.8.6, RFC 5681 4.2, RFC 2018, RFC 2883;
+ * net/ipv4/tcp_input.c, 6.18: tcp_data_queue, __tcp_ack_snd_check).
+ */
+
+import type { Segment } from '../wire/segment.ts';
+import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
+import { Flag } from '../wire/tcp.ts';
+import { type Connection, Timer } from './connection.ts';
+import { enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from './lifecycle.ts';
+import { sendAck } from './output.ts';
+import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED } from './state.ts';
+import { growWindow, possibleWindow, receiveWindow } from './window.ts';
+
+const shortestAto = 40_000;
+const longestDelay = 200_000;
+const mostQuickAcks = 16;
+
+/** An ACK is owed: now, or with the next data, or when the delayed-ACK timer says so. */
+export const scheduleAck = (conn: Connection): void => {
+  conn.ackPending = true;
+};
+
+/** Acknowledges the next segments at once: the peer is in slow start, or something was lost. */
+export function enterQuickAck(conn: Connection, most: number = mostQuickAcks): void {
+  const quick = Math.min(Math.max(Math.floor(conn.rcvWnd / (2 * conn.rcvMss)), 2), most);
+  conn.quickAcks = Math.max(conn.quickAcks, quick);
+  conn.pingpong = 0;
+  conn.ato = shortestAto;
+}
+
+/** Reports a duplicate in the next ACK (RFC 2883). */
+export function reportDuplicate(conn: Connection, left: number, right: number): void {
+  if (!conn.sackOk || conn.tcp.sysctls.tcp_dsack === 0) return;
+  if (seqLt(left, conn.rcvNxt)) conn.tcp.counters.TCPDSACKOldSent++;
+  else conn.tcp.counters.TCPDSACKOfoSent++;
+  conn.dsack = true;
+  conn.dsackLeft = left;
+  conn.dsackRight = right;
+  conn.tcp.note(conn, 'note', 'duplicate-data');
+}
+
+/** A first guess at the peer's segment size, for deciding what "two segments" means. */
+export function initializeRcvMss(conn: Connection): void {
+  const hint = Math.min(conn.advMss, conn.mssCache, conn.rcvWnd >> 1, 536);
+  conn.rcvMss = Math.max(hint, 88);
+}
+
+function measureRcvMss(conn: Connection, seg: Segment): void {
+  const length = seg.payloadLength;
+  if (length >= conn.rcvMss) {
+    conn.rcvMss = Math.min(length, conn.advMss);
+    conn.lastSegmentSize = 0;
+    return;
+  }
+  const withHeader = length + 20;
+  const remnant = (seg.flags & (Flag.psh | Flag.urg | Flag.syn | Flag.fin)) !== 0;
+  if (withHeader >= 536 + 20 || (withHeader >= 88 + 20 && !remnant)) {
+    const before = conn.lastSegmentSize;
+    conn.lastSegmentSize = length;
+    if (length === before) {
+      conn.rcvMss = length;
+      return;
+    }
+  }
+  if (conn.ackPushed) conn.ackPushedTwice = true;
+  conn.ackPushed = true;
+}
+
+/** Adapts the delayed ACK to the rhythm of arriving data (tcp_event_data_recv). */
+function dataReceived(conn: Connection, seg: Segment): void {
+  const { now } = conn.tcp;
+  scheduleAck(conn);
+  measureRcvMss(conn, seg);
+  if (conn.ato === 0) {
+    // The first data: the peer is in slow start, do not hold it up.
+    incrementQuickAcks(conn);
+    conn.ato = shortestAto;
+  } else {
+    const gap = now - conn.lastDataAt;
+    if (gap <= shortestAto / 2) conn.ato = (conn.ato >> 1) + shortestAto / 2;
+    else if (gap < conn.ato) conn.ato = Math.min((conn.ato >> 1) + gap, conn.rto);
+    else if (gap > conn.rto) incrementQuickAcks(conn);
+  }
+  conn.lastDataAt = now;
+  growWindow(conn, seg.payloadLength);
+}
+
+function incrementQuickAcks(conn: Connection): void {
+  const quick = Math.min(Math.max(Math.floor(conn.rcvWnd / (2 * conn.rcvMss)), 2), mostQuickAcks);
+  conn.quickAcks = Math.max(conn.quickAcks, quick);
+}
+
+/** Queues the data and FIN of an acceptable segment. Its bytes are copied: the caller's buffer is not kept. */
+export function queueData(conn: Connection, seg: Segment): void {
+  if (seg.seq === seg.end) return;
+  const fin = (seg.flags & Flag.fin) !== 0;
+  const dataEnd = fin ? (seg.end - 1) | 0 : seg.end;
+  if (seqLe(seg.end, conn.rcvNxt)) {
+    reportDuplicate(conn, seg.seq, seg.end);
+    outOfWindow(conn);
+    return;
+  }
+  const window = receiveWindow(conn);
+  if (seg.seq === conn.rcvNxt) {
+    if (window === 0 && !(fin && seg.payloadLength === 0)) {
+      conn.tcp.counters.TCPZeroWindowDrop++;
+      outOfWindow(conn);
+      return;
+    }
+  } else if (seqGe(seg.seq, seqAdd(conn.rcvNxt, window))) {
+    outOfWindow(conn);
+    return;
+  } else if (seqLt(seg.seq, conn.rcvNxt)) {
+    reportDuplicate(conn, seg.seq, conn.rcvNxt);
+    if (window === 0) {
+      outOfWindow(conn);
+      return;
+    }
+  } else {
+    queueOutOfOrder(conn, seg, dataEnd, fin);
+    return;
+  }
+  queueInOrder(conn, seg, dataEnd, fin);
+}
+
+function outOfWindow(conn: Connection): void {
+  enterQuickAck(conn);
+  scheduleAck(conn);
+}
+
+function queueInOrder(conn: Connection, seg: Segment, dataEnd: number, fin: boolean): void {
+  const skip = seqDiff(conn.rcvNxt, seg.seq);
+  const n = seg.payloadLength - skip;
+  if (n > 0) {
+    const at = seg.payloadOffset + skip;
+    deliver(conn, conn.rcvNxt, dataEnd, seg.bytes.slice(at, at + n));
+    dataReceived(conn, seg);
+  }
+  if (fin) finReceived(conn);
+  if (!conn.outOfOrder.empty) {
+    drainOutOfOrder(conn);
+    // A filled gap is acknowledged at once (RFC 5681 section 4.2).
+    if (conn.outOfOrder.empty) conn.ackNow = true;
+  }
+  if (conn.sackEdges.length > 0) updateSack(conn, null);
+  conn.owner?.wake(conn, Poll.in | Poll.rdNorm);
+}
+
+function deliver(conn: Connection, seq: number, end: number, data: Uint8Array): void {
+  conn.receiveQueue.push({ seq, end, data });
+  conn.bytesReceived += data.length;
+  conn.rcvNxt = end;
+}
+
+/** Keeps data that came ahead of a gap. A FIN among it is remembered by its sequence number. */
+function queueOutOfOrder(conn: Connection, seg: Segment, dataEnd: number, fin: boolean): void {
+  const { counters } = conn.tcp;
+  counters.TCPOFOQueue++;
+  scheduleAck(conn);
+  if (fin) {
+    conn.finSeq = dataEnd;
+    conn.finSeen = true;
+  }
+  if (seg.payloadLength === 0) return;
+  const data = seg.bytes.slice(seg.payloadOffset, seg.payloadOffset + seg.payloadLength);
+  const { range, duplicate } = conn.outOfOrder.add(seg.seq, dataEnd, data);
+  if (duplicate !== null) {
+    counters.TCPOFOMerge++;
+    reportDuplicate(conn, duplicate.seq, duplicate.end);
+  }
+  growWindow(conn, seg.payloadLength);
+  if (conn.sackOk) updateSack(conn, range);
+}
+
+function drainOutOfOrder(conn: Connection): void {
+  for (
+    let r = conn.outOfOrder.takeReady(conn.rcvNxt);
+    r !== null;
+    r = conn.outOfOrder.takeReady(conn.rcvNxt)
+  ) {
+    if (seqLt(r.seq, conn.rcvNxt))
+      reportDuplicate(conn, r.seq, seqLt(r.end, conn.rcvNxt) ? r.end : conn.rcvNxt);
+    if (seqGt(r.end, conn.rcvNxt)) {
+      const skip = seqDiff(conn.rcvNxt, r.seq);
+      deliver(conn, conn.rcvNxt, r.end, skip === 0 ? r.data : r.data.slice(skip));
+    }
+  }
+  if (conn.finSeen && conn.finSeq === conn.rcvNxt && (conn.shutdown & 1) === 0) finReceived(conn);
+}
+
+/** The list of SACK blocks: the range just changed first, then the others in the order they changed (RFC 2018 section 4). */
+function updateSack(conn: Connection, changed: { seq: number; end: number } | null): void {
+  const { ranges } = conn.outOfOrder;
+  const edges: number[] = [];
+  const add = (r: { seq: number; end: number }): void => {
+    for (let i = 0; i < edges.length; i += 2) if (edges[i] === r.seq) return;
+    // A FIN beyond the data is not reported: its sequence number counts once it is in order.
+    if (edges.length < 8) edges.push(r.seq, r.end);
+  };
+  if (changed !== null) add(changed);
+  for (let i = 0; i < conn.sackEdges.length; i += 2) {
+    const left = conn.sackEdges[i]!;
+    const range = ranges.find((r) => seqLe(r.seq, left) && seqGt(r.end, left));
+    if (range !== undefined) add(range);
+  }
+  conn.sackEdges = edges;
+}
+
+/** The peer's FIN is in order (tcp_fin). */
+function finReceived(conn: Connection): void {
+  conn.rcvNxt = seqAdd(conn.rcvNxt, 1);
+  scheduleAck(conn);
+  conn.shutdown |= 1;
+  conn.done = true;
+  conn.outOfOrder.clear();
+  conn.sackEdges = [];
+  switch (conn.state) {
+    case SYN_RECEIVED:
+    case ESTABLISHED:
+      setState(conn, CLOSE_WAIT, 'fin-received');
+      conn.pingpong = conn.tcp.sysctls.tcp_pingpong_thresh;
+      break;
+    case FIN_WAIT_1:
+      sendAck(conn);
+      setState(conn, CLOSING, 'fin-received');
+      break;
+    case FIN_WAIT_2:
+      sendAck(conn);
+      enterTimeWait(conn, false, timeWaitLength);
+      return;
+  }
+  conn.owner?.wake(conn, wakeAll);
+}
+
+/** Acknowledges what is owed: at once after two segments or in a hurry, else after a delay (RFC 9293 3.8.6.3). */
+export function ackIfDue(conn: Connection): void {
+  if (!conn.ackPending) return;
+  const unacked = seqDiff(conn.rcvNxt, conn.rcvWup);
+  const unread = seqDiff(conn.rcvNxt, conn.copiedSeq);
+  const twoSegments =
+    unacked > conn.rcvMss && (unread < conn.rcvLowat || possibleWindow(conn) >= conn.rcvWnd);
+  const hurry = conn.quickAcks > 0 && conn.pingpong < conn.tcp.sysctls.tcp_pingpong_thresh;
+  if (twoSegments || hurry || conn.ackNow || conn.route?.quickack === true || !conn.outOfOrder.empty)
+    sendAck(conn);
+  else delayAck(conn);
+}
+
+/** Arms the delayed-ACK timer (tcp_send_delayed_ack). */
+export function delayAck(conn: Connection): void {
+  const { timers, now } = conn.tcp;
+  let { ato } = conn;
+  if (ato > shortestAto) {
+    let most = 500_000;
+    if (conn.pingpong >= conn.tcp.sysctls.tcp_pingpong_thresh || conn.ackPushed) most = longestDelay;
+    if (conn.srtt > 0) most = Math.min(most, Math.max(conn.srtt >> 3, shortestAto));
+    ato = Math.min(ato, most);
+  }
+  conn.ackPending = true;
+  const deadline = now + ato;
+  if (conn.delayedAckTimer >= 0) {
+    const armed = timers.deadline(conn.delayedAckTimer);
+    if (armed <= now + (ato >> 2)) {
+      sendAck(conn);
+      return;
+    }
+    if (armed <= deadline) return;
+    timers.cancel(conn.delayedAckTimer);
+  }
+  conn.delayedAckTimer = timers.arm(conn, Timer.delayedAck, deadline);
+}
+
+/** After the application has read: tells the peer if that opened the window much, or pays an ACK that is due. */
+export function afterRead(conn: Connection, copied: number): void {
+  let due = false;
+  if (conn.ackPending) {
+    const pingpong = conn.pingpong >= conn.tcp.sysctls.tcp_pingpong_thresh;
+    const pushed = conn.ackPushedTwice || (conn.ackPushed && !pingpong);
+    due =
+      seqDiff(conn.rcvNxt, conn.rcvWup) > conn.rcvMss ||
+      (copied > 0 && pushed && conn.receiveQueue.memory === 0);
+  }
+  if (copied > 0 && !due && (conn.shutdown & 1) === 0) {
+    const now = receiveWindow(conn);
+    if (2 * now <= conn.windowClamp) {
+      const possible = possibleWindow(conn);
+      due = possible > 0 && possible >= 2 * now;
+    }
+  }
+  if (due) sendAck(conn);
+}

@@ -1,0 +1,271 @@
+/**
+ * A half-open connection on the passive side: a small record with a life of its own until the handshake's last ACK
+ * (RFC 9293 3.10.7.4 in SYN-RECEIVED; Linux' request_sock, net/ipv4/tcp_minisocks.c tcp_check_req, 6.18).
+ */
+import type { Address } from '../wire/address.ts';
+import type { Segment } from '../wire/segment.ts';
+import { seqAdd, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
+import { Flag } from '../wire/tcp.ts';
+import { type Connection, type Route, Timer } from './connection.ts';
+import { noOptions, type OptionSet, writePacket } from './packet.ts';
+import type { Reason } from './reasons.ts';
+import { initialRto } from './rtt.ts';
+import { SYN_RECEIVED } from './state.ts';
+import type { Tuple } from './table.ts';
+import type { Tcp } from './tcp.ts';
+import type { TimerOwner } from './timers.ts';
+
+/** What is settled by the SYN, and what is kept until the ACK. */
+export class Request implements Tuple, TimerOwner {
+  readonly state: number = SYN_RECEIVED;
+  readonly tcp: Tcp;
+  readonly listener: Connection;
+  readonly id: number;
+  hash = 0;
+  readonly local: Address;
+  readonly localPort: number;
+  readonly remote: Address;
+  readonly remotePort: number;
+  readonly route: Route;
+  readonly irs: number;
+  iss = 0;
+  /** The peer's MSS as far as it binds us. */
+  mss = 536;
+  advMss = 1460;
+  /** -1 without window scaling. */
+  sndWscale = -1;
+  rcvWscale = 0;
+  rcvWnd = 0;
+  windowClamp = 0;
+  sackOk = false;
+  timestampsOk = false;
+  tsRecent = 0;
+  tsOffset = 0;
+  ecnOk = false;
+  /** SYN+ACKs beyond the first that a timer sent, and all beyond the first. */
+  timeouts = 0;
+  retransmits = 0;
+  /** The handshake's ACK came, but the connection was not made (deferred, or no room). */
+  acked = false;
+  sentAt = 0;
+  timer = -1;
+  lastAckAt: number = -Infinity;
+  isCookie = false;
+  /** A Fast Open cookie to hand out with the SYN+ACK. */
+  cookie: Uint8Array | null = null;
+  cookieExperimental = false;
+  savedSyn: Uint8Array | null = null;
+
+  constructor(listener: Connection, seg: Segment, route: Route, id: number) {
+    this.tcp = listener.tcp;
+    this.listener = listener;
+    this.id = id;
+    this.local = seg.destination();
+    this.localPort = seg.destinationPort;
+    this.remote = seg.source();
+    this.remotePort = seg.sourcePort;
+    this.route = route;
+    this.irs = seg.seq;
+  }
+
+  onTimer(): void {
+    this.timer = -1;
+    this.timedOut();
+  }
+
+  /** The options of the SYN+ACK: only what the SYN offered. */
+  options(): OptionSet {
+    const options = noOptions();
+    options.mss = this.advMss;
+    options.windowScale = this.sndWscale >= 0 ? this.rcvWscale : -1;
+    options.sackPermitted = this.sackOk;
+    if (this.timestampsOk) {
+      options.timestamps = true;
+      options.tsVal = this.tcp.timestamp(this.tsOffset);
+      options.tsEcr = this.tsRecent;
+    }
+    if (this.cookie !== null) {
+      options.cookie = this.cookie;
+      options.cookieExperimental = this.cookieExperimental;
+    }
+    return options;
+  }
+
+  /** Sends the SYN+ACK; a cookie's first packet carries the request's own timestamp value. */
+  sendSynAck(cookieTsVal: number | null = null): void {
+    const options = this.options();
+    if (cookieTsVal !== null) options.tsVal = cookieTsVal;
+    this.write(
+      this.iss,
+      Flag.syn | Flag.ack | (this.ecnOk ? Flag.ece : 0),
+      Math.min(this.rcvWnd, 65535),
+      options,
+    );
+    if (this.sentAt === 0) this.sentAt = this.tcp.now;
+  }
+
+  private write(seq: number, flags: number, window: number, options: OptionSet): void {
+    const { listener } = this;
+    writePacket(
+      this.tcp.out,
+      {
+        local: this.local,
+        localPort: this.localPort,
+        remote: this.remote,
+        remotePort: this.remotePort,
+        seq,
+        ack: seqAdd(this.irs, 1),
+        flags,
+        window,
+        urgent: 0,
+        trafficClass: listener.tos & ~3,
+        ttl: listener.ttl,
+        ipId: 0,
+        dontFragment: listener.pmtuDiscover !== 0,
+        options,
+      },
+      null,
+      0,
+      0,
+    );
+    this.tcp.counters.OutSegs++;
+  }
+
+  private sendAck(): void {
+    const options = noOptions();
+    if (this.timestampsOk) {
+      options.timestamps = true;
+      options.tsVal = this.tcp.timestamp(this.tsOffset);
+      options.tsEcr = this.tsRecent;
+    }
+    this.write(seqAdd(this.iss, 1), Flag.ack, this.rcvWnd >> this.rcvWscale, options);
+  }
+
+  /** Starts or restarts the SYN+ACK timer: 1 s, doubled for every time-out. */
+  arm(): void {
+    const { timers, now, sysctls } = this.tcp;
+    timers.cancel(this.timer);
+    const wait = Math.min(initialRto * 2 ** this.timeouts, sysctls.tcp_rto_max_ms * 1000);
+    this.timer = timers.arm(this, Timer.retransmit, now + wait);
+  }
+
+  /** How many SYN+ACKs may be repeated; fewer when the queue fills up with old requests. */
+  private retryLimit(): number {
+    const queue = this.listener.listener!;
+    let most = this.listener.synRetries || this.tcp.sysctls.tcp_synack_retries;
+    const length = queue.requests.size;
+    if (2 * length > Math.max(8, queue.backlog)) {
+      let young = queue.young << 1;
+      while (most > 2 && length >= young) {
+        most--;
+        young <<= 1;
+      }
+    }
+    return most;
+  }
+
+  private timedOut(): void {
+    const queue = this.listener.listener;
+    if (queue === null) {
+      this.drop('listener-closed');
+      return;
+    }
+    const defer = this.listener.deferAccept;
+    const late = this.timeouts >= this.retryLimit();
+    const expire = defer === 0 ? late : late && (!this.acked || this.timeouts >= defer);
+    const resend = defer === 0 || !this.acked || this.timeouts >= defer - 1;
+    if (expire) {
+      this.tcp.counters.AttemptFails++;
+      this.drop('synack-timeout');
+      return;
+    }
+    if (resend) {
+      this.tcp.counters.TCPTimeouts++;
+      this.resend();
+    }
+    if (this.timeouts++ === 0) queue.young--;
+    this.arm();
+  }
+
+  private resend(): void {
+    this.retransmits++;
+    this.tcp.counters.RetransSegs++;
+    this.tcp.counters.TCPSynRetrans++;
+    this.tcp.noteTuple(this, 'timer', 'synack-retransmit', { retransmits: this.retransmits });
+    this.sendSynAck();
+  }
+
+  /** Forgets the request. */
+  drop(reason: Reason): void {
+    this.timer = this.tcp.timers.cancel(this.timer);
+    this.tcp.table.remove(this);
+    const queue = this.listener.listener;
+    if (queue?.requests.delete(this) && this.timeouts === 0) queue.young--;
+    this.tcp.stateChanged(this, SYN_RECEIVED, 7, reason);
+  }
+
+  private rateLimited(): boolean {
+    const { now, sysctls, counters } = this.tcp;
+    if (now - this.lastAckAt < sysctls.tcp_invalid_ratelimit * 1000) {
+      counters.TCPACKSkippedSynRecv++;
+      return true;
+    }
+    this.lastAckAt = now;
+    return false;
+  }
+
+  /**
+   * Handles a segment for this request (tcp_check_req).
+   * @returns `established` if the caller shall make the connection, `listener` if the segment goes to the listener
+   */
+  handle(seg: Segment): 'established' | 'listener' | 'done' {
+    const { tcp } = this;
+    let { flags } = seg;
+    flags &= Flag.rst | Flag.syn | Flag.ack;
+    const rcvNxt = seqAdd(this.irs, 1);
+    const stamped = seg.hasTimestamps && this.timestampsOk;
+    const paws = stamped && seqLt(seg.tsVal, this.tsRecent) && (flags & Flag.rst) === 0;
+    if (seg.seq === this.irs && flags === Flag.syn && !paws) {
+      // The SYN again: our answer was lost.
+      if (!this.rateLimited()) {
+        this.resend();
+        this.arm();
+      }
+      return 'done';
+    }
+    if ((flags & Flag.ack) !== 0 && seg.ack !== seqAdd(this.iss, 1)) return 'listener';
+    if (paws || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, this.rcvWnd))) {
+      if (paws) tcp.counters.PAWSEstab++;
+      tcp.dropTuple(this, paws ? 'paws' : 'out-of-window');
+      if ((flags & Flag.rst) === 0 && !this.rateLimited()) this.sendAck();
+      return 'done';
+    }
+    if (stamped && !seqGt(seg.seq, rcvNxt)) this.tsRecent = seg.tsVal;
+    if (seg.seq === this.irs) flags &= ~Flag.syn;
+    if ((flags & (Flag.rst | Flag.syn)) !== 0) {
+      tcp.counters.AttemptFails++;
+      tcp.counters.EmbryonicRsts++;
+      if ((flags & Flag.rst) === 0) tcp.sendReset(seg);
+      this.drop((flags & Flag.rst) !== 0 ? 'rst-received' : 'syn-in-connection');
+      return 'done';
+    }
+    if ((flags & Flag.ack) === 0) {
+      tcp.dropTuple(this, 'no-ack');
+      return 'done';
+    }
+    if (this.timeouts < this.listener.deferAccept && seg.end === rcvNxt) {
+      this.acked = true;
+      tcp.counters.TCPDeferAcceptDrop++;
+      tcp.dropTuple(this, 'deferred-ack');
+      return 'done';
+    }
+    return 'established';
+  }
+}
+
+/** RFC 9293's acceptability test, with an empty segment at the right edge allowed. */
+export function inWindow(seg: Segment, left: number, right: number): boolean {
+  if (seg.seq === left) return true;
+  if (seqGt(seg.end, left) && seqLt(seg.seq, right)) return true;
+  return seg.seq === right && seg.seq === seg.end && seqGe(right, left) && seqLe(left, right);
+}

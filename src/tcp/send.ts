@@ -1,0 +1,250 @@
+/**
+ * From write() to packets: queueing, Nagle, and what the windows let out (RFC 9293 section 3.7 and 3.8;
+ * net/ipv4/tcp.c tcp_sendmsg_locked and tcp_output.c tcp_write_xmit, 6.18).
+ */
+import { seqAdd, seqDiff, seqGt, seqLe } from '../wire/seq.ts';
+import { Flag } from '../wire/tcp.ts';
+import { applicationLimited, cwndQuota, validateCwnd } from './congestion.ts';
+import type { Connection } from './connection.ts';
+import { Errno } from './errno.ts';
+import { currentMss } from './negotiate.ts';
+import { establishedOptionsSize, transmit } from './output.ts';
+import { TxSegment } from './queues.ts';
+import { armProbe, armRetransmit } from './retransmit.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state.ts';
+
+/** How eager a push is: Nagle's rule, no small segment at all (cork), or everything now. */
+export const Nagle = { on: 0, off: 1, cork: 2, push: 4 } as const;
+
+/** MSG_ flags that matter to sending (include/linux/socket.h). */
+export const Msg = {
+  oob: 1,
+  dontWait: 0x40,
+  eor: 0x80,
+  more: 0x8000,
+  noSignal: 0x4000,
+  fastOpen: 0x20000000,
+} as const;
+
+/** Bytes a whole offloaded segment may have (GSO_LEGACY_MAX_SIZE less headers). */
+const mostGsoBytes = 65215;
+
+/** Never more than half the largest window the peer ever offered, so that a small window is not filled by one segment. */
+function boundToHalfWindow(conn: Connection, size: number): number {
+  const cutoff = conn.maxWindow > 536 ? conn.maxWindow >> 1 : conn.maxWindow;
+  return cutoff > 0 && size > cutoff ? Math.max(cutoff, 48) : size;
+}
+
+/** The data a full segment carries now: the MSS less what SACK blocks take, bounded by the peer's window. */
+export function sendMss(conn: Connection): number {
+  const sack = establishedOptionsSize(conn) - (conn.timestampsOk ? 12 : 0);
+  return Math.max(boundToHalfWindow(conn, conn.mssCache) - sack, 1);
+}
+
+/** Takes the path MTU and the peer's MSS into the segment size (tcp_sync_mss). */
+export function syncMss(conn: Connection): void {
+  conn.mssCache = boundToHalfWindow(conn, currentMss(conn));
+}
+
+const sizeGoal = (conn: Connection, mss: number): number =>
+  Math.max(Math.floor(boundToHalfWindow(conn, mostGsoBytes) / mss) * mss, mss);
+
+const nagleOf = (conn: Connection): number =>
+  conn.cork
+    ? Nagle.cork | (conn.nodelay ? Nagle.off : 0)
+    : conn.nodelay || conn.nagleOff
+      ? Nagle.off
+      : Nagle.on;
+
+const windowEnd = (conn: Connection): number => seqAdd(conn.sndUna, conn.sndWnd);
+
+/** Bytes written and not sent yet. */
+export const notSent = (conn: Connection): number => seqDiff(conn.writeSeq, conn.sndNxt);
+
+const lowWater = (conn: Connection): number => conn.notsentLowat || conn.tcp.sysctls.tcp_notsent_lowat;
+
+/** Whether a write may queue more. */
+export const memoryFree = (conn: Connection): boolean =>
+  conn.sendQueue.bytes < conn.sndBuf && notSent(conn) < lowWater(conn);
+
+/** Whether poll calls the socket writable: at least a third of the buffer is free. */
+export const writable = (conn: Connection): boolean =>
+  conn.sndBuf - conn.sendQueue.bytes >= conn.sendQueue.bytes >> 1 && 2 * notSent(conn) < lowWater(conn);
+
+/** More than half the largest window was written since PSH was set last. */
+const forcedPush = (conn: Connection): boolean =>
+  seqGt(conn.writeSeq, seqAdd(conn.pushedSeq, conn.maxWindow >> 1));
+
+function markPush(conn: Connection, segment: TxSegment): void {
+  segment.flags |= Flag.psh;
+  conn.pushedSeq = conn.writeSeq;
+}
+
+/**
+ * Queues data for sending and sends what may go.
+ * @param from where in `data` to start (a blocked write goes on there)
+ * @returns bytes taken (fewer than asked if the buffer is full), or -errno; -EAGAIN if none fits now
+ */
+export function sendData(conn: Connection, data: Uint8Array, from: number, flags: number): number {
+  const wrong = sendError(conn);
+  if (wrong !== 0) return wrong;
+  const mss = sendMss(conn);
+  const goal = sizeGoal(conn, mss);
+  let done = from;
+  while (done < data.length) {
+    let segment = conn.sendQueue.sendHead === null ? null : conn.sendQueue.tail;
+    if (segment === null || segment.length >= goal || segment.eor || (segment.flags & Flag.fin) !== 0) {
+      if (!memoryFree(conn)) {
+        pushTail(conn, mss, flags & ~Msg.more, Nagle.push);
+        return done > from ? done - from : -Errno.EAGAIN;
+      }
+      segment = new TxSegment(conn.writeSeq, 0, Math.min(goal, data.length - done));
+      conn.sendQueue.append(segment);
+    }
+    const n = Math.min(goal - segment.length, data.length - done);
+    appendData(conn, segment, data, done, n);
+    done += n;
+    if (done === data.length || segment.length < goal) continue;
+    if (forcedPush(conn)) {
+      markPush(conn, segment);
+      pushPending(conn, mss, Nagle.push);
+    } else if (segment === conn.sendQueue.sendHead) writeOut(conn, mss, Nagle.push, true);
+  }
+  const tail = conn.sendQueue.tail;
+  if (tail !== null && (flags & Msg.eor) !== 0) tail.eor = true;
+  if (data.length > from && (flags & Msg.oob) !== 0) {
+    conn.urgentMode = true;
+    conn.sndUp = conn.writeSeq;
+  }
+  pushTail(conn, mss, flags, nagleOf(conn));
+  return done - from;
+}
+
+function sendError(conn: Connection): number {
+  const open =
+    conn.state === ESTABLISHED ||
+    conn.state === CLOSE_WAIT ||
+    (conn.fastOpenChild && conn.state === SYN_RECEIVED);
+  if (conn.error !== 0 || (conn.shutdown & 2) !== 0) {
+    const error = conn.error;
+    conn.error = 0;
+    return -(error || Errno.EPIPE);
+  }
+  if (open) return 0;
+  return conn.state === SYN_SENT || conn.state === SYN_RECEIVED ? -Errno.EAGAIN : -Errno.EPIPE;
+}
+
+function appendData(conn: Connection, segment: TxSegment, data: Uint8Array, from: number, n: number): void {
+  if (segment.length + n > segment.data.length) {
+    const bigger = new Uint8Array(Math.max(segment.length + n, 2 * segment.data.length));
+    bigger.set(segment.data.subarray(0, segment.length));
+    segment.data = bigger;
+  }
+  segment.data.set(data.subarray(from, from + n), segment.length);
+  segment.length += n;
+  segment.end = seqAdd(segment.end, n);
+  segment.flags &= ~Flag.psh;
+  conn.writeSeq = seqAdd(conn.writeSeq, n);
+  conn.sendQueue.bytes += n;
+}
+
+function pushTail(conn: Connection, mss: number, flags: number, nagle: number): void {
+  const tail = conn.sendQueue.tail;
+  if (tail === null || conn.sendQueue.sendHead === null) return;
+  if ((flags & Msg.more) === 0 || forcedPush(conn)) markPush(conn, tail);
+  pushPending(conn, mss, (flags & Msg.more) !== 0 ? Nagle.cork : nagle);
+}
+
+/** Sends what may go; if nothing is in flight and the window is shut, starts probing it. */
+export function pushPending(conn: Connection, mss: number, nagle: number): void {
+  if (conn.state === CLOSED || conn.sendQueue.sendHead === null) return;
+  writeOut(conn, mss, nagle, false);
+  if (conn.packetsOut === 0 && conn.sendQueue.sendHead !== null && conn.retransmitTimer < 0) armProbe(conn);
+}
+
+/** Sends what may go now that a window opened or an option changed. */
+export const pushFrames = (conn: Connection): void => {
+  if (conn.sendQueue.sendHead !== null) pushPending(conn, sendMss(conn), nagleOf(conn));
+};
+
+/** How many packets a segment makes. */
+export const packetCount = (segment: TxSegment, mss: number): number =>
+  segment.length <= mss ? 1 : Math.ceil(segment.length / mss);
+
+const minshallHolds = (conn: Connection): boolean =>
+  seqGt(conn.sndSml, conn.sndUna) && seqLe(conn.sndSml, conn.sndNxt);
+
+/** Whether a segment below the MSS has to wait for the ACK of an earlier one (RFC 1122 4.2.3.4, with Minshall's change). */
+const nagleHolds = (conn: Connection, partial: boolean, nagle: number): boolean =>
+  partial && ((nagle & Nagle.cork) !== 0 || (nagle === 0 && conn.packetsOut > 0 && minshallHolds(conn)));
+
+/** How much of a segment may go: whole MSS within both windows, and a rest only if Nagle lets it. */
+function splitPoint(
+  conn: Connection,
+  segment: TxSegment,
+  mss: number,
+  packets: number,
+  nagle: number,
+): number {
+  const window = seqDiff(windowEnd(conn), segment.seq);
+  const most = mss * packets;
+  if (most <= window && segment !== conn.sendQueue.tail) return most;
+  const needed = Math.min(segment.length, window);
+  if (most <= needed) return most;
+  const partial = needed % mss;
+  return nagleHolds(conn, partial !== 0, nagle) ? needed - partial : needed;
+}
+
+/** The heart of sending: takes segments from the queue as long as both windows and Nagle allow (tcp_write_xmit). */
+export function writeOut(conn: Connection, mss: number, nagle: number, one: boolean): void {
+  let sent = false;
+  for (let s = conn.sendQueue.sendHead; s !== null; s = conn.sendQueue.sendHead) {
+    const quota = cwndQuota(conn);
+    if (quota === 0) break;
+    const first = seqAdd(s.seq, Math.min(s.length, mss));
+    if (seqGt(s.length > mss ? first : s.end, windowEnd(conn))) break;
+    const eagerness = s === conn.sendQueue.tail ? nagle : Nagle.push;
+    const packets = packetCount(s, mss);
+    if (packets === 1) {
+      const free = (eagerness & Nagle.push) !== 0 || conn.urgentMode || (s.flags & Flag.fin) !== 0;
+      if (!free && nagleHolds(conn, s.length < mss, eagerness)) break;
+    } else {
+      const limit = conn.urgentMode ? mss : splitPoint(conn, s, mss, quota, nagle);
+      if (limit <= 0) break;
+      if (s.length > limit) conn.sendQueue.split(s, limit);
+    }
+    transmit(conn, s, mss);
+    newDataSent(conn, s, mss);
+    sent = true;
+    if (one) break;
+  }
+  if (sent) validateCwnd(conn);
+  else if (conn.sendQueue.sendHead === null) applicationLimited(conn);
+}
+
+function newDataSent(conn: Connection, segment: TxSegment, mss: number): void {
+  const before = conn.packetsOut;
+  const packets = packetCount(segment, mss);
+  conn.sendQueue.sendHead = segment.next;
+  conn.sndNxt = segment.end;
+  conn.packetsOut += packets;
+  conn.tcp.counters.TCPOrigDataSent += packets;
+  if (segment.length < mss * packets) conn.sndSml = segment.end;
+  if (before === 0) armRetransmit(conn);
+}
+
+/** Queues the FIN behind all data and sends what may go (tcp_send_fin). */
+export function sendFin(conn: Connection): void {
+  const { sendQueue } = conn;
+  if (sendQueue.sendHead !== null) {
+    const tail = sendQueue.tail!;
+    tail.flags |= Flag.fin;
+    tail.end = seqAdd(tail.end, 1);
+  } else {
+    const segment = new TxSegment(conn.writeSeq, Flag.fin, 0);
+    segment.end = seqAdd(conn.writeSeq, 1);
+    sendQueue.append(segment);
+  }
+  conn.writeSeq = seqAdd(conn.writeSeq, 1);
+  pushPending(conn, sendMss(conn), Nagle.off);
+}

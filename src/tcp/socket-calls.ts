@@ -1,0 +1,304 @@
+/**
+ * What an application does with a connection: open, listen, write, read, shut down, close (RFC 9293 section 3.9.1;
+ * net/ipv4/tcp.c, 6.18). Each call returns a value or -errno; -EAGAIN means that it would block, and the owner is
+ * woken when that may have changed. Nothing here waits.
+ */
+import type { Address } from '../wire/address.ts';
+import { seqAdd, seqDiff } from '../wire/seq.ts';
+import { Flag } from '../wire/tcp.ts';
+import { Listener } from './accept-queue.ts';
+import { type Connection, type Route, Timer } from './connection.ts';
+import { Errno } from './errno.ts';
+import { abort, done, enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from './lifecycle.ts';
+import { advertisedMss, initialWindow, windowFromSpace } from './negotiate.ts';
+import { sendActiveReset, transmit } from './output.ts';
+import { TxSegment } from './queues.ts';
+import { afterRead, initializeRcvMss } from './receive.ts';
+import { armRetransmit, finTime } from './retransmit.ts';
+import { initialRto } from './rtt.ts';
+import { sendData, sendFin, syncMss, writable } from './send.ts';
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  LISTEN,
+  SYN_RECEIVED,
+  SYN_SENT,
+} from './state.ts';
+
+/** The four-tuple and the route of an active open, chosen by the socket layer. */
+export interface OpenRequest {
+  readonly local: Address;
+  readonly localPort: number;
+  readonly remote: Address;
+  readonly remotePort: number;
+  readonly route: Route;
+}
+
+/** Starts an active open: sends the SYN (RFC 9293 3.10.1). The tuple must be free. */
+export function open(conn: Connection, request: OpenRequest): void {
+  const { tcp } = conn;
+  conn.local = request.local;
+  conn.localPort = request.localPort;
+  conn.remote = request.remote;
+  conn.remotePort = request.remotePort;
+  conn.family = request.remote.family;
+  conn.route = request.route;
+  conn.error = conn.softError = 0;
+  prepare(conn);
+  const iss = tcp.reuseTimeWait(conn) ?? tcp.chooseIsn(conn);
+  conn.iss = iss;
+  conn.sndUna = conn.sndNxt = conn.sndSml = conn.sndUp = iss;
+  conn.writeSeq = seqAdd(iss, 1);
+  conn.pushedSeq = conn.writeSeq;
+  tcp.table.add(conn);
+  setState(conn, SYN_SENT, 'active-open');
+  const syn = new TxSegment(iss, Flag.syn, 0);
+  syn.end = conn.writeSeq;
+  conn.ecnRequested = tcp.sysctls.tcp_ecn === 1 || request.route.ecn === true;
+  if (conn.ecnRequested) syn.flags |= Flag.ece | Flag.cwr;
+  conn.sendQueue.append(syn);
+  conn.retransmitsSince = tcp.now;
+  conn.firstTsVal = tcp.timestamp(conn.tsOffset);
+  transmit(conn, syn, conn.mssCache);
+  conn.sendQueue.sendHead = null;
+  conn.sndNxt = conn.writeSeq;
+  conn.packetsOut = 1;
+  tcp.counters.ActiveOpens++;
+  armRetransmit(conn);
+}
+
+/** Everything that a SYN says of this side (tcp_connect_init). */
+function prepare(conn: Connection): void {
+  const { tcp } = conn;
+  const route = conn.route!;
+  conn.mssClamp = conn.userMss > 0 ? Math.min(conn.userMss, 536) : 536;
+  conn.pmtu = route.mtu;
+  conn.maxWindow = conn.sndWnd = conn.sndWl1 = 0;
+  syncMss(conn);
+  conn.advMss = advertisedMss(route, conn.family, conn.userMss);
+  initializeRcvMss(conn);
+  const space = windowFromSpace(conn.rcvBuf);
+  if (conn.rcvBufLocked && (conn.windowClamp > space || conn.windowClamp === 0)) conn.windowClamp = space;
+  const chosen = initialWindow(
+    space,
+    conn.advMss,
+    conn.windowClamp,
+    tcp.sysctls.tcp_window_scaling !== 0,
+    route.initrwnd,
+    tcp.sysctls,
+  );
+  conn.rcvWnd = conn.rcvSsthresh = chosen.window;
+  conn.rcvWscale = chosen.scale;
+  conn.windowClamp = chosen.clamp;
+  conn.rcvNxt = conn.rcvWup = conn.copiedSeq = 0;
+  conn.rto = initialRto;
+  conn.retransmits = conn.backoff = conn.totalRto = conn.srtt = 0;
+  conn.tsRecent = 0;
+  conn.tsRecentAt = -1;
+  conn.tsOffset = tcp.chooseTsOffset(conn);
+  conn.ipId = tcp.random() & 0xffff;
+  conn.shutdown = 0;
+  conn.done = false;
+}
+
+/** Makes a bound connection a listener; a second call only changes the backlog. */
+export function listen(conn: Connection, backlog: number): void {
+  if (conn.listener !== null) {
+    conn.listener.backlog = backlog;
+    return;
+  }
+  conn.listener = new Listener(backlog);
+  setState(conn, LISTEN, 'passive-open');
+  conn.tcp.listeners.add(conn);
+}
+
+/** Takes the first connection from a listener's queue, or null. */
+export function accept(conn: Connection): Connection | null {
+  const child = conn.listener?.accepted.shift() ?? null;
+  if (child !== null) child.parent = null;
+  return child;
+}
+
+/** Sends data; see `sendData`. */
+export const send = (conn: Connection, data: Uint8Array, from: number, flags: number): number =>
+  sendData(conn, data, from, flags);
+
+/** Bytes that can be read without waiting. */
+export const readable = (conn: Connection): number => {
+  const inQueue = seqDiff(conn.rcvNxt, conn.copiedSeq) - (conn.done ? 1 : 0);
+  return conn.state === LISTEN || conn.state === SYN_SENT ? 0 : Math.max(inQueue, 0);
+};
+
+/**
+ * Reads up to `into.length` bytes.
+ * @returns bytes read, 0 at the end of the stream, -EAGAIN if nothing is there yet, or another -errno
+ */
+export function receive(conn: Connection, into: Uint8Array, peek: boolean): number {
+  if (conn.state === LISTEN) return -Errno.ENOTCONN;
+  const n = Math.min(readable(conn), into.length);
+  if (n > 0) {
+    conn.receiveQueue.read(conn.copiedSeq, into.subarray(0, n), peek);
+    if (!peek) {
+      conn.copiedSeq = seqAdd(conn.copiedSeq, n);
+      if (conn.state !== CLOSED) afterRead(conn, n);
+    }
+    return n;
+  }
+  if (into.length === 0) return 0;
+  if (conn.done) return 0;
+  if (conn.error !== 0) return -takeError(conn);
+  if ((conn.shutdown & 1) !== 0) return 0;
+  if (conn.state === CLOSED) return -Errno.ENOTCONN;
+  return -Errno.EAGAIN;
+}
+
+/** The pending error, which is told once (SO_ERROR). */
+export function takeError(conn: Connection): number {
+  const { error } = conn;
+  conn.error = 0;
+  return error;
+}
+
+/** poll's event bits as they stand (tcp_poll). */
+export function pollMask(conn: Connection): number {
+  if (conn.state === LISTEN) return conn.listener!.accepted.length > 0 ? Poll.in | Poll.rdNorm : 0;
+  let mask = 0;
+  if (conn.shutdown === 3 || conn.state === CLOSED) mask |= Poll.hup;
+  if ((conn.shutdown & 1) !== 0) mask |= Poll.in | Poll.rdNorm | Poll.rdHup;
+  if (conn.state !== SYN_SENT && (conn.state !== SYN_RECEIVED || conn.fastOpenChild)) {
+    if (readable(conn) >= Math.max(conn.rcvLowat, 1)) mask |= Poll.in | Poll.rdNorm;
+    if ((conn.shutdown & 2) !== 0 || writable(conn)) mask |= Poll.out | Poll.wrNorm;
+  }
+  if (conn.error !== 0) mask |= Poll.err;
+  return mask;
+}
+
+/** Queues a FIN if the state calls for one (tcp_close_state). */
+export function shutdownSend(conn: Connection): void {
+  switch (conn.state) {
+    case ESTABLISHED:
+    case SYN_RECEIVED:
+      setState(conn, FIN_WAIT_1, 'close-called');
+      sendFin(conn);
+      break;
+    case CLOSE_WAIT:
+      setState(conn, LAST_ACK, 'close-called');
+      sendFin(conn);
+      break;
+    case SYN_SENT:
+      done(conn, 'close-called');
+      break;
+  }
+}
+
+/**
+ * Shuts down one or both directions.
+ * @param how 1 receiving, 2 sending, 3 both (shutdown()'s argument plus one)
+ * @returns 0 or -errno
+ */
+export function shutdown(conn: Connection, how: number): number {
+  if (how < 1 || how > 3) return -Errno.EINVAL;
+  const { state } = conn;
+  if (state === CLOSED) {
+    conn.shutdown |= how;
+    conn.owner?.wake(conn, wakeAll);
+    return -Errno.ENOTCONN;
+  }
+  if (state === LISTEN) {
+    if ((how & 1) !== 0) stopListening(conn);
+    return 0;
+  }
+  if (state === SYN_SENT) {
+    done(conn, 'aborted');
+    return 0;
+  }
+  conn.shutdown |= how;
+  // In SYN-RECEIVED the FIN waits for the end of the handshake.
+  if ((how & 2) !== 0 && (state === ESTABLISHED || state === CLOSE_WAIT)) shutdownSend(conn);
+  conn.owner?.wake(conn, wakeAll);
+  return 0;
+}
+
+/** Closes a listener: what waits in its queues is reset (inet_csk_listen_stop). */
+function stopListening(conn: Connection): void {
+  const { tcp } = conn;
+  const queue = conn.listener!;
+  tcp.listeners.remove(conn);
+  for (const child of queue.accepted) {
+    child.parent = null;
+    child.owner = null;
+    child.orphaned = true;
+    if (child.state !== CLOSED) abort(child, 'listener-closed');
+  }
+  for (const request of [...queue.requests]) request.drop('listener-closed');
+  conn.listener = null;
+  setState(conn, CLOSED, 'close-called');
+  tcp.released(conn);
+  conn.owner?.wake(conn, wakeAll);
+}
+
+/** The application lets go of a connection (tcp_close): FIN, or RST if it left data unread or asked for it. */
+export function close(conn: Connection): void {
+  const { tcp } = conn;
+  conn.shutdown = 3;
+  const unread = readable(conn);
+  if (conn.state === LISTEN) stopListening(conn);
+  else if (conn.state !== CLOSED) {
+    if (unread > 0) {
+      tcp.counters.TCPAbortOnClose++;
+      orphan(conn);
+      sendActiveReset(conn);
+      done(conn, 'aborted');
+      return;
+    }
+    if (conn.linger === 0) {
+      tcp.counters.TCPAbortOnData++;
+      orphan(conn);
+      abort(conn, 'aborted');
+      return;
+    }
+    shutdownSend(conn);
+  }
+  orphan(conn);
+  if (conn.state === FIN_WAIT_2) orphanInFinWait2(conn);
+}
+
+function orphan(conn: Connection): void {
+  conn.orphaned = true;
+  conn.owner = null;
+}
+
+function orphanInFinWait2(conn: Connection): void {
+  const { tcp } = conn;
+  if (conn.linger2 < 0) {
+    sendActiveReset(conn);
+    tcp.counters.TCPAbortOnLinger++;
+    done(conn, 'orphan-timeout');
+    return;
+  }
+  const wait = finTime(conn);
+  if (wait > timeWaitLength) {
+    conn.keepaliveTimer = tcp.timers.cancel(conn.keepaliveTimer);
+    conn.keepaliveTimer = tcp.timers.arm(conn, Timer.keepalive, tcp.now + wait - timeWaitLength);
+  } else enterTimeWait(conn, true, wait);
+}
+
+/** Dissolves a connection, as connect(AF_UNSPEC) does (tcp_disconnect): the socket can be used again. */
+export function disconnect(conn: Connection): void {
+  if (conn.state === LISTEN) stopListening(conn);
+  else if (conn.state !== CLOSED) {
+    const silent = conn.state === SYN_SENT;
+    const { owner } = conn;
+    conn.owner = null;
+    abort(conn, 'aborted');
+    conn.owner = owner;
+    conn.error = silent ? Errno.ECONNRESET : 0;
+  }
+  conn.shutdown = 0;
+  conn.done = false;
+  conn.owner?.wake(conn, wakeAll);
+}

@@ -1,0 +1,258 @@
+/** The options of level IPPROTO_TCP (net/ipv4/tcp.c do_tcp_setsockopt and do_tcp_getsockopt, 6.18). */
+import type { Connection } from './connection.ts';
+import { Errno } from './errno.ts';
+import { Poll } from './lifecycle.ts';
+import { sendAck } from './output.ts';
+import { updateKeepalive } from './retransmit.ts';
+import { Nagle, pushFrames, pushPending, sendMss, writable } from './send.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN } from './state.ts';
+import { synSchedule } from './syn-timeout.ts';
+
+/** Option numbers (include/uapi/linux/tcp.h). */
+export const TcpOption = {
+  nodelay: 1,
+  maxseg: 2,
+  cork: 3,
+  keepidle: 4,
+  keepintvl: 5,
+  keepcnt: 6,
+  syncnt: 7,
+  linger2: 8,
+  deferAccept: 9,
+  windowClamp: 10,
+  info: 11,
+  quickack: 12,
+  congestion: 13,
+  userTimeout: 18,
+  fastopen: 23,
+  timestamp: 24,
+  notsentLowat: 25,
+  saveSyn: 27,
+  savedSyn: 28,
+  fastopenConnect: 30,
+  fastopenNoCookie: 34,
+} as const;
+
+/** What a child takes over from its listener. */
+export function inheritOptions(child: Connection, listener: Connection): void {
+  child.reuse = listener.reuse;
+  child.nodelay = listener.nodelay;
+  child.cork = listener.cork;
+  child.keepalive = listener.keepalive;
+  child.keepIdle = listener.keepIdle;
+  child.keepInterval = listener.keepInterval;
+  child.keepCount = listener.keepCount;
+  child.linger = listener.linger;
+  child.linger2 = listener.linger2;
+  child.userTimeout = listener.userTimeout;
+  child.notsentLowat = listener.notsentLowat;
+  child.userMss = listener.userMss;
+  child.sndBuf = listener.sndBuf;
+  child.rcvBuf = listener.rcvBuf;
+  child.sndBufLocked = listener.sndBufLocked;
+  child.rcvBufLocked = listener.rcvBufLocked;
+  child.rcvLowat = listener.rcvLowat;
+  child.tos = listener.tos;
+  child.ttl = listener.ttl;
+  child.pmtuDiscover = listener.pmtuDiscover;
+  child.congestion = listener.congestion;
+  child.synRetries = listener.synRetries;
+  child.deferAccept = listener.deferAccept;
+}
+
+const inRange = (value: number, low: number, high: number): boolean => value >= low && value <= high;
+
+/** Seconds as a number of SYN+ACK retransmissions, and back (secs_to_retrans). */
+function secondsToRetransmits(seconds: number): number {
+  if (seconds <= 0) return 0;
+  let period = 1;
+  let timeout = 1;
+  let retransmits = 1;
+  while (seconds > period && retransmits < 255) {
+    retransmits++;
+    timeout = Math.min(timeout * 2, 120);
+    period += timeout;
+  }
+  return retransmits;
+}
+
+function retransmitsToSeconds(retransmits: number): number {
+  if (retransmits === 0) return 0;
+  let period = 1;
+  let timeout = 1;
+  while (--retransmits > 0) {
+    timeout = Math.min(timeout * 2, 120);
+    period += timeout;
+  }
+  return period;
+}
+
+/**
+ * Sets an integer option.
+ * @returns 0 or -errno
+ */
+export function setTcpOption(conn: Connection, option: number, value: number): number {
+  const bad = -Errno.EINVAL;
+  switch (option) {
+    case TcpOption.nodelay:
+      conn.nodelay = value !== 0;
+      // Setting it pushes what Nagle held, cork or not.
+      if (conn.nodelay && conn.sendQueue.sendHead !== null)
+        pushPending(conn, sendMss(conn), conn.cork ? Nagle.cork | Nagle.push : Nagle.off);
+      return 0;
+    case TcpOption.cork:
+      conn.cork = value !== 0;
+      if (!conn.cork) uncork(conn);
+      return 0;
+    case TcpOption.maxseg:
+      if (value !== 0 && !inRange(value, 88, 32767)) return bad;
+      conn.userMss = value;
+      return 0;
+    case TcpOption.keepidle:
+      if (!inRange(value, 1, 32767)) return bad;
+      conn.keepIdle = value;
+      if (conn.keepalive && conn.state !== CLOSED && conn.state !== LISTEN) updateKeepalive(conn);
+      return 0;
+    case TcpOption.keepintvl:
+      if (!inRange(value, 1, 32767)) return bad;
+      conn.keepInterval = value;
+      return 0;
+    case TcpOption.keepcnt:
+      if (!inRange(value, 1, 127)) return bad;
+      conn.keepCount = value;
+      return 0;
+    case TcpOption.syncnt:
+      if (!inRange(value, 1, 127)) return bad;
+      conn.synRetries = value;
+      return 0;
+    case TcpOption.linger2:
+      conn.linger2 = value < 0 ? -1 : value > 120 ? 120 : value;
+      return 0;
+    case TcpOption.deferAccept:
+      conn.deferAccept = secondsToRetransmits(value);
+      return 0;
+    case TcpOption.windowClamp:
+      return setWindowClamp(conn, value);
+    case TcpOption.quickack:
+      setQuickAck(conn, value);
+      return 0;
+    case TcpOption.userTimeout:
+      if (value < 0) return bad;
+      conn.userTimeout = value;
+      return 0;
+    case TcpOption.fastopen:
+      if (value < 0 || (conn.state !== CLOSED && conn.state !== LISTEN)) return bad;
+      conn.fastOpenQueue = value;
+      return 0;
+    case TcpOption.fastopenConnect:
+      if (value !== 0 && value !== 1) return bad;
+      if ((conn.tcp.sysctls.tcp_fastopen & 1) === 0) return -Errno.EOPNOTSUPP;
+      if (conn.state !== CLOSED) return bad;
+      conn.fastOpenConnect = value !== 0;
+      return 0;
+    case TcpOption.fastopenNoCookie:
+      if (value !== 0 && value !== 1) return bad;
+      if (conn.state !== CLOSED && conn.state !== LISTEN) return bad;
+      conn.fastOpenNoCookie = value !== 0;
+      return 0;
+    case TcpOption.notsentLowat:
+      conn.notsentLowat = value;
+      if (writable(conn)) conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
+      return 0;
+    case TcpOption.saveSyn:
+      if (!inRange(value, 0, 2)) return bad;
+      conn.saveSyn = value;
+      return 0;
+    case TcpOption.timestamp:
+      return -Errno.EPERM;
+  }
+  return -Errno.ENOPROTOOPT;
+}
+
+function uncork(conn: Connection): void {
+  if (conn.sendQueue.sendHead !== null) pushFrames(conn);
+}
+
+function setWindowClamp(conn: Connection, value: number): number {
+  if (value === 0) {
+    if (conn.state !== CLOSED) return -Errno.EINVAL;
+    conn.windowClamp = 0;
+    return 0;
+  }
+  const least = 2048 / 2;
+  conn.windowClamp = Math.max(value, least);
+  if (conn.state !== CLOSED)
+    conn.rcvSsthresh = Math.min(Math.max(conn.rcvWnd, conn.rcvSsthresh), conn.windowClamp);
+  return 0;
+}
+
+function setQuickAck(conn: Connection, value: number): void {
+  if (value === 0) {
+    conn.pingpong = conn.tcp.sysctls.tcp_pingpong_thresh;
+    return;
+  }
+  conn.pingpong = 0;
+  if ((conn.state === ESTABLISHED || conn.state === CLOSE_WAIT) && conn.ackPending) {
+    sendAck(conn);
+    if ((value & 1) === 0) conn.pingpong = conn.tcp.sysctls.tcp_pingpong_thresh;
+  }
+}
+
+/**
+ * Reads an integer option.
+ * @returns the value, or null if there is no such option
+ */
+export function getTcpOption(conn: Connection, option: number): number | null {
+  const { sysctls } = conn.tcp;
+  switch (option) {
+    case TcpOption.nodelay:
+      return conn.nodelay ? 1 : 0;
+    case TcpOption.maxseg:
+      return conn.userMss > 0 && (conn.state === CLOSED || conn.state === LISTEN)
+        ? conn.userMss
+        : conn.mssCache;
+    case TcpOption.cork:
+      return conn.cork ? 1 : 0;
+    case TcpOption.keepidle:
+      return conn.keepIdle || sysctls.tcp_keepalive_time;
+    case TcpOption.keepintvl:
+      return conn.keepInterval || sysctls.tcp_keepalive_intvl;
+    case TcpOption.keepcnt:
+      return conn.keepCount || sysctls.tcp_keepalive_probes;
+    case TcpOption.syncnt:
+      return conn.synRetries || sysctls.tcp_syn_retries;
+    case TcpOption.linger2:
+      return conn.linger2 < 0 ? -1 : conn.linger2 || sysctls.tcp_fin_timeout;
+    case TcpOption.deferAccept:
+      return retransmitsToSeconds(conn.deferAccept);
+    case TcpOption.windowClamp:
+      return conn.windowClamp;
+    case TcpOption.quickack:
+      return conn.pingpong >= sysctls.tcp_pingpong_thresh ? 0 : 1;
+    case TcpOption.userTimeout:
+      return conn.userTimeout;
+    case TcpOption.fastopen:
+      return conn.fastOpenQueue;
+    case TcpOption.fastopenConnect:
+      return conn.fastOpenConnect ? 1 : 0;
+    case TcpOption.fastopenNoCookie:
+      return conn.fastOpenNoCookie ? 1 : 0;
+    case TcpOption.timestamp:
+      return conn.tcp.timestamp(conn.tsOffset);
+    case TcpOption.notsentLowat:
+      return conn.notsentLowat;
+    case TcpOption.saveSyn:
+      return conn.saveSyn;
+  }
+  return null;
+}
+
+/** How long connect() of this socket takes to fail if nobody answers, µs. */
+export const connectTimeout = (conn: Connection): number => {
+  const { sysctls } = conn.tcp;
+  return synSchedule({
+    synRetries: conn.synRetries || sysctls.tcp_syn_retries,
+    synLinearTimeouts: sysctls.tcp_syn_linear_timeouts,
+    rtoMax: sysctls.tcp_rto_max_ms * 1000,
+  }).giveUp;
+};

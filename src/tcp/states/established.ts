@@ -1,0 +1,37 @@
+/** What every connection gets when its handshake is complete (net/ipv4/tcp_input.c tcp_init_transfer, 6.18). */
+import { initialCwnd } from '../congestion.ts';
+import type { Connection } from '../connection.ts';
+import { updateKeepalive } from '../retransmit.ts';
+
+/** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
+function segmentMemory(conn: Connection): number {
+  const raw = Math.max(conn.mssClamp, conn.mssCache) + 320 + 320;
+  return 2 ** Math.ceil(Math.log2(raw)) + 256;
+}
+
+/** Sizes buffers and the congestion window, starts keepalive, tells the observer what was negotiated. */
+export function establish(conn: Connection): void {
+  const { tcp } = conn;
+  if (conn.timestampsOk) conn.advMss -= 12;
+  // A handshake that needed more than one time-out starts with one segment, unless the first copy was what got through.
+  const spurious = conn.timestampsOk && conn.rcvTsEcr === conn.firstTsVal;
+  conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);
+  conn.cwndStamp = tcp.now;
+  conn.lastAckAt = tcp.now;
+  if (!conn.sndBufLocked) {
+    const segments = Math.max(conn.cwnd, 10, conn.reordering + 1);
+    const wanted = 2 * segments * segmentMemory(conn);
+    conn.sndBuf = Math.max(conn.sndBuf, Math.min(wanted, tcp.sysctls.tcp_wmem[2]));
+  }
+  conn.windowClamp = Math.min(conn.windowClamp, 2 ** 30);
+  conn.rcvSsthresh = Math.min(conn.rcvSsthresh, conn.windowClamp);
+  if (conn.keepalive) updateKeepalive(conn);
+  tcp.note(conn, 'note', 'negotiated', {
+    mss: conn.mssCache,
+    sendScale: conn.windowScaling ? conn.sndWscale : -1,
+    receiveScale: conn.windowScaling ? conn.rcvWscale : -1,
+    sack: conn.sackOk ? 1 : 0,
+    timestamps: conn.timestampsOk ? 1 : 0,
+    ecn: conn.ecnOk ? 1 : 0,
+  });
+}

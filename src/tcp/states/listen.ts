@@ -1,0 +1,263 @@
+/**
+ * LISTEN: where an incoming SYN goes (RFC 9293 3.10.7.2; net/ipv4/tcp_input.c tcp_conn_request and
+ * tcp_minisocks.c tcp_create_openreq_child, 6.18).
+ */
+
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd, seqGt } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { initialCwnd } from '../congestion.ts';
+import { Connection, type Route } from '../connection.ts';
+import { advertisedMss, asksEcn, initialWindow, readOffer, windowFromSpace } from '../negotiate.ts';
+import { Request } from '../request.ts';
+import { rttSample } from '../rtt.ts';
+import { syncMss } from '../send.ts';
+import { inheritOptions } from '../socket-options.ts';
+import { LISTEN, SYN_RECEIVED } from '../state.ts';
+import { checkCookie, cookieTimestamp, makeCookie, readCookieTimestamp } from '../syn-cookies.ts';
+import type { Tcp } from '../tcp.ts';
+import { synchronized } from './synchronized.ts';
+
+/**
+ * A segment for a listener.
+ * @param iss the ISN to use if the tuple was in TIME-WAIT (RFC 9293 3.10.7.4 and RFC 6191), else null
+ */
+export function onListen(tcp: Tcp, listener: Connection, seg: Segment, iss: number | null): void {
+  const { flags } = seg;
+  if ((flags & Flag.rst) !== 0) {
+    tcp.dropSegment(seg, 'rst-to-nobody');
+    return;
+  }
+  if ((flags & Flag.ack) !== 0) {
+    if ((flags & Flag.syn) === 0 && onCookieAck(tcp, listener, seg)) return;
+    tcp.dropSegment(seg, 'ack-to-listener');
+    tcp.sendReset(seg);
+    return;
+  }
+  // SYN+FIN is never a connection request.
+  if ((flags & Flag.syn) === 0 || (flags & Flag.fin) !== 0) {
+    tcp.dropSegment(seg, 'not-syn');
+    return;
+  }
+  onSyn(tcp, listener, seg, iss);
+}
+
+function onSyn(tcp: Tcp, listener: Connection, seg: Segment, iss: number | null): void {
+  const queue = listener.listener!;
+  const { sysctls, counters } = tcp;
+  let cookie = false;
+  if (sysctls.tcp_syncookies === 2 || (queue.requestsFull && iss === null)) {
+    if (sysctls.tcp_syncookies === 0) {
+      counters.TCPReqQFullDrop++;
+      counters.ListenDrops++;
+      tcp.dropSegment(seg, 'syn-queue-full');
+      return;
+    }
+    counters.TCPReqQFullDoCookies++;
+    cookie = true;
+  }
+  if (queue.acceptFull) {
+    counters.ListenOverflows++;
+    counters.ListenDrops++;
+    tcp.dropSegment(seg, 'accept-queue-full');
+    return;
+  }
+  const route = tcp.environment.route(seg.source(), seg.destination());
+  if (route === null) return;
+  const request = newRequest(tcp, listener, seg, route);
+  if (cookie) {
+    if (!request.timestampsOk) {
+      request.sndWscale = -1;
+      request.sackOk = false;
+      request.ecnOk = false;
+    }
+    sendCookie(tcp, request);
+    return;
+  }
+  if (sysctls.tcp_syncookies === 0 && almostFull(listener, sysctls.tcp_max_syn_backlog)) {
+    counters.ListenDrops++;
+    tcp.dropSegment(seg, 'syn-queue-full');
+    return;
+  }
+  request.iss = iss ?? tcp.chooseIsn(request);
+  setWindow(tcp, request);
+  if (listener.saveSyn > 0) request.savedSyn = tcp.headersOf(seg);
+  tcp.table.add(request);
+  queue.requests.add(request);
+  queue.young++;
+  tcp.stateChanged(request, LISTEN, SYN_RECEIVED, 'syn-received');
+  request.arm();
+  request.sendSynAck();
+}
+
+/** Without cookies the last quarter of the SYN backlog is for peers known to be alive. */
+const almostFull = (listener: Connection, most: number): boolean =>
+  most - listener.listener!.requests.size < most >> 2;
+
+function newRequest(tcp: Tcp, listener: Connection, seg: Segment, route: Route): Request {
+  const request = new Request(listener, seg, route, tcp.nextId());
+  const offer = readOffer(seg, tcp.sysctls, listener.userMss);
+  request.mss = offer.mss;
+  request.sndWscale = offer.windowScale;
+  request.sackOk = offer.sack;
+  request.timestampsOk = offer.timestamps;
+  request.tsRecent = offer.tsVal;
+  request.advMss = advertisedMss(route, seg.family, listener.userMss);
+  request.tsOffset = tcp.chooseTsOffset(request);
+  const ect = (seg.trafficClass & 3) !== 0;
+  request.ecnOk = asksEcn(seg.flags) && !ect && (tcp.sysctls.tcp_ecn > 0 || route.ecn === true);
+  return request;
+}
+
+/** The window that the SYN+ACK offers. A listener's receive buffer is that of its children. */
+function setWindow(tcp: Tcp, request: Request): void {
+  const { listener } = request;
+  const mss = request.advMss - (request.timestampsOk ? 12 : 0);
+  const space = windowFromSpace(listener.rcvBuf);
+  const clamp =
+    listener.rcvBufLocked && (listener.windowClamp > space || listener.windowClamp === 0)
+      ? space
+      : listener.windowClamp;
+  const chosen = initialWindow(
+    space,
+    mss,
+    clamp,
+    request.sndWscale >= 0,
+    request.route.initrwnd,
+    tcp.sysctls,
+  );
+  request.rcvWnd = chosen.window;
+  request.rcvWscale = chosen.scale;
+  request.windowClamp = chosen.clamp;
+}
+
+function sendCookie(tcp: Tcp, request: Request): void {
+  request.isCookie = true;
+  request.iss = makeCookie(request, tcp.cookieKeys, tcp.now);
+  setWindow(tcp, request);
+  tcp.counters.SyncookiesSent++;
+  tcp.noteTuple(request, 'note', 'syn-cookie-sent');
+  request.sendSynAck(
+    request.timestampsOk ? (cookieTimestamp(request, tcp.clockMs()) + request.tsOffset) | 0 : null,
+  );
+}
+
+/** An ACK to a listener may carry a cookie, if any was sent of late. */
+function onCookieAck(tcp: Tcp, listener: Connection, seg: Segment): boolean {
+  if (tcp.sysctls.tcp_syncookies === 0 || tcp.counters.SyncookiesSent === 0) return false;
+  const content = checkCookie(seg, tcp.cookieKeys, tcp.now);
+  if (content === null) {
+    tcp.counters.SyncookiesFailed++;
+    return false;
+  }
+  const route = tcp.environment.route(seg.source(), seg.destination());
+  if (route === null) return false;
+  tcp.counters.SyncookiesRecv++;
+  const request = new Request(listener, seg, route, tcp.nextId());
+  const fields = request as { irs: number };
+  fields.irs = content.irs;
+  request.iss = content.iss;
+  request.mss = content.mss;
+  request.isCookie = true;
+  request.advMss = advertisedMss(route, seg.family, listener.userMss);
+  request.tsOffset = tcp.chooseTsOffset(request);
+  if (seg.hasTimestamps && tcp.sysctls.tcp_timestamps !== 0) {
+    const echoed = readCookieTimestamp((seg.tsEcr - request.tsOffset) | 0);
+    request.timestampsOk = true;
+    request.tsRecent = seg.tsVal;
+    request.sndWscale = echoed.windowScale;
+    request.sackOk = echoed.sack;
+    request.ecnOk = echoed.ecn;
+  }
+  setWindow(tcp, request);
+  if (listener.listener!.acceptFull) {
+    tcp.counters.ListenOverflows++;
+    tcp.counters.ListenDrops++;
+    tcp.dropSegment(seg, 'accept-queue-full');
+    return true;
+  }
+  tcp.table.add(request);
+  makeChild(tcp, request, seg);
+  return true;
+}
+
+/** The handshake's last ACK reached a request: makes the connection, or leaves the request if there is no room. */
+export function onHandshakeAck(tcp: Tcp, request: Request, seg: Segment): void {
+  const queue = request.listener.listener;
+  if (queue === null) {
+    request.drop('listener-closed');
+    tcp.sendReset(seg);
+    return;
+  }
+  if (queue.acceptFull) {
+    tcp.counters.ListenOverflows++;
+    tcp.counters.ListenDrops++;
+    tcp.dropTuple(request, 'accept-queue-full');
+    if (tcp.sysctls.tcp_abort_on_overflow !== 0) {
+      tcp.counters.EmbryonicRsts++;
+      tcp.sendReset(seg);
+      request.drop('accept-queue-full');
+    } else request.acked = true;
+    return;
+  }
+  request.timer = tcp.timers.cancel(request.timer);
+  if (queue.requests.delete(request) && request.timeouts === 0) queue.young--;
+  makeChild(tcp, request, seg);
+}
+
+function makeChild(tcp: Tcp, request: Request, seg: Segment): void {
+  const { listener } = request;
+  const child = childOf(tcp, request, seg);
+  tcp.table.replace(request, child);
+  tcp.counters.PassiveOpens++;
+  if (request.retransmits === 0 && request.sentAt > 0) rttSample(child, tcp.now - request.sentAt);
+  else if (child.srtt === 0 && request.retransmits > 0) child.rto = 3_000_000;
+  child.parent = listener;
+  listener.listener!.accepted.push(child);
+  synchronized(tcp, child, seg);
+  // The listener becomes readable.
+  listener.owner?.wake(listener, 0x41);
+}
+
+/** A connection in SYN-RECEIVED with what the request knew. */
+function childOf(tcp: Tcp, request: Request, seg: Segment): Connection {
+  const { listener } = request;
+  const child = new Connection(tcp, request.id);
+  inheritOptions(child, listener);
+  child.state = SYN_RECEIVED;
+  child.family = request.local.family;
+  child.local = request.local;
+  child.localPort = request.localPort;
+  child.remote = request.remote;
+  child.remotePort = request.remotePort;
+  child.route = request.route;
+  child.pmtu = request.route.mtu;
+  child.iss = request.iss;
+  child.sndUna = child.sndNxt = child.writeSeq = child.pushedSeq = child.sndSml = seqAdd(request.iss, 1);
+  child.irs = request.irs;
+  child.rcvNxt = child.rcvWup = child.copiedSeq = child.lastAckSent = seqAdd(request.irs, 1);
+  child.rcvWnd = child.rcvSsthresh = request.rcvWnd;
+  child.windowClamp = request.windowClamp;
+  child.windowScaling = request.sndWscale >= 0;
+  child.sndWscale = Math.max(request.sndWscale, 0);
+  child.rcvWscale = child.windowScaling ? request.rcvWscale : 0;
+  if (!child.windowScaling) child.windowClamp = Math.min(child.windowClamp, 65535);
+  child.sndWl1 = request.irs;
+  child.sndWnd = seg.window * 2 ** child.sndWscale;
+  child.maxWindow = child.sndWnd;
+  child.sackOk = request.sackOk;
+  child.timestampsOk = request.timestampsOk;
+  child.tsRecent = request.tsRecent;
+  child.tsRecentAt = request.timestampsOk ? tcp.now : -1;
+  child.tsOffset = request.tsOffset;
+  child.ecnOk = request.ecnOk;
+  child.mssClamp = request.mss;
+  child.advMss = request.advMss;
+  child.ipId = tcp.random() & 0xffff;
+  child.cwnd = initialCwnd(child);
+  child.savedSyn = request.savedSyn;
+  child.totalRetransmits = request.retransmits;
+  syncMss(child);
+  if (seqGt(seg.end, child.rcvNxt) && seg.payloadLength >= 536) child.lastSegmentSize = seg.payloadLength;
+  return child;
+}

@@ -1,0 +1,129 @@
+/**
+ * SYN-SENT: the answer to our SYN (RFC 9293 3.10.7.3; net/ipv4/tcp_input.c tcp_rcv_synsent_state_process, 6.18).
+ */
+
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd, seqDiff, seqGt, seqLe } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { handleAck, storeTimestamp } from '../ack.ts';
+import { type Connection, Timer } from '../connection.ts';
+import { Errno } from '../errno.ts';
+import { reset, setState, wakeAll } from '../lifecycle.ts';
+import { asksEcn, readOffer } from '../negotiate.ts';
+import { sendAck, transmit } from '../output.ts';
+import { enterQuickAck, initializeRcvMss } from '../receive.ts';
+import { armRetransmit } from '../retransmit.ts';
+import { pushFrames, syncMss } from '../send.ts';
+import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
+import type { Tcp } from '../tcp.ts';
+import { establish } from './established.ts';
+
+/** A segment for a connection that waits for SYN+ACK. */
+export function onSynSent(tcp: Tcp, conn: Connection, seg: Segment): void {
+  const { flags } = seg;
+  if ((flags & Flag.ack) !== 0) {
+    if (seqLe(seg.ack, conn.sndUna) || seqGt(seg.ack, conn.sndNxt)) {
+      // An old connection's answer: reset it, and try again soon.
+      if (conn.retransmits === 0 && conn.retransmitTimer >= 0) armRetransmit(conn, 2000);
+      unacceptable(tcp, conn, seg);
+      return;
+    }
+    if (!echoPlausible(conn, seg)) {
+      tcp.counters.PAWSActive++;
+      unacceptable(tcp, conn, seg);
+      return;
+    }
+    if ((flags & Flag.rst) !== 0) {
+      reset(conn, Errno.ECONNREFUSED, 'refused');
+      return;
+    }
+    if ((flags & Flag.syn) === 0) {
+      tcp.drop(conn, 'not-syn');
+      return;
+    }
+    onSynAck(tcp, conn, seg);
+    return;
+  }
+  // A RST without ACK proves nothing (RFC 9293 3.10.7.3, second).
+  if ((flags & Flag.rst) !== 0) {
+    tcp.drop(conn, 'rst-not-exact');
+    return;
+  }
+  if ((flags & Flag.syn) !== 0) onSyn(conn, seg);
+  else tcp.drop(conn, 'no-ack');
+}
+
+function unacceptable(tcp: Tcp, conn: Connection, seg: Segment): void {
+  tcp.drop(conn, 'unacceptable-ack');
+  if ((seg.flags & Flag.rst) === 0) tcp.sendReset(seg);
+}
+
+/** The timestamp echoed must be one that this attempt sent. */
+function echoPlausible(conn: Connection, seg: Segment): boolean {
+  if (!seg.hasTimestamps || conn.tcp.sysctls.tcp_timestamps === 0 || seg.tsEcr === 0) return true;
+  const now = conn.tcp.timestamp(conn.tsOffset);
+  return seqDiff(seg.tsEcr, conn.firstTsVal) >= 0 && seqDiff(now, seg.tsEcr) >= 0;
+}
+
+function takeOffer(conn: Connection, seg: Segment): void {
+  const offer = readOffer(seg, conn.tcp.sysctls, conn.userMss);
+  conn.mssClamp = offer.mss;
+  conn.windowScaling = offer.windowScale >= 0;
+  conn.sndWscale = Math.max(offer.windowScale, 0);
+  conn.sackOk = offer.sack;
+  conn.timestampsOk = offer.timestamps;
+  if (!conn.windowScaling) {
+    conn.rcvWscale = 0;
+    conn.windowClamp = Math.min(conn.windowClamp, 65535);
+  }
+  if (!offer.timestamps) return;
+  conn.rcvTsEcr = offer.tsEcr;
+  storeTimestamp(conn, seg);
+}
+
+function onSynAck(tcp: Tcp, conn: Connection, seg: Segment): void {
+  // ECN is on only if the answer is exactly ECE without CWR (RFC 3168 6.1.1).
+  conn.ecnOk = conn.ecnRequested && (seg.flags & (Flag.ece | Flag.cwr)) === Flag.ece;
+  takeOffer(conn, seg);
+  conn.sndWl1 = seg.seq;
+  handleAck(conn, seg, true);
+  conn.irs = seg.seq;
+  conn.rcvNxt = conn.rcvWup = conn.copiedSeq = seqAdd(seg.seq, 1);
+  // The window of a SYN is never scaled.
+  conn.sndWnd = seg.window;
+  conn.maxWindow = Math.max(conn.maxWindow, seg.window);
+  syncMss(conn);
+  initializeRcvMss(conn);
+  conn.lastDataAt = tcp.now;
+  conn.retransmitsSince = 0;
+  conn.totalRto = 0;
+  setState(conn, ESTABLISHED, 'syn-ack-received');
+  establish(conn);
+  conn.owner?.wake(conn, wakeAll);
+  if (conn.deferAccept > 0 || conn.pingpong >= tcp.sysctls.tcp_pingpong_thresh) {
+    // The first data shall carry the ACK.
+    conn.ackPending = true;
+    enterQuickAck(conn);
+    conn.delayedAckTimer = tcp.timers.cancel(conn.delayedAckTimer);
+    conn.delayedAckTimer = tcp.timers.arm(conn, Timer.delayedAck, tcp.now + 200_000);
+  } else sendAck(conn);
+  pushFrames(conn);
+}
+
+/** A SYN without ACK: both sides opened at once (RFC 9293 section 3.5, figure 7). */
+function onSyn(conn: Connection, seg: Segment): void {
+  setState(conn, SYN_RECEIVED, 'simultaneous-syn');
+  takeOffer(conn, seg);
+  conn.irs = seg.seq;
+  conn.rcvNxt = conn.rcvWup = conn.copiedSeq = seqAdd(seg.seq, 1);
+  conn.sndWnd = seg.window;
+  conn.maxWindow = seg.window;
+  conn.sndWl1 = seg.seq;
+  conn.ecnOk = asksEcn(seg.flags) && conn.ecnRequested;
+  syncMss(conn);
+  initializeRcvMss(conn);
+  // The SYN in the queue goes out again, now with ACK; its timer runs on.
+  const syn = conn.sendQueue.head!;
+  syn.flags = Flag.syn | (conn.ecnOk ? Flag.ece : 0);
+  transmit(conn, syn, conn.mssCache);
+}

@@ -1,0 +1,190 @@
+/**
+ * TIME-WAIT as a small record (RFC 9293 3.6.1, RFC 6191, RFC 7323 section 5; net/ipv4/tcp_minisocks.c
+ * tcp_timewait_state_process, 6.18). An orphan's FIN-WAIT-2 lives here too.
+ */
+import type { Address } from '../wire/address.ts';
+import type { Segment } from '../wire/segment.ts';
+import { seqAdd, seqGt, seqLt } from '../wire/seq.ts';
+import { Flag } from '../wire/tcp.ts';
+import { type Connection, Timer } from './connection.ts';
+import { noOptions, writePacket } from './packet.ts';
+import { TIME_WAIT } from './state.ts';
+import type { Tuple } from './table.ts';
+import type { Tcp } from './tcp.ts';
+import type { TimerOwner } from './timers.ts';
+import { receiveWindow } from './window.ts';
+
+/** What remains of a closed connection. */
+export class TimeWait implements Tuple, TimerOwner {
+  readonly state: number = TIME_WAIT;
+  readonly tcp: Tcp;
+  hash = 0;
+  readonly local: Address;
+  readonly localPort: number;
+  readonly remote: Address;
+  readonly remotePort: number;
+  timer = -1;
+  finWait2: boolean;
+  readonly sndNxt: number;
+  rcvNxt: number;
+  rcvWnd: number;
+  readonly rcvWscale: number;
+  readonly timestampsOk: boolean;
+  readonly tsOffset: number;
+  tsRecent: number;
+  tsRecentAt: number;
+  readonly ttl: number;
+  readonly tos: number;
+  readonly id: number;
+  lastAckAt: number = -Infinity;
+  /** What the socket layer asks of a port's users. */
+  readonly reuse: boolean;
+
+  constructor(conn: Connection, finWait2: boolean) {
+    this.tcp = conn.tcp;
+    this.id = conn.id;
+    this.local = conn.local;
+    this.localPort = conn.localPort;
+    this.remote = conn.remote;
+    this.remotePort = conn.remotePort;
+    this.finWait2 = finWait2;
+    this.sndNxt = conn.sndNxt;
+    this.rcvNxt = conn.rcvNxt;
+    this.rcvWnd = receiveWindow(conn);
+    this.rcvWscale = conn.rcvWscale;
+    this.timestampsOk = conn.timestampsOk;
+    this.tsOffset = conn.tsOffset;
+    this.tsRecent = conn.tsRecent;
+    this.tsRecentAt = conn.tsRecentAt;
+    this.ttl = conn.ttl;
+    this.tos = conn.tos;
+    this.reuse = conn.reuse;
+  }
+
+  onTimer(): void {
+    this.timer = -1;
+    this.tcp.endTimeWait(this, 'time-wait-over');
+  }
+
+  private restart(length: number): void {
+    const { timers, now } = this.tcp;
+    timers.cancel(this.timer);
+    this.timer = timers.arm(this, Timer.keepalive, now + length);
+  }
+
+  private sendAck(): void {
+    const { tcp } = this;
+    const options = noOptions();
+    if (this.timestampsOk) {
+      options.timestamps = true;
+      options.tsVal = tcp.timestamp(this.tsOffset);
+      options.tsEcr = this.tsRecent;
+    }
+    writePacket(
+      tcp.out,
+      {
+        local: this.local,
+        localPort: this.localPort,
+        remote: this.remote,
+        remotePort: this.remotePort,
+        seq: this.sndNxt,
+        ack: this.rcvNxt,
+        flags: Flag.ack,
+        window: this.rcvWnd >> this.rcvWscale,
+        urgent: 0,
+        trafficClass: this.tos,
+        ttl: this.ttl,
+        ipId: 0,
+        dontFragment: true,
+        options,
+      },
+      null,
+      0,
+      0,
+    );
+    tcp.counters.OutSegs++;
+  }
+
+  /** Acknowledges again, but not more often than every tcp_invalid_ratelimit. */
+  private acknowledgeAgain(): void {
+    const { tcp } = this;
+    if (tcp.now - this.lastAckAt < tcp.sysctls.tcp_invalid_ratelimit * 1000) {
+      tcp.counters.TCPACKSkippedTimeWait++;
+      return;
+    }
+    this.lastAckAt = tcp.now;
+    this.sendAck();
+  }
+
+  /**
+   * Handles a segment for this tuple.
+   * @returns `new` if it is a SYN that may open the tuple anew: the caller hands it to a listener
+   */
+  handle(seg: Segment): 'new' | 'done' {
+    const { tcp } = this;
+    const stamped = seg.hasTimestamps && this.timestampsOk;
+    const paws =
+      stamped && this.tsRecentAt >= 0 && seqLt(seg.tsVal, this.tsRecent) && (seg.flags & Flag.rst) === 0;
+    if (this.finWait2) return this.handleFinWait2(seg, paws);
+    const { flags } = seg;
+    const bare = seg.seq === seg.end || (flags & Flag.rst) !== 0;
+    if (!paws && seg.seq === this.rcvNxt && bare) {
+      if ((flags & Flag.rst) !== 0) {
+        // TIME-WAIT assassination (RFC 1337): Linux lets it happen unless told not to.
+        if (tcp.sysctls.tcp_rfc1337 === 0) tcp.endTimeWait(this, 'rst-received');
+      } else this.restart(60_000_000);
+      if (stamped) this.takeTimestamp(seg);
+      return 'done';
+    }
+    const newer = seqGt(seg.seq, this.rcvNxt) || (stamped && seqLt(this.tsRecent, seg.tsVal));
+    if ((flags & (Flag.syn | Flag.rst | Flag.ack)) === Flag.syn && !paws && newer) return 'new';
+    if (paws) tcp.counters.PAWSEstab++;
+    if ((flags & Flag.rst) === 0) {
+      // A copy of the peer's FIN means that our last ACK was lost: wait the full time again.
+      if (paws || (flags & Flag.ack) !== 0) this.restart(60_000_000);
+      this.acknowledgeAgain();
+    }
+    return 'done';
+  }
+
+  private takeTimestamp(seg: Segment): void {
+    this.tsRecent = seg.tsVal;
+    this.tsRecentAt = this.tcp.now;
+  }
+
+  private handleFinWait2(seg: Segment, paws: boolean): 'new' | 'done' {
+    const { tcp } = this;
+    const { flags } = seg;
+    const inWindow = !seqLt(seg.end, this.rcvNxt) && !seqGt(seg.seq, seqAdd(this.rcvNxt, this.rcvWnd));
+    if (paws || !inWindow) {
+      if ((flags & Flag.rst) === 0) this.acknowledgeAgain();
+      return 'done';
+    }
+    if ((flags & Flag.rst) !== 0) {
+      tcp.endTimeWait(this, 'rst-received');
+      return 'done';
+    }
+    if ((flags & Flag.syn) !== 0 && !seqLt(seg.seq, this.rcvNxt)) {
+      this.refuse(seg);
+      return 'done';
+    }
+    if ((flags & Flag.ack) === 0 || !seqGt(seg.end, this.rcvNxt) || seg.end === seg.seq) return 'done';
+    if ((flags & Flag.fin) === 0 || seg.end !== seqAdd(this.rcvNxt, 1)) {
+      this.refuse(seg);
+      return 'done';
+    }
+    this.finWait2 = false;
+    this.rcvNxt = seg.end;
+    if (seg.hasTimestamps && this.timestampsOk) this.takeTimestamp(seg);
+    this.restart(60_000_000);
+    tcp.timeWaitEntered(this);
+    this.sendAck();
+    return 'done';
+  }
+
+  /** Data nobody will read: the peer has to be told. */
+  private refuse(seg: Segment): void {
+    this.tcp.sendReset(seg);
+    this.tcp.endTimeWait(this, 'after-close');
+  }
+}
