@@ -8,6 +8,7 @@ export const Errno = {
   ENOMEM: 12,
   EACCES: 13,
   EFAULT: 14,
+  EEXIST: 17,
   EINVAL: 22,
   EMFILE: 24,
   ENOTTY: 25,
