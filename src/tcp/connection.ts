@@ -51,6 +51,8 @@ export class Connection implements Tuple, TimerOwner {
   owner: ConnectionOwner | null = null;
   family: 4 | 6 = 4;
   /** SO_REUSEADDR, kept where TIME-WAIT can see it. */
+  /** What the socket layer keeps about the local port; it goes on to what is left in TIME-WAIT. */
+  claim: object | null = null;
   reuse = false;
   v6Only = false;
   /** IP_RECVERR: ICMP errors end calls at once. */

@@ -88,7 +88,8 @@ export function enterTimeWait(conn: Connection, finWait2: boolean, length: numbe
   const { tcp } = conn;
   if (!finWait2) setState(conn, TIME_WAIT, 'fin-received');
   stopTimers(conn);
-  if (tcp.timeWaits >= tcp.sysctls.tcp_max_tw_buckets) {
+  const guarded = tcp.timeWaits < tcp.sysctls.tcp_max_tw_buckets;
+  if (!guarded) {
     tcp.counters.TCPTimeWaitOverflow++;
     tcp.table.remove(conn);
   } else {
@@ -101,6 +102,6 @@ export function enterTimeWait(conn: Connection, finWait2: boolean, length: numbe
   conn.shutdown = 3;
   // The guard has the tuple now; the record itself is over for its owner.
   conn.state = CLOSED;
-  tcp.released(conn, true);
+  tcp.released(conn, guarded);
   conn.owner?.wake(conn, wakeAll);
 }

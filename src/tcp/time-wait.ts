@@ -39,6 +39,9 @@ export class TimeWait implements Tuple, TimerOwner {
   lastAckAt: number = -Infinity;
   /** What the socket layer asks of a port's users. */
   readonly reuse: boolean;
+  readonly claim: object | null;
+  /** µs when TIME-WAIT was entered (FIN-WAIT-2, before that). */
+  enteredAt: number;
 
   constructor(conn: Connection, finWait2: boolean) {
     this.tcp = conn.tcp;
@@ -59,6 +62,8 @@ export class TimeWait implements Tuple, TimerOwner {
     this.ttl = conn.ttl;
     this.tos = conn.tos;
     this.reuse = conn.reuse;
+    this.claim = conn.claim;
+    this.enteredAt = conn.tcp.now;
   }
 
   onTimer(): void {
@@ -174,6 +179,7 @@ export class TimeWait implements Tuple, TimerOwner {
       return 'done';
     }
     this.finWait2 = false;
+    this.enteredAt = tcp.now;
     this.rcvNxt = seg.end;
     if (seg.hasTimestamps && this.timestampsOk) this.takeTimestamp(seg);
     this.restart(60_000_000);
