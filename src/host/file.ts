@@ -43,7 +43,13 @@ export abstract class OpenFile {
 }
 
 /** Flags of open() and fcntl() (include/uapi/asm-generic/fcntl.h). */
-export const OpenFlag = { readOnly: 0, writeOnly: 1, readWrite: 2, nonBlock: 0x800, closeOnExec: 0x80000 } as const;
+export const OpenFlag = {
+  readOnly: 0,
+  writeOnly: 1,
+  readWrite: 2,
+  nonBlock: 0x800,
+  closeOnExec: 0x80000,
+} as const;
 
 /**
  * A call that has to wait. Whoever made it tries again after anything happened on the host (`Host.await` does so), and

@@ -1,6 +1,14 @@
 /** A host's interfaces, addresses and routes, and which of them a packet concerns. */
 import type { Route } from '../tcp/connection.ts';
-import { type Address, formatAddress, ipv4, isLoopback, parseAddress, sameAddress, unmap } from '../wire/address.ts';
+import {
+  type Address,
+  formatAddress,
+  ipv4,
+  isLoopback,
+  parseAddress,
+  sameAddress,
+  unmap,
+} from '../wire/address.ts';
 
 /** An address with the length of its network's prefix, bits. */
 export interface InterfaceAddress {
@@ -70,7 +78,8 @@ export function parsePrefix(text: string): InterfaceAddress {
   const parsed = parseAddress(address!);
   const most = parsed.family === 4 ? 32 : 128;
   const prefix = bits === undefined ? most : Number(bits);
-  if (!/^\d*$/.test(bits ?? '') || !(prefix <= most)) throw new RangeError(`'${text}' has no valid prefix length`);
+  if (!/^\d*$/.test(bits ?? '') || !(prefix <= most))
+    throw new RangeError(`'${text}' has no valid prefix length`);
   return { address: parsed, prefix };
 }
 
@@ -89,7 +98,8 @@ export class Network {
 
   /** Adds an interface with the routes to its addresses' networks; returns its index. */
   addInterface(name: string, mtu: number, addresses: readonly InterfaceAddress[]): number {
-    if (this.interfaces.some((it) => it.name === name)) throw new RangeError(`there is an interface '${name}' already`);
+    if (this.interfaces.some((it) => it.name === name))
+      throw new RangeError(`there is an interface '${name}' already`);
     this.interfaces.push({ name, mtu, up: true, addresses: [] });
     for (const address of addresses) this.addAddress(name, address);
     this.changed();
@@ -196,7 +206,8 @@ export class Network {
       if (this.isLocalWords(4, 0, 0, 0xffff, w3)) return 0;
       for (const it of this.table()) {
         const { destination, prefix } = it;
-        if (destination.family === 4 && (prefix === 0 || (destination.w3 ^ w3) >>> (32 - prefix) === 0)) return it.index;
+        if (destination.family === 4 && (prefix === 0 || (destination.w3 ^ w3) >>> (32 - prefix) === 0))
+          return it.index;
       }
       return -1;
     }
@@ -236,7 +247,12 @@ export class Network {
   }
 }
 
-const makeRoute = (source: Address, mtu: number, loopback: boolean, attributes: Readonly<RouteAttributes>): Route => ({
+const makeRoute = (
+  source: Address,
+  mtu: number,
+  loopback: boolean,
+  attributes: Readonly<RouteAttributes>,
+): Route => ({
   source,
   mtu: attributes.mtu ? Math.min(attributes.mtu, mtu) : mtu,
   mtuLocked: attributes.mtuLocked ?? false,
