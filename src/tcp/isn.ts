@@ -169,18 +169,21 @@ export function chooseIsn(generator: IsnGenerator, tuple: IsnTuple, unixUs: numb
   if (generator.kind === 'constant') return generator.value | 0;
   const { source, destination, sourcePort, destinationPort } = tuple;
   const clock = isnClock(unixUs);
+  const from = source.map(swap);
+  const to = destination.map(swap);
+  const sport = swapPort(sourcePort);
+  const dport = swapPort(destinationPort);
+  const v6 = source.length === 4;
   if (generator.kind === 'siphash') {
-    // Linux hashes addresses as loaded by the machine, then sport << 16 | dport, both in network order.
-    const ports = (swapPort(sourcePort) << 16) | swapPort(destinationPort);
-    return (sipHash24(generator.key, [...source.map(swap), ...destination.map(swap), ports]) + clock) | 0;
+    // IPv4 hashes three words, IPv6 the bytes of a struct: the ports stand the other way round.
+    const ports = v6 ? (dport << 16) | sport : (sport << 16) | dport;
+    return (sipHash24(generator.key, [...from, ...to, ports]) + clock) | 0;
   }
-  const state = Int32Array.from([
-    source.map(swap).reduce((x, y) => x ^ y, 0),
-    destination.map(swap).reduce((x, y) => x ^ y, 0),
-    ((swapPort(sourcePort) << 16) + swapPort(destinationPort)) | 0,
-    generator.secret[15]!,
-  ]);
-  md5Transform(state, generator.secret);
+  const ports = ((sport << 16) + dport) | 0;
+  const { secret } = generator;
+  const state = Int32Array.from(v6 ? from : [from[0]!, to[0]!, ports, secret[15]!]);
+  const block = v6 ? secret.map((word, i) => (word + (i < 4 ? to[i]! : i === 4 ? ports : 0)) | 0) : secret;
+  md5Transform(state, block);
   return (state[0]! + clock) | 0;
 }
 
