@@ -261,6 +261,8 @@ export class Connection implements Tuple, TimerOwner {
   synData = false;
   synFastOpen = false;
   synFastOpenExperimental = false;
+  /** Why a Fast Open attempt fell back: 0 it did not, else enum tcp_fastopen_client_fail. */
+  fastOpenFailure = 0;
   /** The client's SYN carried data and was sent through Fast Open; the passive side: still waiting for the ACK. */
   fastOpenChild = false;
   saveSyn = 0;

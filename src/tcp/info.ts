@@ -1,0 +1,82 @@
+/** TCP_INFO by the names of struct tcp_info (net/ipv4/tcp.c tcp_get_info, include/uapi/linux/tcp.h, 6.18). */
+import { seqDiff } from '../wire/seq.ts';
+import type { Connection } from './connection.ts';
+import { notSent } from './send.ts';
+import { CLOSED, LISTEN } from './state.ts';
+import { receiveWindow } from './window.ts';
+
+/** Bits of tcpi_options. */
+const InfoOption = { timestamps: 1, sack: 2, windowScale: 4, ecn: 8, ecnSeen: 16, synData: 32 } as const;
+
+function optionBits(conn: Connection): number {
+  let bits = 0;
+  if (conn.timestampsOk) bits |= InfoOption.timestamps;
+  if (conn.sackOk) bits |= InfoOption.sack;
+  if (conn.windowScaling) bits |= InfoOption.windowScale;
+  if (conn.ecnOk) bits |= InfoOption.ecn;
+  if (conn.synDataAcked) bits |= InfoOption.synData;
+  return bits;
+}
+
+const since = (conn: Connection, at: number): number => Math.floor((conn.tcp.now - at) / 1000);
+
+/** A snapshot; times in the units Linux uses: µs, and ms for those named last_*. */
+export function tcpInfo(conn: Connection): Record<string, number> {
+  const listening = conn.state === LISTEN;
+  return {
+    tcpi_state: conn.state,
+    tcpi_ca_state: conn.caState,
+    tcpi_retransmits: conn.retransmits,
+    tcpi_probes: conn.probes,
+    tcpi_backoff: conn.backoff,
+    tcpi_options: optionBits(conn),
+    tcpi_snd_wscale: conn.sndWscale,
+    tcpi_rcv_wscale: conn.rcvWscale,
+    tcpi_rto: conn.rto,
+    tcpi_ato: conn.ato,
+    tcpi_snd_mss: conn.mssCache,
+    tcpi_rcv_mss: conn.rcvMss,
+    // A listener shows its accept queue here.
+    tcpi_unacked: listening ? conn.listener!.accepted.length : conn.packetsOut,
+    tcpi_sacked: listening ? conn.listener!.backlog : conn.sackedOut,
+    tcpi_lost: conn.lostOut,
+    tcpi_retrans: conn.retransOut,
+    tcpi_fackets: 0,
+    tcpi_last_data_sent: since(conn, conn.lastSendAt),
+    tcpi_last_ack_sent: 0,
+    tcpi_last_data_recv: since(conn, conn.lastDataAt),
+    tcpi_last_ack_recv: since(conn, conn.lastAckAt),
+    tcpi_pmtu: conn.pmtu,
+    tcpi_rcv_ssthresh: conn.rcvSsthresh,
+    tcpi_rtt: conn.srtt >> 3,
+    tcpi_rttvar: conn.mdev >> 2,
+    tcpi_snd_ssthresh: conn.ssthresh,
+    tcpi_snd_cwnd: conn.cwnd,
+    tcpi_advmss: conn.advMss,
+    tcpi_reordering: conn.reordering,
+    tcpi_rcv_rtt: 0,
+    tcpi_rcv_space: Math.min(conn.rcvWnd, 10 * conn.advMss),
+    tcpi_total_retrans: conn.totalRetransmits,
+    tcpi_bytes_acked: conn.bytesAcked,
+    tcpi_bytes_received: conn.bytesReceived,
+    tcpi_segs_out: conn.segsOut,
+    tcpi_segs_in: conn.segsIn,
+    tcpi_notsent_bytes: conn.state === CLOSED || listening ? 0 : Math.max(notSent(conn), 0),
+    tcpi_min_rtt: conn.minRtt === Infinity ? 0xffffffff : conn.minRtt,
+    tcpi_data_segs_in: conn.dataSegsIn,
+    tcpi_data_segs_out: conn.dataSegsOut,
+    tcpi_delivered: conn.delivered,
+    tcpi_delivered_ce: conn.deliveredCe,
+    tcpi_bytes_sent: conn.bytesSent,
+    tcpi_bytes_retrans: conn.bytesRetransmitted,
+    tcpi_dsack_dups: conn.dsackDups,
+    tcpi_snd_wnd: conn.sndWnd,
+    tcpi_rcv_wnd: receiveWindow(conn),
+    tcpi_total_rto: conn.totalRto,
+    tcpi_fastopen_client_fail: conn.fastOpenFailure,
+  };
+}
+
+/** Bytes that were sent and not acknowledged, and bytes in the send queue: SIOCOUTQ and SIOCOUTQNSD. */
+export const unackedBytes = (conn: Connection): number =>
+  conn.state === LISTEN || conn.state === CLOSED ? 0 : seqDiff(conn.writeSeq, conn.sndUna);
