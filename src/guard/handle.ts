@@ -9,11 +9,12 @@
  */
 import { Socket } from 'node:net';
 import { getSystemErrorMap } from 'node:util';
+import { isEphemeral } from './range.ts';
 import { report } from './report.ts';
 
 interface Endpoint {
-  address?: string;
-  port?: number;
+  address: string;
+  port: number;
 }
 
 /** Node's handle of a TCP socket, as far as the guard uses it. */
@@ -34,11 +35,13 @@ type Complete = (
   status: number,
   handle: TcpHandle,
   request: ConnectRequest,
-  ...rest: unknown[]
+  readable: boolean,
+  writable: boolean,
 ) => void;
 
 const guarded = Symbol('halfopen.guard.oncomplete');
 interface ConnectRequest {
+  readonly port: number;
   oncomplete?: Complete;
   [guarded]?: Complete;
 }
@@ -56,13 +59,16 @@ export function wasStopped(handle: object | null | undefined): boolean {
   return handle != null && stoppedHandles.has(handle);
 }
 
-/** The address and port of both ends if they are the same, else undefined. */
-function bothEnds(handle: TcpHandle): Required<Endpoint> | undefined {
-  const local: Endpoint = {};
-  const remote: Endpoint = {};
-  if (handle.getsockname(local) !== 0 || handle.getpeername(remote) !== 0) return undefined;
-  if (local.port !== remote.port || local.address !== remote.address) return undefined;
-  return local as Required<Endpoint>;
+/** Where getsockname writes: one object for all, since making one for each connect is what costs the most. */
+const local: Endpoint = { address: '', port: 0 };
+
+/** Whether both ends of a connected handle are the same; then `local` tells which. */
+function isSelfConnected(handle: TcpHandle, request: ConnectRequest): boolean {
+  if (!isEphemeral(request.port)) return false;
+  if (handle.getsockname(local) !== 0 || local.port !== request.port) return false;
+  const remote: Endpoint = { address: '', port: 0 };
+  if (handle.getpeername(remote) !== 0) return false;
+  return local.port === remote.port && local.address === remote.address;
 }
 
 function closeByReset(this: TcpHandle, callback?: () => void): void {
@@ -74,23 +80,23 @@ function complete(
   status: number,
   handle: TcpHandle,
   request: ConnectRequest,
-  ...rest: unknown[]
+  readable: boolean,
+  writable: boolean,
 ): void {
   const original = request[guarded]!;
-  const ends = status === 0 && !portAskedFor.has(handle) ? bothEnds(handle) : undefined;
-  if (ends === undefined) {
-    original.call(this, status, handle, request, ...rest);
+  if (status !== 0 || !isSelfConnected(handle, request) || portAskedFor.has(handle)) {
+    original.call(this, status, handle, request, readable, writable);
     return;
   }
   handle.close = closeByReset;
   stoppedHandles.add(handle);
-  report(ends.address, ends.port);
+  report(local.address, local.port);
   original.call(this, refused, handle, request, false, false);
 }
 
 function guardConnect(original: Connect, giveUp: () => void): Connect {
   return function connect(request, ...rest) {
-    if (typeof request?.oncomplete === 'function') {
+    if (typeof request?.oncomplete === 'function' && typeof request.port === 'number') {
       request[guarded] = request.oncomplete;
       request.oncomplete = complete;
     } else {

@@ -119,16 +119,31 @@ describe('the guard', () => {
     ]);
   });
 
+  test('sees that the range of ports has been changed since it was loaded', () => {
+    const { out, err } = program(`
+      import fs from 'node:fs';
+      import net from 'node:net';
+      import { selfConnects } from '${guard}';
+      const refusal = () => new Promise((resolve) => net.connect(45000, '127.0.0.1').on('error', resolve));
+      await refusal();
+      fs.writeFileSync('/proc/sys/net/ipv4/ip_local_port_range', '45000 45000');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      console.log((await refusal()).code, selfConnects());`);
+    expect(out, err).toBe('ECONNREFUSED 1');
+  });
+
   test('leaves a local port that was asked for alone', () => {
     const { out, err } = program(`
       import net from 'node:net';
       import { selfConnects } from '${guard}';
-      const port = 45000;
-      const socket = net.connect({ host: '127.0.0.1', port, localAddress: '127.0.0.1', localPort: port }, () => {
-        console.log(socket.localPort === socket.remotePort, selfConnects());
-        process.exit();
-      });`);
-    expect(out, err).toBe('true 0');
+      for (const port of [45000, ${ports.low}]) {
+        const options = { host: '127.0.0.1', port, localAddress: '127.0.0.1', localPort: port };
+        const socket = net.connect(options, () => {
+          console.log(socket.localPort === socket.remotePort, selfConnects());
+          socket.destroy();
+        });
+      }`);
+    expect(out, err).toBe('true 0\ntrue 0');
   });
 
   describe('in a worker thread', () => {
@@ -223,9 +238,9 @@ describe('on other versions of Node', () => {
         import net from 'node:net';
         import { selfConnects } from '${guard}';
         if (!net.BoundSocket) { console.log('true 0'); process.exit(); }
-        const bound = new net.BoundSocket({ host: '127.0.0.1', port: 45000 });
+        const bound = new net.BoundSocket({ host: '127.0.0.1', port: ${ports.low} });
         const socket = new net.Socket({ handle: bound });
-        socket.connect({ host: '127.0.0.1', port: 45000 }, () => {
+        socket.connect({ host: '127.0.0.1', port: ${ports.low} }, () => {
           console.log(socket.localPort === socket.remotePort, selfConnects());
           process.exit();
         });`;
