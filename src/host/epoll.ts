@@ -1,7 +1,7 @@
 /** epoll (fs/eventpoll.c, 6.18) and poll: who of many files is ready. */
 import { Errno } from '../tcp/errno.ts';
 import { Poll } from '../tcp/lifecycle.ts';
-import { type Descriptors, OpenFile, type Watcher } from './file.ts';
+import { type Descriptors, OpenFile, type Result, type Watcher } from './file.ts';
 
 /** One file watched. `data` belongs to the caller. */
 export interface EpollEntry {
@@ -15,12 +15,14 @@ const control = { add: 1, remove: 2, change: 3 } as const;
 
 class Item implements Watcher {
   readonly epoll: Epoll;
+  readonly fd: number;
   readonly file: OpenFile;
   events: number;
   data: number;
 
-  constructor(epoll: Epoll, file: OpenFile, { events, data }: EpollEntry) {
+  constructor(epoll: Epoll, fd: number, file: OpenFile, { events, data }: EpollEntry) {
     this.epoll = epoll;
+    this.fd = fd;
     this.file = file;
     this.events = events;
     this.data = data;
@@ -28,6 +30,10 @@ class Item implements Watcher {
 
   fileStirred(_file: OpenFile, events: number): void {
     if ((this.wanted & events) !== 0) this.epoll.markReady(this);
+  }
+
+  fileClosed(): void {
+    this.epoll.forget(this);
   }
 
   /** What to report: ERR and HUP always, nothing after a one-shot went off. */
@@ -43,15 +49,16 @@ export class Epoll extends OpenFile {
   /** Items that may be ready, in the order in which they will be looked at. */
   private readonly ready = new Set<Item>();
 
-  poll(): number {
+  override poll(): number {
     for (const item of this.ready) if ((item.file.poll() & item.wanted) !== 0) return Poll.in | Poll.rdNorm;
     return 0;
   }
 
-  release(): void {
+  protected override finish(): Result {
     for (const item of this.items.values()) item.file.unwatch(item);
     this.items.clear();
     this.ready.clear();
+    return 0;
   }
 
   markReady(item: Item): void {
@@ -70,7 +77,7 @@ export class Epoll extends OpenFile {
     switch (operation) {
       case control.add:
         if (item !== undefined) return -Errno.EEXIST;
-        return this.add(fd, new Item(this, file, entry));
+        return this.add(new Item(this, fd, file, entry));
       case control.change:
         if (item === undefined) return -Errno.ENOENT;
         item.events = entry.events;
@@ -79,15 +86,10 @@ export class Epoll extends OpenFile {
         return 0;
       case control.remove:
         if (item === undefined) return -Errno.ENOENT;
-        this.forget(fd, item);
+        this.forget(item);
         return 0;
     }
     return -Errno.EINVAL;
-  }
-
-  /** Drops a descriptor whose file is closed for good. */
-  closed(file: OpenFile): void {
-    for (const [fd, item] of this.items) if (item.file === file) this.forget(fd, item);
   }
 
   /** The events of at most `most` ready files. */
@@ -105,15 +107,15 @@ export class Epoll extends OpenFile {
     return found;
   }
 
-  private add(fd: number, item: Item): number {
-    this.items.set(fd, item);
+  private add(item: Item): number {
+    this.items.set(item.fd, item);
     item.file.watch(item);
     if ((item.file.poll() & item.wanted) !== 0) this.markReady(item);
     return 0;
   }
 
-  private forget(fd: number, item: Item): void {
-    this.items.delete(fd);
+  forget(item: Item): void {
+    this.items.delete(item.fd);
     this.ready.delete(item);
     item.file.unwatch(item);
   }

@@ -4,6 +4,8 @@
 export interface Watcher {
   /** @param events poll bits of what may have changed */
   fileStirred(file: OpenFile, events: number): void;
+  /** The last descriptor of the file was closed. */
+  fileClosed(file: OpenFile): void;
 }
 
 /** An open file description: a socket, a pipe's end, an epoll, a file in memory. */
@@ -25,8 +27,14 @@ export abstract class OpenFile {
   /** poll's event bits as they stand. */
   abstract poll(): number;
 
-  /** The last descriptor was closed. */
-  abstract release(): void;
+  /** The last descriptor was closed: lets go of everything. Returns what close() comes to. */
+  release(): Result {
+    for (const watcher of [...this.watchers]) watcher.fileClosed(this);
+    return this.finish();
+  }
+
+  /** What a kind of file has to do when it is closed. */
+  protected abstract finish(): Result;
 
   watch(watcher: Watcher): void {
     this.watchers.add(watcher);

@@ -1,7 +1,7 @@
 /** Pipes, and files in memory: what sendfile() and splice() take from and give to. */
 import { Errno } from '../tcp/errno.ts';
 import { Poll } from '../tcp/lifecycle.ts';
-import { OpenFile, OpenFlag } from './file.ts';
+import { OpenFile, OpenFlag, type Result } from './file.ts';
 
 const pipeCapacity = 65_536;
 
@@ -55,11 +55,12 @@ export class PipeEnd extends OpenFile {
     return buffer.writer === null ? data | Poll.hup : data;
   }
 
-  release(): void {
+  protected override finish(): Result {
     const { buffer } = this;
     if (this.writes) buffer.writer = null;
     else buffer.reader = null;
     (this.writes ? buffer.reader : buffer.writer)?.stir(Poll.in | Poll.out | Poll.hup | Poll.err);
+    return 0;
   }
 
   /** Bytes read, 0 at the end, -EAGAIN if nothing is there yet, -EBADF at the wrong end. */
@@ -110,7 +111,9 @@ export class MemoryFile extends OpenFile {
     return -1;
   }
 
-  release(): void {}
+  protected override finish(): Result {
+    return 0;
+  }
 
   /** Reads at an offset, or at the file's own position, which moves on, if it is negative. */
   read(into: Uint8Array, offset = -1): number {

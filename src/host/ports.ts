@@ -20,6 +20,8 @@ export class PortUse {
   listening = false;
   /** Whether bind() asked for it: connect() then leaves the port to it, whatever the addresses. */
   explicit = false;
+  /** Whether bind() asked for it on this very socket, which then keeps it until it is closed. */
+  locked = false;
   /** Neighbours in the list of the port's users. */
   next: PortUse | null = null;
   previous: PortUse | null = null;
@@ -91,7 +93,7 @@ export class PortTable {
     if (next !== null) next.previous = previous;
     use.previous = use.next = null;
     use.port = 0;
-    use.explicit = false;
+    use.explicit = use.locked = false;
   }
 
   /**

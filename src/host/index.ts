@@ -1,0 +1,8 @@
+/** The public face of the host: a Linux-like machine with its sockets. */
+export { type CallAddress, Calls } from './calls.ts';
+export type { EpollEntry, PollEntry } from './epoll.ts';
+export { OpenFlag, type Result, type Wait } from './file.ts';
+export { Host, type HostOptions, type InterfaceOptions } from './host.ts';
+export { parsePrefix, type RouteAttributes, type RouteEntry } from './network.ts';
+export { type Endpoint, Family, MessageFlag, Socket } from './socket.ts';
+export { Sysctls } from './sysctl.ts';

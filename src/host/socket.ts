@@ -1,0 +1,397 @@
+/**
+ * A TCP socket: what the socket layer keeps around a connection (net/ipv4/af_inet.c and tcp_ipv4.c, 6.18). Every call
+ * returns a value, -errno, or a wait; nothing blocks.
+ */
+import type { Connection, ConnectionOwner } from '../tcp/connection.ts';
+import { Errno } from '../tcp/errno.ts';
+import {
+  accept,
+  close,
+  disconnect,
+  listen,
+  open,
+  pollMask,
+  receive,
+  send,
+  shutdown,
+  takeError,
+} from '../tcp/socket-calls.ts';
+import { CLOSED, CLOSING, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
+import {
+  type Address,
+  anyIpv4,
+  anyIpv6,
+  ipv4,
+  ipv6,
+  isAny,
+  isMapped,
+  isMulticast,
+  toMapped,
+  unmap,
+} from '../wire/address.ts';
+import { OpenFile, OpenFlag, type Result } from './file.ts';
+import type { Host } from './host.ts';
+import { PortUse } from './ports.ts';
+
+/** Address families of socket() and of socket addresses. */
+export const Family = { unspec: 0, inet: 2, inet6: 10 } as const;
+
+/** Flags of recv() and send(). */
+export const MessageFlag = {
+  oob: 0x1,
+  peek: 0x2,
+  trunc: 0x20,
+  dontWait: 0x40,
+  waitAll: 0x100,
+  errorQueue: 0x2000,
+} as const;
+
+/** An address and a port. In an IPv6 socket IPv4 addresses appear as mapped ones. */
+export interface Endpoint {
+  readonly address: Address;
+  readonly port: number;
+}
+
+const loopback4 = ipv4(0x7f000001);
+const loopback6 = ipv6(0, 0, 0, 1);
+
+export class Socket extends OpenFile implements ConnectionOwner {
+  readonly host: Host;
+  readonly family: 4 | 6;
+  readonly conn: Connection;
+  /** Which port it has, if any. */
+  private use: PortUse;
+  /** As struct socket has it: what connect() has come to. */
+  private progress: 'unconnected' | 'connecting' | 'connected' = 'unconnected';
+  /** The address that bind() set, 0.0.0.0 or [::] if it set none. */
+  private bound: Address;
+  /** SO_REUSEADDR, SO_REUSEPORT. */
+  reusePort = false;
+  /** SO_RCVTIMEO and SO_SNDTIMEO in µs, Infinity if not set. */
+  receiveTimeout: number = Number.POSITIVE_INFINITY;
+  sendTimeout: number = Number.POSITIVE_INFINITY;
+  /** IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND, IP_LOCAL_PORT_RANGE. */
+  bindAddressNoPort = false;
+  freeBind = false;
+  portRange: readonly [number, number] | null = null;
+  /** Options that are kept for reading back only, by level and number. */
+  readonly inert: Map<string, number> = new Map();
+  /** Called after the host has dealt with a packet, a timer or a call that may have changed readiness. */
+  observer: ((events: number) => void) | null = null;
+  /** Poll bits that the observer was not told yet. */
+  untold = 0;
+
+  constructor(host: Host, family: 4 | 6, conn: Connection, flags: number) {
+    super(flags);
+    this.host = host;
+    this.family = family;
+    this.conn = conn;
+    this.bound = family === 4 ? anyIpv4 : anyIpv6;
+    this.use = new PortUse(this.bound);
+    conn.owner = this;
+  }
+
+  wake(_conn: Connection, events: number): void {
+    this.stir(events);
+    this.host.stirred(this, events);
+  }
+
+  poll(): number {
+    return pollMask(this.conn);
+  }
+
+  /** getsockname() */
+  get local(): Endpoint {
+    const { conn, use } = this;
+    const address = conn.state === CLOSED && conn.localPort === 0 ? this.bound : conn.local;
+    return { address: this.shown(address), port: conn.localPort || use.port };
+  }
+
+  /** getpeername(), or null if it has no peer. */
+  get remote(): Endpoint | null {
+    const { conn } = this;
+    if (conn.remotePort === 0 || conn.state === CLOSED || conn.state === SYN_SENT) return null;
+    return { address: this.shown(conn.remote), port: conn.remotePort };
+  }
+
+  private shown(address: Address): Address {
+    return this.family === 6 && address.family === 4 ? toMapped(address) : address;
+  }
+
+  /** bind(): 0, EINVAL if it has a port, EADDRNOTAVAIL, EADDRINUSE. */
+  bind(address: Address, port: number): number {
+    const { conn, use, host } = this;
+    if (conn.v6Only && isMapped(address)) return -Errno.EINVAL;
+    const own = unmap(address);
+    const anywhere = isAny(own) || this.freeBind || host.sysctls.host.ipNonlocalBind !== 0;
+    if (!anywhere && !host.network.isLocal(own) && !(isMulticast(own) && own.family === 4))
+      return -Errno.EADDRNOTAVAIL;
+    if (conn.state !== CLOSED || use.port !== 0) return -Errno.EINVAL;
+    // ::ffff:0.0.0.0 is IPv4's wildcard in an IPv6 socket.
+    this.bound = own;
+    this.prepareUse(own);
+    if (port !== 0 || !this.bindAddressNoPort) {
+      const result = host.ports.bind(use, port, this.portRange);
+      if (result < 0) {
+        this.bound = this.family === 4 ? anyIpv4 : anyIpv6;
+        return result;
+      }
+      use.locked = true;
+      conn.claim = use;
+    }
+    conn.local = own;
+    conn.localPort = use.port;
+    return 0;
+  }
+
+  /** SO_REUSEADDR or SO_REUSEPORT was set: it counts at once, also for a port that the socket has. */
+  optionsChanged(): void {
+    this.use.reuseAddress = this.conn.reuse;
+    this.use.reusePort = this.reusePort;
+  }
+
+  private prepareUse(address: Address): void {
+    const { use, conn } = this;
+    use.address = address;
+    use.reuseAddress = conn.reuse;
+    use.reusePort = this.reusePort;
+    use.v6Only = conn.v6Only;
+  }
+
+  /** listen(): 0, EINVAL if it is connected, EADDRINUSE. */
+  listen(backlog: number): number {
+    const { conn, use, host } = this;
+    host.touch();
+    if (this.progress !== 'unconnected' || (conn.state !== CLOSED && conn.state !== LISTEN))
+      return -Errno.EINVAL;
+    const { somaxconn } = host.sysctls.host;
+    if (use.port === 0) {
+      this.prepareUse(this.bound);
+      const result = host.ports.bind(use, 0, this.portRange);
+      if (result < 0) return result;
+    } else if (conn.state !== LISTEN && host.ports.listenConflicts(use)) return -Errno.EADDRINUSE;
+    conn.claim = use;
+    conn.local = this.bound;
+    conn.localPort = use.port;
+    use.listening = true;
+    // A negative backlog is a very large unsigned one.
+    listen(conn, backlog < 0 || backlog > somaxconn ? somaxconn : backlog);
+    return 0;
+  }
+
+  /** accept(): a new socket, or -errno: EINVAL if it does not listen, EAGAIN if nobody waits. */
+  accept(flags: number): Socket | number {
+    if (this.conn.state !== LISTEN) return -Errno.EINVAL;
+    const child = accept(this.conn);
+    if (child === null) return -Errno.EAGAIN;
+    const socket = new Socket(this.host, this.family, child, OpenFlag.readWrite | flags);
+    socket.adopt(this);
+    return socket;
+  }
+
+  /** Takes over what a child inherits from its listener. */
+  private adopt(listener: Socket): void {
+    const { conn, use } = this;
+    this.progress = 'connected';
+    this.bound = conn.local;
+    this.reusePort = listener.reusePort;
+    this.receiveTimeout = listener.receiveTimeout;
+    this.sendTimeout = listener.sendTimeout;
+    this.freeBind = listener.freeBind;
+    for (const [key, value] of listener.inert) this.inert.set(key, value);
+    if (conn.state === CLOSED) return;
+    this.prepareUse(conn.local);
+    use.explicit = true;
+    conn.claim = use;
+    this.host.ports.add(use, conn.localPort);
+  }
+
+  /**
+   * connect(): 0, -errno, or a wait until it is decided (EINPROGRESS without blocking).
+   * @param address null dissolves the connection (AF_UNSPEC)
+   */
+  connect(address: Address | null, port: number): Result {
+    const { conn } = this;
+    this.host.touch();
+    if (address === null) return this.dissolve();
+    if (this.progress === 'connected') return -Errno.EISCONN;
+    let failure: number = -Errno.EALREADY;
+    if (this.progress === 'unconnected') {
+      if (conn.state !== CLOSED) return -Errno.EISCONN;
+      const result = this.startConnect(address, port);
+      if (result < 0) return result;
+      this.progress = 'connecting';
+      failure = -Errno.EINPROGRESS;
+    }
+    const outcome = this.connected();
+    if (outcome !== null) return outcome;
+    if (this.nonBlocking) return failure;
+    return this.wait(this.sendTimeout, failure, () => this.connected());
+  }
+
+  private dissolve(): number {
+    const { conn } = this;
+    disconnect(conn);
+    this.progress = 'unconnected';
+    // The port may stay with what is in TIME-WAIT now.
+    if (conn.claim === null) this.use = new PortUse(this.bound);
+    conn.local = this.bound;
+    conn.localPort = this.use.port;
+    conn.remotePort = 0;
+    return 0;
+  }
+
+  /** What connect() has come to, or null while it goes on. */
+  private connected(): number | null {
+    const { conn } = this;
+    if (conn.state === SYN_SENT || conn.state === SYN_RECEIVED) return null;
+    if (conn.state === CLOSED) {
+      const error = takeError(conn) || Errno.ECONNABORTED;
+      this.dissolve();
+      return -error;
+    }
+    this.progress = 'connected';
+    return 0;
+  }
+
+  private startConnect(address: Address, port: number): number {
+    const { conn, use, host } = this;
+    if (this.family === 6 && conn.v6Only && isMapped(address)) return -Errno.ENETUNREACH;
+    let remote = unmap(address);
+    const bound = isAny(this.bound) ? null : this.bound;
+    if (isAny(remote)) {
+      // Connecting to "any" means this host itself.
+      remote = bound ?? (remote.family === 4 ? loopback4 : loopback6);
+    }
+    if (isMulticast(remote)) return -Errno.ENETUNREACH;
+    if (bound !== null && bound.family !== remote.family)
+      return remote.family === 4 ? -Errno.ENETUNREACH : -Errno.EINVAL;
+    const route = host.network.route(remote, bound);
+    if (route === null) return -Errno.ENETUNREACH;
+    const local = bound ?? route.source;
+    if (use.port === 0) {
+      const chosen = host.choosePort(local, remote, port, this.portRange);
+      if (chosen < 0) return chosen;
+      this.prepareUse(local);
+      host.ports.add(use, chosen);
+      conn.claim = use;
+    } else if (!host.tupleFree(local, use.port, remote, port, true)) return -Errno.EADDRNOTAVAIL;
+    open(conn, { local, localPort: use.port, remote, remotePort: port, route });
+    return 0;
+  }
+
+  /** shutdown(): `how` 0 for receiving, 1 for sending, 2 for both. */
+  shutdown(how: number): number {
+    if (how < 0 || how > 2) return -Errno.EINVAL;
+    this.host.touch();
+    const result = shutdown(this.conn, how + 1);
+    if (this.progress === 'connecting') {
+      const { state } = this.conn;
+      this.progress =
+        state === SYN_SENT || state === SYN_RECEIVED || state === CLOSED ? 'unconnected' : 'connected';
+    }
+    return result;
+  }
+
+  /**
+   * The calls that read.
+   * @returns the number of bytes, 0 at the end of the stream, -errno, or a wait
+   */
+  receive(into: Uint8Array, flags: number): Result {
+    const { conn } = this;
+    this.host.touch();
+    if ((flags & MessageFlag.errorQueue) !== 0) return -Errno.EAGAIN;
+    if ((flags & MessageFlag.oob) !== 0) return conn.state === CLOSED ? -Errno.ENOTCONN : -Errno.EINVAL;
+    const peek = (flags & MessageFlag.peek) !== 0;
+    const target =
+      (flags & MessageFlag.waitAll) !== 0 ? into.length : Math.min(Math.max(conn.rcvLowat, 1), into.length);
+    let done = 0;
+    const attempt = (): number | null => {
+      // Peeking starts at the same byte every time.
+      if (peek) done = 0;
+      const n = receive(conn, into.subarray(done), peek);
+      if (n === -Errno.EAGAIN) return null;
+      if (n <= 0) return done > 0 ? done : n;
+      done += n;
+      return done >= target ? done : null;
+    };
+    const result = attempt();
+    if (result !== null) return result;
+    const short = (): number => (done > 0 ? done : -Errno.EAGAIN);
+    if (this.nonBlocking || (flags & MessageFlag.dontWait) !== 0) return short();
+    return this.wait(this.receiveTimeout, short, attempt);
+  }
+
+  /**
+   * The calls that write.
+   * @returns the number of bytes taken, -errno, or a wait
+   */
+  send(data: Uint8Array, flags: number): Result {
+    const { conn } = this;
+    this.host.touch();
+    let done = 0;
+    const attempt = (): number | null => {
+      const n = send(conn, data, done, flags);
+      if (n >= 0) done += n;
+      else if (n !== -Errno.EAGAIN) return done > 0 ? done : n;
+      return done === data.length && n >= 0 ? done : null;
+    };
+    const result = attempt();
+    if (result !== null) return result;
+    const short = (): number => (done > 0 ? done : -Errno.EAGAIN);
+    if (this.nonBlocking || (flags & MessageFlag.dontWait) !== 0) return short();
+    return this.wait(this.sendTimeout, short, attempt);
+  }
+
+  /** accept() as a call that may wait; `install` gives the new socket its descriptor. */
+  acceptWaiting(flags: number, install: (socket: Socket) => number): Result {
+    const attempt = (): number | null => {
+      const child = this.accept(flags);
+      if (child instanceof Socket) return install(child);
+      return child === -Errno.EAGAIN ? null : child;
+    };
+    const result = attempt();
+    if (result !== null) return result;
+    return this.nonBlocking ? -Errno.EAGAIN : this.wait(this.receiveTimeout, -Errno.EAGAIN, attempt);
+  }
+
+  /** SO_ERROR. */
+  takeError(): number {
+    return takeError(this.conn) || this.takeSoftError();
+  }
+
+  private takeSoftError(): number {
+    const { softError } = this.conn;
+    this.conn.softError = 0;
+    return softError;
+  }
+
+  /** Closes the connection; with SO_LINGER the result is a wait until the peer has acknowledged everything. */
+  protected override finish(): Result {
+    const { conn, use, host } = this;
+    const { linger } = conn;
+    host.touch();
+    this.observer = null;
+    use.listening = false;
+    close(conn);
+    // Without a connection the port is free at once; otherwise TCP tells when it is (Host.released).
+    if (conn.state === CLOSED && conn.claim !== null) {
+      conn.claim = null;
+      host.ports.remove(use);
+    }
+    if (linger <= 0 || !lingers(conn)) return 0;
+    return this.wait(linger * 1_000_000, 0, () => (lingers(conn) ? null : 0));
+  }
+
+  private wait(timeout: number, late: number | (() => number), attempt: () => number | null): Result {
+    const { host } = this;
+    const deadline = host.clock.now + timeout;
+    return {
+      deadline,
+      attempt: (now) => attempt() ?? (now >= deadline ? (typeof late === 'number' ? late : late()) : null),
+    };
+  }
+}
+
+const lingers = (conn: Connection): boolean =>
+  conn.state === FIN_WAIT_1 || conn.state === CLOSING || conn.state === LAST_ACK;

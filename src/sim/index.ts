@@ -1,0 +1,10 @@
+/** The public face of the simulated network. */
+export { Capture, type CapturedPacket, worldEpochUs } from './capture.ts';
+export { type Clock, EventQueue } from './clock.ts';
+export type { Action, Conditions, LossCause } from './conditions.ts';
+export type { NodeEvent, PacketEvent, PacketName, WorldEvent } from './events.ts';
+export { addHost, type WorldHostOptions } from './hosts.ts';
+export type { Node } from './node.ts';
+export { Prng } from './prng.ts';
+export { type RealClock, Realtime } from './realtime.ts';
+export { type Intervention, World, WorldError, type WorldOptions } from './world.ts';
