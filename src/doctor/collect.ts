@@ -140,19 +140,21 @@ function readInto(parser: SocketParser, path: string): void {
   const file = openSync(path, 'r');
   try {
     const buffer = new Uint8Array(1 << 18);
-    let kept = 0;
+    let end = 0;
     for (;;) {
-      const got = readSync(file, buffer, kept, buffer.length - kept, null);
-      let end = kept + got;
-      // A last line without its end; the buffer has room for it because nothing was read into it.
-      if (got === 0 && kept > 0 && kept < buffer.length) buffer[end++] = 10;
+      const got = readSync(file, buffer, end, buffer.length - end, null);
+      end += got;
+      // A read gives a page at most: many are gathered before the lines are looked at.
+      if (got > 0 && end < buffer.length) continue;
+      // A last line without its end.
+      if (got === 0 && end > 0 && end < buffer.length) buffer[end++] = 10;
       let used = parser.push(buffer, end);
       if (used === 0 && end === buffer.length) {
         parser.unknownLines++; // a line longer than any of the kernel's
         used = end;
       }
       buffer.copyWithin(0, used, end);
-      kept = end - used;
+      end -= used;
       if (got === 0) return;
     }
   } finally {
