@@ -15,14 +15,14 @@ const nodePorts: PortRange = { first: 30000, last: 32767 };
 function ephemeralRange(host: Host): PortRange {
   const reading = sysctl(host, rangeName);
   const range = parsePortRange(known(reading));
-  if (range === null) throw new Unread(reading.where, `'${known(reading)}' is not two ports`);
+  if (range === null) throw new Unread(reading.where, `'${known(reading).trim()}' is not two ports`);
   return range;
 }
 
 function reservedPorts(host: Host): PortRange[] {
   const reading = sysctl(host, reservedName);
   const ranges = parsePortList(known(reading));
-  if (ranges === null) throw new Unread(reading.where, `'${known(reading)}' is not a list of ports`);
+  if (ranges === null) throw new Unread(reading.where, `'${known(reading).trim()}' is not a list of ports`);
   return ranges;
 }
 
@@ -34,9 +34,13 @@ const reserve = (host: Host, first: number, last: number = first): Fix => ({
 
 /** The fix that keeps a port from being handed out, if it is one that is; none if the settings could not be read. */
 function reserveIfEphemeral(host: Host, port: number): Fix[] {
-  if (!sysctl(host, rangeName).ok || !sysctl(host, reservedName).ok) return [];
-  const handedOut = holds([ephemeralRange(host)], port) && !holds(reservedPorts(host), port);
-  return handedOut ? [reserve(host, port)] : [];
+  try {
+    const handedOut = holds([ephemeralRange(host)], port) && !holds(reservedPorts(host), port);
+    return handedOut ? [reserve(host, port)] : [];
+  } catch (error) {
+    if (error instanceof Unread) return [];
+    throw error;
+  }
 }
 
 const listenerInEphemeralRange: Check = {
