@@ -161,6 +161,14 @@ describe.concurrent('in a network namespace of its own the doctor', () => {
           expect(finding.evidence.length, finding.summary).toBeGreaterThan(0);
           expect(finding.fixes.length, finding.summary).toBeGreaterThan(0);
         }
+        if (scenario.name === 'listeners') {
+          // Shown by its inode, which is the same in every namespace.
+          const held = {
+            where: `/proc/${pid}/fd`,
+            what: expect.stringMatching(/^held by python\S* \(process \d+\)$/),
+          };
+          expect(report.findings[0]!.evidence).toContainEqual(held);
+        }
         if (scenario.afterFix === undefined) return;
         const script = await doctor('--pid', `${pid}`, '--fix', '--interval', '0.3');
         const ran = await execute('sh', [], {}, script.stdout);

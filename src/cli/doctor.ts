@@ -8,6 +8,7 @@ import { checks } from '../doctor/checks.ts';
 import { collect, locate, nothingRead, type Sample, type Source, sample } from '../doctor/collect.ts';
 import { fixScript } from '../doctor/fix.ts';
 import { runInside, whyNotEnter } from '../doctor/namespace.ts';
+import { withOwners } from '../doctor/owners.ts';
 import { prometheusReport } from '../doctor/prometheus.ts';
 import {
   changeLines,
@@ -40,7 +41,7 @@ Examples:
   halfopen doctor
   halfopen doctor --fix > fix.sh
   halfopen doctor --only self-connected-socket,listener-in-ephemeral-range --json
-  sudo halfopen doctor --pid "$(docker inspect -f '{{.State.Pid}}' CONTAINER)"
+  halfopen doctor --pid "$(pidof -s nginx)"
 
 Checks:
 `;
@@ -193,7 +194,8 @@ async function look(options: Options, source: Source, before: Sample, signal?: A
   const host = await collect(source, before, wait);
   if (nothingRead(host)) throw new UsageError(`nothing could be read from ${source.net}`);
   const all = examine(host, options.checks);
-  const { found, accepted, unused } = withoutAccepted(all.found, options.acceptances);
+  const owned = source.live ? withOwners(all.found, options.proc) : all.found;
+  const { found, accepted, unused } = withoutAccepted(owned, options.acceptances);
   // A line for a check that was not asked for says nothing about its findings.
   const looked = unused.filter(({ check }) => options.checks.some(({ id }) => id === check));
   const prefix = options.pid === null ? '' : `nsenter -t ${options.pid} -n `;

@@ -34,6 +34,8 @@ export interface Finding {
   readonly subject: string;
   /** One line. */
   readonly summary: string;
+  /** The inode of the socket it is about, if it is about one that a process holds. */
+  readonly inode?: number;
   readonly evidence: readonly Evidence[];
   /** In the order in which one should try them. */
   readonly fixes: readonly Fix[];

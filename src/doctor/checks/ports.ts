@@ -65,6 +65,7 @@ const listenerInEphemeralRange: Check = {
         findings.set(subject, {
           severity: tryFirst ? 'high' : 'info',
           subject,
+          inode: sockets.inode[row]!,
           summary: tryFirst
             ? `${subject} listens on a port that connect() hands out (${range.first}-${range.last}, same parity as ${range.first})`
             : `${subject} listens inside ${range.first}-${range.last}, on a port that connect() hands out only when those of the other parity are taken`,
@@ -112,6 +113,7 @@ const selfConnectedSocket: Check = {
         findings.push({
           severity: waiting ? 'warn' : 'critical',
           subject,
+          inode: sockets.inode[row]!,
           summary: waiting
             ? `${subject} was connected to itself and holds its port in TIME-WAIT for at most 60 s more`
             : `${subject} is connected to itself`,

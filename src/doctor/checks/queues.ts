@@ -51,6 +51,7 @@ const acceptQueueFull: Check = {
         findings.push({
           severity: 'critical',
           subject,
+          inode: sockets.inode[row]!,
           summary: `${subject}: ${plural(waiting, 'connection')} wait for accept(), the backlog is ${count(limit)}: no other gets in`,
           evidence: [
             { where: host.sockets.where, what: `${subject} LISTEN, receive queue ${waiting}` },

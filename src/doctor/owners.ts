@@ -1,0 +1,63 @@
+/** Which process holds a socket, by looking through /proc/PID/fd. Processes of other users are shown to root only. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Found } from './check.ts';
+
+/** A process that holds a socket. */
+export interface Owner {
+  readonly pid: number;
+  /** Its name as in /proc/PID/comm; without control characters. */
+  readonly name: string;
+}
+
+/**
+ * Finds the processes that hold sockets with these inodes, one each.
+ * @param budget milliseconds after which it gives back what it found: a host can have millions of open files
+ */
+export function findOwners(proc: string, inodes: ReadonlySet<number>, budget = 300): Map<number, Owner> {
+  const owners = new Map<number, Owner>();
+  const end = performance.now() + budget;
+  const links = new Map([...inodes].map((inode) => [`socket:[${inode}]`, inode]));
+  for (const pid of list(proc).filter((name) => /^\d+$/.test(name))) {
+    for (const file of list(`${proc}/${pid}/fd`)) {
+      if (owners.size === inodes.size || performance.now() > end) return owners;
+      const inode = links.get(orEmpty(() => readlinkSync(`${proc}/${pid}/fd/${file}`)));
+      if (inode === undefined || owners.has(inode)) continue;
+      const name = orEmpty(() => readFileSync(`${proc}/${pid}/comm`, 'utf8'));
+      owners.set(inode, { pid: Number(pid), name: name.replace(/\p{Cc}/gu, '') || '?' });
+    }
+  }
+  return owners;
+}
+
+/** Findings about a socket with the process that holds it, where that could be found out. */
+export function withOwners(found: readonly Found[], proc: string): Found[] {
+  const inodes = new Set(found.flatMap(({ inode }) => (inode === undefined || inode === 0 ? [] : [inode])));
+  if (inodes.size === 0) return [...found];
+  const owners = findOwners(proc, inodes);
+  return found.map((finding) => {
+    const owner = finding.inode === undefined ? undefined : owners.get(finding.inode);
+    if (owner === undefined) return finding;
+    const evidence = {
+      where: `${proc}/${owner.pid}/fd`,
+      what: `held by ${owner.name} (process ${owner.pid})`,
+    };
+    return { ...finding, evidence: [...finding.evidence, evidence] };
+  });
+}
+
+// A process or a file may end at any moment, and other users' may not be read: it then counts as not the one.
+const list = (folder: string): string[] => {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+};
+
+const orEmpty = (read: () => string): string => {
+  try {
+    return read();
+  } catch {
+    return '';
+  }
+};

@@ -1,0 +1,220 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Differences, writeCopies } from './doctor/host.ts';
+import {
+  doctor,
+  type Ended,
+  examineProcess,
+  execute,
+  inNamespace,
+  type JsonReport,
+  main,
+} from './doctor/namespace.ts';
+import { root, testNeeding } from './needs.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'halfopen-doctor-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs the doctor over copies of /proc of a host that differs from a healthy one. */
+function over(name: string, differences: Differences, ...args: string[]): Promise<Ended> {
+  const copies = join(folder, name);
+  writeCopies(copies, differences);
+  return doctor('--proc', copies, '--interval', '0.05', ...args);
+}
+
+describe('halfopen doctor', () => {
+  test('exits with 0 if nothing of severity high or worse was found, and with 1 otherwise', async () => {
+    expect(await over('healthy', {})).toMatchObject({ code: 0, stderr: '' });
+    expect(await over('warn', { settings: { 'net.ipv4.tcp_sack': '0' } })).toMatchObject({ code: 0 });
+    expect(await over('high', { settings: { 'net.ipv4.tcp_syncookies': '0' } })).toMatchObject({ code: 1 });
+    const self = { local: '127.0.0.1:80', remote: '127.0.0.1:80', state: '01' };
+    expect(await over('critical', { sockets: [self] })).toMatchObject({ code: 1 });
+    expect(await over('critical', {}, '--json')).toMatchObject({ code: 0 });
+    expect(
+      await over('high', { settings: { 'net.ipv4.tcp_syncookies': '0' } }, '--ignore', 'syn-queue-drops'),
+    ).toMatchObject({ code: 0 });
+  });
+
+  test('does not count accepted findings', async () => {
+    const file = join(folder, 'accepted.txt');
+    writeFileSync(file, 'syn-queue-drops net.ipv4.tcp_syncookies # on purpose\n');
+    const ended = await over('accepted', { settings: { 'net.ipv4.tcp_syncookies': '0' } }, '--accept', file);
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('1 accepted') });
+  });
+
+  test.each([
+    [['--nonsense'], /Unknown option '--nonsense'/],
+    [['more'], /Unexpected argument 'more'/],
+    [['--only', 'nonsense'], /--only: there is no check 'nonsense'/],
+    [['--ignore', 'connect-timeout', '--only', 'connect-timeout'], /leave no check/],
+    [['--json', '--fix'], /--json and --fix exclude each other/],
+    [['--watch', '--prometheus'], /--watch does not go with --prometheus/],
+    [['--interval', '0'], /--interval takes seconds .* not '0'/],
+    [['--pid', 'x'], /--pid takes a process number, not 'x'/],
+    [['--pid', '99999999'], /there is no process 99999999 in \/proc/],
+    [['--proc', '/nowhere'], /there is no folder \/nowhere/],
+    [['--accept', '/nowhere'], /--accept \/nowhere: .*no such file/],
+  ])('says in one line what is wrong with %j and exits with 2', async (args, message) => {
+    const { code, stdout, stderr } = await doctor(...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^halfopen doctor: [^\n]+\n$/);
+  });
+
+  test('says which line of the accepted findings is wrong', async () => {
+    const file = join(folder, 'wrong.txt');
+    writeFileSync(file, '# fine\nconnect-timeouts\n');
+    const { code, stderr } = await doctor('--accept', file);
+    expect(code).toBe(2);
+    expect(stderr).toBe(`halfopen doctor: --accept ${file}: line 2: there is no check 'connect-timeouts'\n`);
+  });
+
+  test('exits with 2 if nothing can be read', async () => {
+    mkdirSync(join(folder, 'empty'));
+    const { code, stderr } = await doctor('--proc', join(folder, 'empty'), '--interval', '0.05');
+    expect(code).toBe(2);
+    expect(stderr).toBe(`halfopen doctor: nothing could be read from ${folder}/empty/net\n`);
+  });
+
+  test('has no colour in a pipe', async () => {
+    expect((await over('plain', { settings: { 'net.ipv4.tcp_sack': '0' } })).stdout).not.toContain('\u001b');
+  });
+
+  test('watches until it is interrupted, and prints what changes', async () => {
+    const copies = join(folder, 'watched');
+    writeCopies(copies, {});
+    const child = spawn(process.execPath, [
+      main,
+      'doctor',
+      '--proc',
+      copies,
+      '--watch',
+      '--json',
+      '--interval',
+      '0.1',
+    ]);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const next = async (): Promise<Record<string, object[]>> =>
+      JSON.parse((await lines.next()).value as string);
+    /** The next line that tells of a change; a file that is just being written can give one or two of its own. */
+    const change = async (kind: 'appeared' | 'gone', subject: string): Promise<void> => {
+      for (let tries = 0; tries < 30; tries++) {
+        const { [kind]: list = [] } = await next();
+        if (list.some((finding) => (finding as { subject: string }).subject === subject)) return;
+      }
+      throw new Error(`${subject} never ${kind}`);
+    };
+    try {
+      expect(await next()).toMatchObject({
+        at: expect.stringMatching(/^\d{4}-.*Z$/),
+        findings: [],
+        checks: expect.any(Array),
+      });
+      writeCopies(copies, { settings: { 'net.ipv4.tcp_syncookies': '0' } });
+      await change('appeared', 'net.ipv4.tcp_syncookies');
+      writeCopies(copies, { counters: { ListenOverflows: 7 } });
+      await change('gone', 'net.ipv4.tcp_syncookies');
+    } finally {
+      child.kill('SIGINT');
+    }
+    // The old overflows are worth a line only.
+    expect(await once(child, 'close')).toEqual([0, null]);
+  });
+});
+
+describe('halfopen doctor in another namespace', () => {
+  const here = 'test/doctor-cli.test.ts';
+
+  testNeeding(
+    here,
+    'netns',
+    'python3',
+  )('without the right to enter it reports sockets and counters, and the settings as unknown', async () => {
+    // Where a user without rights can read it.
+    const open = mkdtempSync(join(tmpdir(), 'halfopen-nobody-'));
+    chmodSync(open, 0o755);
+    cpSync(join(root, 'dist'), join(open, 'dist'), { recursive: true });
+    cpSync(join(root, 'package.json'), join(open, 'package.json'));
+    try {
+      await inNamespace('self-connected', async (pid) => {
+        const args = [
+          join(open, 'dist', 'cli', 'main.js'),
+          'doctor',
+          '--pid',
+          `${pid}`,
+          '--json',
+          '--interval',
+          '0.1',
+        ];
+        const ended = await execute(process.execPath, args, { uid: 65534, gid: 65534, cwd: '/' });
+        expect(ended).toMatchObject({ code: 1, stderr: '' });
+        const report = JSON.parse(ended.stdout) as JsonReport;
+        expect(report.findings.map(({ severity, subject }) => `${severity} ${subject}`)).toEqual([
+          'critical 127.0.0.1:50000',
+          'critical [::1]:50002',
+          'warn 127.0.0.1:50004',
+        ]);
+        expect(report.connectTimeoutSeconds).toBeNull();
+        const unknown = new Set(report.unknown.map(({ check }) => check));
+        expect(unknown).toContain('listener-in-ephemeral-range');
+        expect(unknown).toContain('connect-timeout');
+        expect(unknown).not.toContain('listen-overflows');
+        expect(report.unknown[0]!.why).toMatch(
+          /only inside of it, and it cannot be entered: nsenter: .*[Nn]ot permitted|[Dd]enied/,
+        );
+      });
+    } finally {
+      rmSync(open, { recursive: true });
+    }
+  });
+
+  testNeeding(
+    here,
+    'netns',
+    'python3',
+  )('reads the host through its proc file system mounted elsewhere, as a container does', async () => {
+    const mounted = join(folder, 'host-proc');
+    mkdirSync(mounted);
+    // The "host" is a namespace of processes and network of its own, the "container" a further network inside of it.
+    const listener =
+      "import socket, time; s = socket.create_server(('127.0.0.1', 50000)); print(flush=True); time.sleep(60)";
+    const script = `
+        mount -t proc proc "$HOST_PROC" && ip link set lo up && sysctl -qw net.ipv4.tcp_syn_retries=3 || exit
+        python3 -c "${listener}" > "$READY" &
+        until [ -s "$READY" ]; do sleep 0.05; done
+        unshare -n "$NODE" "$MAIN" doctor --proc "$HOST_PROC" --json --interval 0.1`;
+    const ready = join(folder, 'ready');
+    const env = { ...process.env, HOST_PROC: mounted, READY: ready, NODE: process.execPath, MAIN: main };
+    const host = ['--net', '--pid', '--fork', '--mount', '--kill-child', 'sh', '-c', script];
+    const { stdout, stderr } = await execute('unshare', host, { env });
+    expect(stderr).toBe('');
+    const report = JSON.parse(stdout) as JsonReport;
+    expect(report.unknown).toEqual([]);
+    expect(report.connectTimeoutSeconds).toBe(19);
+    expect(report.findings.map(({ check, subject }) => `${check} ${subject}`)).toEqual([
+      'listener-in-ephemeral-range 127.0.0.1:50000',
+    ]);
+    const read = report.findings[0]!.evidence.map(({ where }) => where);
+    expect(read[0]).toBe(`${mounted}/1/net/tcp and ${mounted}/1/net/tcp6`);
+  });
+
+  testNeeding(
+    here,
+    'netns',
+    'python3',
+  )('puts the way in before every command of a fix', async () => {
+    await inNamespace('listeners', async (pid) => {
+      const { findings } = await examineProcess(pid, '--only', 'listener-in-ephemeral-range');
+      const command = `nsenter -t ${pid} -n sysctl -w net.ipv4.ip_local_reserved_ports="50000"`;
+      expect(findings[0]!.fixes[0]).toEqual({ kind: 'reserve', text: command });
+    });
+  });
+});
