@@ -1,0 +1,89 @@
+/** One connection attempt, explained: what the library hands out. */
+
+import type { BackOff, CapturePoint, InForce, RoundTrip, System } from './details.ts';
+import { backOff, capturePoint, clientSystem, inForce, roundTrip, zeekState } from './details.ts';
+import type { Evidence, PacketSeen } from './evidence.ts';
+import type { Handshake } from './handshake.ts';
+import { judge } from './judge.ts';
+import { sentence } from './sentences.ts';
+import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
+
+/** A connection attempt and what became of it. */
+export interface Attempt {
+  /** Which attempt of the capture, from 1, in the order of their first packets. */
+  readonly number: number;
+  readonly verdict: Verdict;
+  readonly outcome: Outcome;
+  readonly certainty: Certainty;
+  readonly notes: readonly Note[];
+  /** One plain sentence. */
+  readonly sentence: string;
+  /** The frames that show the verdict. */
+  readonly frames: readonly number[];
+  /** Addresses as text. Without a SYN or SYN+ACK, who is the client is a guess by port. */
+  readonly client: string;
+  readonly clientPort: number;
+  readonly server: string;
+  readonly serverPort: number;
+  /** What the packets were wrapped in, from the outside in; empty for nothing. */
+  readonly encapsulation: string;
+  /** The capture's base in seconds since 1970; the times of `evidence` and its packets are ns since it. */
+  readonly baseSeconds: number;
+  readonly roundTrip: RoundTrip;
+  readonly capturePoint: CapturePoint | null;
+  readonly inForce: InForce | null;
+  readonly system: System | null;
+  readonly backOff: BackOff | null;
+  /** Zeek's conn_state; its history is in `evidence`. */
+  readonly zeekState: string;
+  readonly handshake: Handshake;
+  readonly evidence: Evidence;
+}
+
+/** Explains one attempt. */
+export function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: number): Attempt {
+  const { handshake, ...judgement } = judge(evidence);
+  const system = clientSystem(handshake.syn);
+  const attempt = {
+    number: evidence.number,
+    ...judgement,
+    client: evidence.client,
+    clientPort: evidence.clientPort,
+    server: evidence.server,
+    serverPort: evidence.serverPort,
+    encapsulation,
+    baseSeconds,
+    roundTrip: roundTrip(handshake),
+    capturePoint: capturePoint(handshake),
+    inForce: inForce(evidence, handshake),
+    system,
+    backOff: backOff(handshake.syns, system),
+    zeekState: zeekState(evidence, handshake),
+    handshake,
+    evidence,
+  };
+  return { ...attempt, sentence: sentence(attempt) };
+}
+
+/** Seconds since 1970 as ISO 8601 text in UTC with nanoseconds. `time`: ns since the base. */
+export function timeText(baseSeconds: number, time: number): string {
+  const seconds = Math.floor(time / 1e9);
+  const nanoseconds = time - seconds * 1e9;
+  return `${secondText(baseSeconds + seconds)}.${String(nanoseconds).padStart(9, '0')}Z`;
+}
+
+let lastSecond = Number.NaN;
+let lastText = '';
+
+/** Many attempts begin within a second: its text is kept. */
+function secondText(seconds: number): string {
+  if (seconds !== lastSecond) {
+    lastSecond = seconds;
+    // Date's range ends in the year 275760; a damaged capture can claim more.
+    const date = new Date(Math.max(-8.64e12, Math.min(8.64e12, seconds)) * 1000);
+    lastText = date.toISOString().slice(0, -5);
+  }
+  return lastText;
+}
+
+export type { PacketSeen };

@@ -1,0 +1,186 @@
+/** The figures of a handshake: round-trip time, where the capture was taken, options in force, who the client may be. */
+import type { Evidence, PacketSeen } from './evidence.ts';
+import type { Handshake } from './handshake.ts';
+import type { SynOptions } from './options.ts';
+import * as R from './records.ts';
+
+/** Round-trip time in two halves, in ns; they meet at the capture point. Null: not to be had from this capture. */
+export interface RoundTrip {
+  /** From the answered SYN to the SYN+ACK: between the capture point and the server. */
+  readonly serverNs: number | null;
+  /** From the SYN+ACK to the client's ACK: between the capture point and the client. */
+  readonly clientNs: number | null;
+  /** Whether several copies of the SYN might have been the answered one. */
+  readonly ambiguous: boolean;
+}
+
+export function roundTrip(h: Handshake): RoundTrip {
+  const { answeredSyn, synAck, finalAck, ambiguous } = h;
+  const acknowledged = finalAck === null ? null : acknowledgedCopy(h, finalAck);
+  const serverNs = answeredSyn === null || synAck === null ? null : synAck.time - answeredSyn.time;
+  const clientNs = finalAck === null || acknowledged === null ? null : finalAck.time - acknowledged.time;
+  return { serverNs, clientNs, ambiguous };
+}
+
+/** Which copy of the SYN+ACK the client's ACK answers: by its echo, otherwise the last before it. */
+function acknowledgedCopy(h: Handshake, finalAck: PacketSeen): PacketSeen | null {
+  const before = h.synAcks.filter((p) => p.time <= finalAck.time);
+  const echo = finalAck.options.timestamp?.echo;
+  const named = echo === undefined ? [] : before.filter((p) => p.options.timestamp?.value === echo);
+  return named[0] ?? before[before.length - 1] ?? null;
+}
+
+/** The TTL a packet was sent with: the next of the values in use. */
+function initialTtl(ttl: number): number {
+  if (ttl <= 32) return 32;
+  if (ttl <= 64) return 64;
+  return ttl <= 128 ? 128 : 255;
+}
+
+/** Where the capture was taken, from how many routers each side's packets have passed. */
+export type CapturePoint = 'client' | 'server' | 'between' | 'same-host-or-link';
+
+export function capturePoint(h: Handshake): CapturePoint | null {
+  if (h.syn === null || h.synAck === null) return null;
+  const client = initialTtl(h.syn.ttl) - h.syn.ttl;
+  const server = initialTtl(h.synAck.ttl) - h.synAck.ttl;
+  if (client === 0 && server === 0) return byHalves(h);
+  if (client === 0) return 'client';
+  return server === 0 ? 'server' : 'between';
+}
+
+/** A NAT or proxy sends with a TTL of its own: then the halves of the round trip tell. */
+function byHalves(h: Handshake): CapturePoint {
+  const { serverNs, clientNs } = roundTrip(h);
+  if (serverNs === null || clientNs === null || serverNs < 0 || clientNs < 0) return 'same-host-or-link';
+  if (serverNs > 1e6 && serverNs > 10 * clientNs) return 'client';
+  return clientNs > 1e6 && clientNs > 10 * serverNs ? 'server' : 'same-host-or-link';
+}
+
+/** What both sides agreed on. */
+export interface InForce {
+  /** What each side may send in one segment: what the other announced, 536 (IPv6: 1220) if it said nothing (RFC 9293 3.7.1). */
+  readonly clientMss: number;
+  readonly serverMss: number;
+  /** Shifts by which each side's window counts; 0 without window scaling. */
+  readonly clientScale: number;
+  readonly serverScale: number;
+  readonly sack: boolean;
+  readonly timestamps: boolean;
+  readonly ecn: boolean;
+}
+
+/** RFC 7323 section 2.3: a shift of more than 14 counts as 14. */
+const MAX_SCALE = 14;
+
+export function inForce(e: Evidence, h: Handshake): InForce | null {
+  const { answeredSyn, synAck } = h;
+  if (answeredSyn === null || synAck === null) return null;
+  const offer = answeredSyn.options;
+  const answer = synAck.options;
+  const fallback = e.ipv6 ? 1220 : 536;
+  const scaled = offer.windowScale !== null && answer.windowScale !== null;
+  return {
+    clientMss: answer.mss ?? fallback,
+    serverMss: offer.mss ?? fallback,
+    clientScale: scaled ? Math.min(MAX_SCALE, offer.windowScale!) : 0,
+    serverScale: scaled ? Math.min(MAX_SCALE, answer.windowScale!) : 0,
+    sack: offer.sack && answer.sack,
+    timestamps: offer.timestamp !== null && answer.timestamp !== null,
+    ecn: (answeredSyn.flags & 0xc0) === 0xc0 && (synAck.flags & 0xc0) === 0x40,
+  };
+}
+
+/** The client's system, told by its SYN; only what option order, TTL and window together leave no doubt about. */
+export type System = 'Linux' | 'Windows' | 'macOS or iOS' | 'FreeBSD';
+
+export function clientSystem(syn: PacketSeen | null): System | null {
+  if (syn === null || syn.options.malformed || syn.length > 0) return null;
+  const { kinds, mss } = syn.options;
+  const order = kinds.join();
+  const ttl = initialTtl(syn.ttl);
+  // A path of more than 30 routers is unlikely: the guess of the initial TTL would be wrong.
+  if (mss === null || ttl - syn.ttl > 30) return null;
+  if (ttl === 64 && order === '2,4,8,1,3')
+    return syn.window % mss === 0 || [64240, 65535, 65495].includes(syn.window) ? 'Linux' : null;
+  if (ttl === 128 && (order === '2,1,3,1,1,4' || order === '2,1,1,4'))
+    return [8192, 64240, 65535].includes(syn.window) ? 'Windows' : null;
+  if (ttl === 64 && order.startsWith('2,1,3,1,1,8,4,0') && syn.window === 65535) return 'macOS or iOS';
+  if (ttl === 64 && order === '2,1,3,4,8' && syn.window === 65535) return 'FreeBSD';
+  return null;
+}
+
+/** Seconds between the copies of a SYN. */
+export function synGaps(syns: readonly PacketSeen[]): number[] {
+  const gaps: number[] = [];
+  for (let n = 1; n < syns.length; n++) gaps.push((syns[n]!.time - syns[n - 1]!.time) / 1e9);
+  return gaps;
+}
+
+/** How a client repeats its SYN, and when it gives up. */
+export interface BackOff {
+  readonly pattern: 'doubling' | 'linear, then doubling' | 'constant' | 'other';
+  /** Seconds from the first SYN until connect() fails, if the client's system implies it. */
+  readonly timeout: number | null;
+}
+
+/**
+ * Reads the gaps between SYNs. Linux: doubling from 1 s, since 6.5 four gaps of 1 s first (net/ipv4/tcp_timer.c and
+ * ip-sysctl.rst, tcp_syn_linear_timeouts, 6.18); with 6 retries, 127 s, or 67 s with the linear ones.
+ * Windows: 3 s and 6 s, giving up at 21 s; from Windows 8 on 1 s doubling, also 21 s.
+ */
+export function backOff(syns: readonly PacketSeen[], system: System | null): BackOff | null {
+  const gaps = synGaps(syns);
+  if (gaps.length === 0) return null;
+  const near = (gap: number, wanted: number): boolean =>
+    Math.abs(gap - wanted) < Math.max(0.15, wanted * 0.15);
+  const ones = gaps.findIndex((gap) => !near(gap, 1));
+  const linear = ones < 0 ? gaps.length : ones;
+  const doubles = gaps.every((gap, n) => n === 0 || near(gap, 2 * gaps[n - 1]!));
+  if (doubles) {
+    const timeout = system === 'Linux' && near(gaps[0]!, 1) ? 127 : system === 'Windows' ? 21 : null;
+    return { pattern: 'doubling', timeout: gaps.length === 1 && system === 'Linux' ? null : timeout };
+  }
+  if (linear === gaps.length) return { pattern: 'constant', timeout: system === 'Linux' ? 67 : null };
+  const rest = gaps.slice(linear - 1);
+  if (linear >= 2 && rest.every((gap, n) => n === 0 || near(gap, 2 * rest[n - 1]!)))
+    return { pattern: 'linear, then doubling', timeout: system === 'Linux' ? 67 : null };
+  return { pattern: 'other', timeout: null };
+}
+
+/** Zeek's conn_state for the attempt (docs.zeek.org, base/protocols/conn/main.zeek). */
+export function zeekState(e: Evidence, h: Handshake): string {
+  const { state } = e;
+  const established =
+    h.finalAck !== null || h.clientSynAck !== null || (h.synAck !== null && (state & R.CLIENT_DATA) !== 0);
+  if (h.syn === null) {
+    if (h.synAck === null) return 'OTH';
+    if (h.finalAck !== null) return 'OTH';
+    if (state & R.SERVER_RST) return 'RSTRH';
+    return state & R.SERVER_FIN ? 'SHR' : 'OTH';
+  }
+  if (h.synAck === null && h.clientSynAck === null) {
+    if (state & R.SERVER_RST) return 'REJ';
+    if (state & R.CLIENT_RST) return 'RSTOS0';
+    return state & R.CLIENT_FIN ? 'SH' : 'S0';
+  }
+  if (state & R.CLIENT_RST) return 'RSTO';
+  if (state & R.SERVER_RST) return 'RSTR';
+  if (!established) return 'S1';
+  const both = R.CLIENT_FIN | R.SERVER_FIN;
+  if ((state & both) === both) return 'SF';
+  if (state & R.CLIENT_FIN) return 'S2';
+  return state & R.SERVER_FIN ? 'S3' : 'S1';
+}
+
+/** The options of a SYN as short text: `MSS 1460, WS 7, SACK, TS`. */
+export function optionsText(o: SynOptions): string {
+  const parts: string[] = [];
+  if (o.mss !== null) parts.push(`MSS ${o.mss}`);
+  if (o.windowScale !== null) parts.push(`WS ${o.windowScale}`);
+  if (o.sack) parts.push('SACK');
+  if (o.timestamp !== null) parts.push('TS');
+  if (o.fastOpen !== null) parts.push(o.fastOpen === '' ? 'TFO request' : 'TFO cookie');
+  if (o.mptcp) parts.push('MPTCP');
+  return parts.length === 0 ? 'none' : parts.join(', ');
+}

@@ -1,0 +1,362 @@
+/** Writes into attempts' records what a segment changes, and keeps the packets that tell the story of the handshake. */
+import type { Decapsulator } from './decapsulate.ts';
+import { readOptions } from './options.ts';
+import * as R from './records.ts';
+
+/** The segment at hand: times in ns since the capture's base, lengths in bytes. */
+export interface Segment {
+  time: number;
+  frame: number;
+  flags: number;
+  seq: number;
+  ack: number;
+  payload: number;
+  header: number;
+}
+
+const FIN = 1;
+const SYN = 2;
+const RST = 4;
+const ACK = 16;
+
+/** No TCP sends the same packet twice so soon: the shortest retransmission timer in use is 200 ms. */
+const DUPLICATE_NS = 100e6;
+const MAX_EVENTS = 40;
+/** Packets of an attempt that is not confirmed (one-sided, mid-stream) that are kept before only SYN, FIN, RST are. */
+const UNSETTLED_EVENTS = 12;
+const MID_STREAM_EVENTS = 4;
+
+/** Keeps events of attempts. */
+export class EventLog {
+  readonly events: R.EventStore = new R.EventStore();
+  readonly store: R.AttemptStore;
+
+  constructor(store: R.AttemptStore) {
+    this.store = store;
+  }
+
+  /**
+   * Enters a segment.
+   * @param stray the segment's numbers do not belong to the attempt: it is kept but changes nothing
+   * @returns the bits of STATE that it set
+   */
+  record(slot: number, s: Segment, d: Decapsulator, fromClient: boolean, stray: boolean): number {
+    const { words, doubles } = this.store;
+    const base = slot * R.WORDS;
+    const at = slot * R.DOUBLES;
+    if (s.time > doubles[at + R.LAST_TIME]!) doubles[at + R.LAST_TIME] = s.time;
+    words[base + R.LAST_FRAME] = s.frame;
+    words[base + (fromClient ? R.CLIENT_PACKETS : R.SERVER_PACKETS)]!++;
+    doubles[at + (fromClient ? R.CLIENT_BYTES : R.SERVER_BYTES)]! += s.payload;
+    const before = words[base + R.STATE]!;
+    if (words[base + R.ENCAPSULATION] !== d.encapsulation) words[base + R.STATE]! |= R.TWO_ENCAPSULATIONS;
+    const duplicate =
+      (before & R.SETTLED) === 0 || s.flags & (SYN | FIN | RST)
+        ? this.isDuplicate(base, s, d, fromClient)
+        : false;
+    if (!stray) this.apply(base, s, fromClient, duplicate);
+    if ((before & R.SETTLED) === 0 || this.tells(s.flags, before, fromClient)) {
+      this.append(slot, s, d, fromClient, (stray ? R.MISMATCH : 0) | (duplicate ? R.DUPLICATE : 0));
+    }
+    const after = words[base + R.STATE]!;
+    const limit = after & R.MID_STREAM ? MID_STREAM_EVENTS : UNSETTLED_EVENTS;
+    // After SYNs from both sides, the server's ACK is part of the handshake too.
+    const flowing =
+      (after & (R.CONFIRMED | R.SERVER_SYN)) === R.CONFIRMED ||
+      (words[base + R.EVENTS]! >= limit && (s.flags & (SYN | RST)) === 0);
+    if (flowing) words[base + R.STATE]! |= R.SETTLED;
+    return after & ~before;
+  }
+
+  /** Whether a packet is still of interest once the connection is settled: any SYN or RST, each side's first FIN. */
+  private tells(flags: number, state: number, fromClient: boolean): boolean {
+    if (flags & (SYN | RST)) return true;
+    return (flags & FIN) !== 0 && (state & (fromClient ? R.CLIENT_FIN : R.SERVER_FIN)) === 0;
+  }
+
+  private apply(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
+    const { flags } = s;
+    const server = fromClient ? 0 : R.H_SERVER;
+    if (flags & RST) {
+      this.letter(base, R.H_RST + server);
+      this.store.words[base + R.STATE]! |= fromClient ? R.CLIENT_RST : R.SERVER_RST;
+      return;
+    }
+    if (flags & SYN) {
+      if (flags & ACK) this.applySynAck(base, s, fromClient, duplicate);
+      else this.applySyn(base, s, fromClient, duplicate);
+      if (flags & FIN) this.store.words[base + R.STATE]! |= fromClient ? R.CLIENT_FIN : R.SERVER_FIN;
+      return;
+    }
+    this.applyOther(base, s, fromClient);
+  }
+
+  private applySyn(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
+    const { words } = this.store;
+    const state = words[base + R.STATE]!;
+    words[base + R.SYNS]! += duplicate ? 0x10000 : 1;
+    this.letter(base, fromClient ? R.H_SYN : R.H_SYN + R.H_SERVER);
+    if (fromClient) {
+      const late = (state & R.CLIENT_KNOWN) !== 0 && (state & R.SYN_SEEN) === 0;
+      words[base + R.CLIENT_ISN] = s.seq;
+      words[base + R.STATE] =
+        (state & ~R.MID_STREAM) | R.SYN_SEEN | R.CLIENT_KNOWN | (late ? R.REORDERED : 0);
+      this.advance(base + R.CLIENT_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.CLIENT_KNOWN) !== 0);
+    } else {
+      words[base + R.SERVER_ISN] = s.seq;
+      words[base + R.STATE]! |= R.SERVER_SYN | R.SERVER_KNOWN;
+      this.advance(base + R.SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.SERVER_KNOWN) !== 0);
+    }
+    if (s.payload > 0) words[base + R.STATE]! |= fromClient ? R.CLIENT_DATA : R.SERVER_DATA;
+  }
+
+  private applySynAck(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
+    const { words } = this.store;
+    const state = words[base + R.STATE]!;
+    words[base + R.SYNACKS]! += duplicate ? 0x10000 : 1;
+    this.letter(base, fromClient ? R.H_SYNACK : R.H_SYNACK + R.H_SERVER);
+    if (fromClient) {
+      const confirms = s.ack === ((words[base + R.SERVER_ISN]! + 1) | 0);
+      words[base + R.STATE]! |= R.SYNACK_SEEN | (confirms ? R.CONFIRMED : 0);
+      return;
+    }
+    let bits = (state & ~R.MID_STREAM) | R.SYNACK_SEEN | R.SERVER_KNOWN | R.CLIENT_KNOWN;
+    if (state & R.MID_STREAM) bits |= R.REORDERED | (state & R.CLIENT_ACK ? R.CONFIRMED : 0);
+    if ((state & R.SYNACK_SEEN) === 0) words[base + R.SERVER_ISN] = s.seq;
+    if ((state & R.CLIENT_KNOWN) === 0) {
+      words[base + R.CLIENT_ISN] = (s.ack - 1) | 0;
+      words[base + R.CLIENT_NEXT] = s.ack;
+    }
+    words[base + R.STATE] = bits;
+    this.advance(base + R.SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.SERVER_KNOWN) !== 0);
+    if (s.payload > 0) words[base + R.STATE]! |= R.SERVER_DATA;
+  }
+
+  private applyOther(base: number, s: Segment, fromClient: boolean): void {
+    const { words } = this.store;
+    const { flags } = s;
+    const state = words[base + R.STATE]!;
+    const server = fromClient ? 0 : R.H_SERVER;
+    let bits = state;
+    const end = (s.seq + s.payload + (flags & FIN ? 1 : 0)) | 0;
+    if (fromClient) {
+      if (state & R.MID_STREAM)
+        this.lower(base + R.CLIENT_ISN, (s.seq - 1) | 0, (state & R.CLIENT_KNOWN) !== 0);
+      this.advance(base + R.CLIENT_NEXT, end, (state & R.CLIENT_KNOWN) !== 0);
+      bits |= R.CLIENT_KNOWN;
+    } else {
+      if (state & R.MID_STREAM)
+        this.lower(base + R.SERVER_ISN, (s.seq - 1) | 0, (state & R.SERVER_KNOWN) !== 0);
+      const answered = (state & (R.SYN_SEEN | R.SYNACK_SEEN | R.SERVER_SYN)) !== R.SYN_SEEN;
+      // Before the SYN+ACK, an ACK of the server tells nothing sure about its numbers.
+      if (answered) {
+        this.advance(base + R.SERVER_NEXT, end, (state & R.SERVER_KNOWN) !== 0);
+        bits |= R.SERVER_KNOWN;
+      }
+    }
+    if (flags & ACK) {
+      bits |= fromClient ? R.CLIENT_ACK : R.SERVER_ACK;
+      this.letter(base, R.H_ACK + server);
+      if (fromClient) {
+        const covered = (s.ack - words[base + R.SERVER_ISN]!) | 0;
+        if ((state & (R.SYNACK_SEEN | R.SERVER_SYN)) !== 0 && covered >= 1) bits |= R.CONFIRMED;
+        if (state & R.MID_STREAM && (bits & R.SERVER_KNOWN) === 0) {
+          words[base + R.SERVER_ISN] = (s.ack - 1) | 0;
+          words[base + R.SERVER_NEXT] = s.ack;
+          bits |= R.SERVER_KNOWN;
+        }
+      }
+    }
+    if (s.payload > 0) {
+      bits |= fromClient ? R.CLIENT_DATA : R.SERVER_DATA;
+      this.letter(base, R.H_DATA + server);
+    }
+    if (flags & FIN) {
+      bits |= fromClient ? R.CLIENT_FIN : R.SERVER_FIN;
+      this.letter(base, R.H_FIN + server);
+    }
+    words[base + R.STATE] = bits;
+  }
+
+  private advance(word: number, value: number, known: boolean): void {
+    const { words } = this.store;
+    if (!known || ((value - words[word]!) | 0) > 0) words[word] = value;
+  }
+
+  private lower(word: number, value: number, known: boolean): void {
+    const { words } = this.store;
+    if (!known || ((value - words[word]!) | 0) < 0) words[word] = value;
+  }
+
+  /** Whether the packet at hand is another copy of one already there: a mirror port or `any` shows packets twice. */
+  private isDuplicate(base: number, s: Segment, d: Decapsulator, fromClient: boolean): boolean {
+    const { words } = this.store;
+    const wanted = (s.flags & 0x1ff) | (fromClient ? R.FROM_CLIENT : 0);
+    const id = d.ipId | (d.view.getUint16(d.tcpAt + 14 + 2 <= d.tcpEnd - 2 ? d.tcpAt + 16 : d.tcpAt) << 16);
+    for (let event = words[base + R.FIRST_EVENT]!; event >= 0; ) {
+      const page = this.events.page(event);
+      const at = this.events.offset(event);
+      const { words: w } = page;
+      const same =
+        (w[at + R.E_FLAGS]! & (0x1ff | R.FROM_CLIENT | R.IS_ICMP)) === wanted &&
+        w[at + R.E_SEQ] === s.seq &&
+        w[at + R.E_ACK] === s.ack &&
+        w[at + R.E_LENGTH] === s.payload &&
+        Math.abs(page.times[this.events.timeIndex(event)]! - s.time) < DUPLICATE_NS;
+      // Equal checksums mean equal packets; with a true IP identification, options may have been rewritten on the way.
+      if (same && (w[at + R.E_ID] === id || (d.ipId !== 0 && (w[at + R.E_ID]! & 0xffff) === d.ipId)))
+        return true;
+      event = w[at + R.E_NEXT]!;
+    }
+    return false;
+  }
+
+  /** What the client's SYN offered, as far as SYN cookies are concerned; null if the SYN is not in the capture. */
+  clientOptions(slot: number): { scale: number; sack: boolean; ecn: boolean } | null {
+    for (let event = this.store.words[slot * R.WORDS + R.FIRST_EVENT]!; event >= 0; ) {
+      const { words } = this.events.page(event);
+      const at = this.events.offset(event);
+      const flags = words[at + R.E_FLAGS]!;
+      if (flags & R.FROM_CLIENT && (flags & (SYN | ACK)) === SYN) {
+        const options = readOptions(optionBytes(words, at));
+        return { scale: options.windowScale ?? -1, sack: options.sack, ecn: (flags & 0xc0) === 0xc0 };
+      }
+      event = words[at + R.E_NEXT]!;
+    }
+    return null;
+  }
+
+  /** Keeps the segment at hand as an event of the attempt. */
+  append(slot: number, s: Segment, d: Decapsulator, fromClient: boolean, bits: number): void {
+    const event = this.chain(slot, s.time);
+    if (event < 0) return;
+    const { words } = this.events.page(event);
+    const at = this.events.offset(event);
+    const { view, tcpAt, tcpEnd } = d;
+    const options = Math.max(0, Math.min(s.header, tcpEnd - tcpAt) - 20);
+    const cut = tcpEnd - tcpAt < s.header ? R.OPTIONS_CUT : 0;
+    words[at + R.E_FRAME] = s.frame;
+    words[at + R.E_SEQ] = s.seq;
+    words[at + R.E_ACK] = s.ack;
+    words[at + R.E_FLAGS] = s.flags | (fromClient ? R.FROM_CLIENT : 0) | bits | cut | (options << 24);
+    const whole = tcpEnd - tcpAt >= 18;
+    words[at + R.E_WINDOW] = (whole ? view.getUint16(tcpAt + 14) : 0) | (d.ttl << 16);
+    words[at + R.E_LENGTH] = s.payload;
+    words[at + R.E_ID] = d.ipId | ((whole ? view.getUint16(tcpAt + 16) : 0) << 16);
+    for (let n = 0; n < options; n += 4) {
+      let word = 0;
+      for (let k = 0; k < 4; k++)
+        word = (word << 8) | (n + k < options ? view.getUint8(tcpAt + 20 + n + k) : 0);
+      words[at + R.E_OPTIONS + (n >> 2)] = word;
+    }
+  }
+
+  /** Keeps an ICMP error that quotes a segment of the attempt. */
+  appendIcmp(slot: number, s: Segment, d: Decapsulator): void {
+    const event = this.chain(slot, s.time);
+    if (event < 0) return;
+    const { words } = this.events.page(event);
+    const at = this.events.offset(event);
+    words[at + R.E_FRAME] = s.frame;
+    words[at + R.E_SEQ] = s.seq;
+    words[at + R.E_ACK] = (d.icmpType << 8) | d.icmpCode;
+    words[at + R.E_FLAGS] = R.IS_ICMP;
+    words[at + R.E_WINDOW] = 0;
+    words[at + R.E_LENGTH] = 0;
+    words[at + R.E_ID] = 0;
+    words.set(d.icmpSender, at + R.E_OPTIONS);
+  }
+
+  /** A new event at the end of the attempt's list, or -1 if it has enough. */
+  private chain(slot: number, time: number): number {
+    const { words } = this.store;
+    const base = slot * R.WORDS;
+    if (words[base + R.EVENTS]! >= MAX_EVENTS) {
+      words[base + R.STATE]! |= R.EVENTS_LEFT_OUT;
+      return -1;
+    }
+    const event = this.events.allocate();
+    const page = this.events.page(event);
+    page.words[this.events.offset(event) + R.E_NEXT] = -1;
+    page.times[this.events.timeIndex(event)] = time;
+    const last = words[base + R.LAST_EVENT]!;
+    if (last < 0) words[base + R.FIRST_EVENT] = event;
+    else this.events.page(last).words[this.events.offset(last) + R.E_NEXT] = event;
+    words[base + R.LAST_EVENT] = event;
+    words[base + R.EVENTS]!++;
+    return event;
+  }
+
+  /** Notes that an attempt began on the tuple of another one. */
+  follow(slot: number, before: number, time: number): void {
+    const { words, doubles } = this.store;
+    const base = slot * R.WORDS;
+    words[base + R.PREVIOUS] = words[before * R.WORDS + R.NUMBER]!;
+    words[base + R.PREVIOUS_STATE] = words[before * R.WORDS + R.STATE]!;
+    const age = (time - doubles[before * R.DOUBLES + R.LAST_TIME]!) / 1e6;
+    words[base + R.PREVIOUS_AGE] = Math.max(-1, Math.min(0x7fffffff, Math.round(age)));
+  }
+
+  /** Adds a letter of Zeek's history once. */
+  letter(base: number, letter: number): void {
+    const { words } = this.store;
+    for (let n = 0; n < 16; n++) {
+      const word = base + R.HISTORY + (n >> 3);
+      const shift = (n & 7) << 2;
+      const there = (words[word]! >>> shift) & 15;
+      if (there === letter) return;
+      if (there === 0) {
+        words[word]! |= letter << shift;
+        return;
+      }
+    }
+  }
+
+  /** Swaps client and server of an attempt that was taken for the wrong way round. */
+  flip(slot: number): void {
+    const { words, doubles } = this.store;
+    const base = slot * R.WORDS;
+    const at = slot * R.DOUBLES;
+    const swap = (a: number, b: number): void => {
+      const kept = words[base + a]!;
+      words[base + a] = words[base + b]!;
+      words[base + b] = kept;
+    };
+    for (let n = 0; n < 4; n++) swap(R.CLIENT + n, R.SERVER + n);
+    const ports = words[base + R.PORTS]!;
+    words[base + R.PORTS] = (ports << 16) | (ports >>> 16);
+    swap(R.CLIENT_ISN, R.SERVER_ISN);
+    swap(R.CLIENT_NEXT, R.SERVER_NEXT);
+    swap(R.CLIENT_PACKETS, R.SERVER_PACKETS);
+    const bytes = doubles[at + R.CLIENT_BYTES]!;
+    doubles[at + R.CLIENT_BYTES] = doubles[at + R.SERVER_BYTES]!;
+    doubles[at + R.SERVER_BYTES] = bytes;
+    const state = words[base + R.STATE]!;
+    const client = R.CLIENT_FIN | R.CLIENT_RST | R.CLIENT_DATA | R.CLIENT_ACK | R.CLIENT_KNOWN;
+    const server = R.SERVER_FIN | R.SERVER_RST | R.SERVER_DATA | R.SERVER_ACK | R.SERVER_KNOWN;
+    // Each server bit is one place above its client bit.
+    words[base + R.STATE] = (state & ~(client | server)) | ((state & client) << 1) | ((state & server) >>> 1);
+    for (let n = 0; n < 16; n++) {
+      const word = base + R.HISTORY + (n >> 3);
+      const shift = (n & 7) << 2;
+      const letter = (words[word]! >>> shift) & 15;
+      if (letter === 0) break;
+      const other = letter > R.H_SERVER ? letter - R.H_SERVER : letter + R.H_SERVER;
+      words[word] = (words[word]! & ~(15 << shift)) | (other << shift);
+    }
+    for (let event = words[base + R.FIRST_EVENT]!; event >= 0; ) {
+      const page = this.events.page(event);
+      const offset = this.events.offset(event);
+      page.words[offset + R.E_FLAGS]! ^= R.FROM_CLIENT;
+      event = page.words[offset + R.E_NEXT]!;
+    }
+  }
+}
+
+/** The option bytes kept with an event. */
+export function optionBytes(words: Int32Array, at: number): Uint8Array {
+  const length = words[at + R.E_FLAGS]! >>> 24;
+  const bytes = new Uint8Array(length);
+  for (let n = 0; n < length; n++) bytes[n] = words[at + R.E_OPTIONS + (n >> 2)]! >>> (24 - ((n & 3) << 3));
+  return bytes;
+}

@@ -1,0 +1,127 @@
+/**
+ * What happened to every connection attempt in a capture, as a library: bytes in, attempts out. No files, no clock: runs in
+ * browsers as well as in Node.
+ */
+import { CaptureError, CaptureReader } from '../wire/pcap-reader.ts';
+import { type Attempt, explainAttempt } from './attempt.ts';
+import { Decapsulator } from './decapsulate.ts';
+import { readEvidence } from './evidence.ts';
+import { Hosts } from './hosts.ts';
+import * as R from './records.ts';
+import { defaultLimits, Tracker, type TrackerLimits } from './tracker.ts';
+
+/** What became of a capture as a whole. */
+export interface CaptureSummary {
+  /** Packets, and TCP segments among them. */
+  readonly packets: number;
+  readonly segments: number;
+  readonly attempts: number;
+  /** TCP segments whose header is damaged. */
+  readonly malformed: number;
+  /** ICMP errors about connections that are not in the capture. */
+  readonly orphanIcmp: number;
+}
+
+/** Explains one capture given in chunks. */
+export class Explainer {
+  private readonly decapsulator = new Decapsulator();
+  private readonly hosts = new Hosts();
+  private readonly tracker: Tracker;
+  private readonly reader: CaptureReader;
+  private readonly onAttempt: (attempt: Attempt) => void;
+
+  /** @param onAttempt called for each attempt when it is over (at the latest by {@link end}) */
+  constructor(onAttempt: (attempt: Attempt) => void, limits: TrackerLimits = defaultLimits) {
+    this.onAttempt = onAttempt;
+    this.tracker = new Tracker(this.hosts, (slot) => this.finish(slot), limits);
+    const { decapsulator, tracker } = this;
+    this.reader = new CaptureReader((packet) => {
+      const found = decapsulator.decode(packet);
+      if (found !== 0) tracker.handle(found, decapsulator, packet);
+    });
+  }
+
+  /**
+   * Takes the next bytes of the capture (not kept afterwards).
+   * @throws CaptureError where it is damaged; {@link end} may still be called for what came before
+   */
+  push(chunk: Uint8Array): void {
+    this.reader.push(chunk);
+  }
+
+  /**
+   * Finishes all attempts.
+   * @param problem what ended the capture early, if known; otherwise its end is checked
+   * @throws CaptureError if the capture ends within a record, after all attempts were handed out
+   */
+  end(problem: CaptureError | null = null): CaptureSummary {
+    let failure = problem;
+    if (failure === null) {
+      try {
+        this.reader.end();
+      } catch (error) {
+        if (!(error instanceof CaptureError)) throw error;
+        failure = error;
+      }
+    }
+    this.tracker.end();
+    if (failure !== null) throw failure;
+    return this.summary();
+  }
+
+  summary(): CaptureSummary {
+    const { begun, segments, malformed, orphanIcmp } = this.tracker;
+    return { packets: this.reader.frames, segments, attempts: begun, malformed, orphanIcmp };
+  }
+
+  private finish(slot: number): void {
+    const { tracker, hosts, decapsulator } = this;
+    const { words } = tracker.store;
+    const base = slot * R.WORDS;
+    const evidence = readEvidence(tracker.log, slot, {
+      isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
+      scanned: hosts.scanned(words, base),
+      flooded: hosts.flooded(words, base),
+      now: tracker.now(),
+    });
+    const wrapping = decapsulator.encapsulations.text(words[base + R.ENCAPSULATION]!);
+    this.onAttempt(explainAttempt(evidence, wrapping, tracker.baseSeconds));
+  }
+}
+
+/**
+ * Explains a capture.
+ * @param chunks its bytes, decompressed, in pieces of any size
+ * @throws CaptureError after the last attempt, if the capture is damaged or cut off
+ */
+export async function* explain(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Attempt, CaptureSummary, undefined> {
+  let ready: Attempt[] = [];
+  const explainer = new Explainer((attempt) => ready.push(attempt));
+  let problem: CaptureError | null = null;
+  for await (const chunk of chunks) {
+    try {
+      explainer.push(chunk);
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      problem = error;
+      break;
+    }
+    if (ready.length > 0) {
+      const batch = ready;
+      ready = [];
+      yield* batch;
+    }
+  }
+  let failure: unknown = null;
+  let summary = explainer.summary();
+  try {
+    summary = explainer.end(problem);
+  } catch (error) {
+    failure = error;
+  }
+  yield* ready;
+  if (failure !== null) throw failure;
+  return summary;
+}

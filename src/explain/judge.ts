@@ -1,0 +1,261 @@
+/**
+ * From evidence to a verdict. Rules with their sources; the near misses that each must not take are in judge.test.ts.
+ */
+import type { Evidence, PacketSeen } from './evidence.ts';
+import { type Handshake, handshakeOf } from './handshake.ts';
+import { noteworthy } from './notes.ts';
+import * as R from './records.ts';
+import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
+
+/** What was found. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly outcome: Outcome;
+  readonly certainty: Certainty;
+  readonly notes: readonly Note[];
+  /** The frames that show it. */
+  readonly frames: readonly number[];
+  readonly handshake: Handshake;
+}
+
+interface Finding {
+  readonly verdict: Verdict;
+  readonly outcome: Outcome;
+  readonly certainty: Certainty;
+  readonly packets: readonly (PacketSeen | null)[];
+}
+
+/** TIME-WAIT on Linux (net/ipv4/tcp.h, TCP_TIMEWAIT_LEN, 6.18); a new SYN within it finds the old connection. */
+const TIME_WAIT_MS = 60_000;
+/** A SYN+ACK sent again sooner than this after the client's ACK crossed it on the way. */
+const CROSSED_NS = 150e6;
+
+/** Judges an attempt. */
+export function judge(e: Evidence): Judgement {
+  const h = handshakeOf(e);
+  const finding = unusual(e, h) ?? ending(e, h);
+  const others = alsoTrue(e, h, finding.verdict);
+  const frames = [...new Set(finding.packets.flatMap((p) => (p === null ? [] : [p.frame])))].sort(
+    (a, b) => a - b,
+  );
+  return {
+    verdict: finding.verdict,
+    outcome: finding.outcome,
+    certainty: finding.certainty,
+    notes: [...others, ...noteworthy(e, h, finding.verdict)],
+    frames,
+    handshake: h,
+  };
+}
+
+/** Handshakes of another kind than the usual three packets. */
+function unusual(e: Evidence, h: Handshake): Finding | null {
+  if (e.client === e.server && e.clientPort === e.serverPort && h.syn !== null) return selfConnect(h);
+  if (h.serverSyn !== null && h.syn !== null) return crossing(h);
+  return fastOpen(h);
+}
+
+function selfConnect(h: Handshake): Finding {
+  // The socket's own SYN comes back to it: a simultaneous open with itself (RFC 9293 section 3.5, figure 8).
+  const done = h.synAck !== null || h.clientSynAck !== null;
+  return {
+    verdict: 'self-connect',
+    outcome: done ? 'completed' : 'unanswered',
+    certainty: done ? 'certain' : 'likely',
+    packets: [h.syn, h.synAck, h.clientSynAck, h.finalAck],
+  };
+}
+
+/** SYNs from both sides: each side's SYN+ACK makes it a simultaneous open, the client's alone a split handshake. */
+function crossing(h: Handshake): Finding {
+  const both = h.clientSynAck !== null && h.synAck !== null;
+  const packets = [h.syn, h.serverSyn, h.earlyAck, h.clientSynAck, h.synAck, h.serverAck, h.finalAck];
+  const done =
+    (h.clientSynAck !== null || h.finalAck !== null) && (h.serverAck !== null || h.synAck !== null);
+  const verdict =
+    both || (h.clientSynAck === null && h.earlyAck === null) ? 'simultaneous-open' : 'split-handshake';
+  const certainty = both || verdict === 'split-handshake' ? 'certain' : 'possible';
+  return { verdict, outcome: done ? 'completed' : 'unconfirmed', certainty, packets };
+}
+
+/** Fast Open (RFC 7413). */
+function fastOpen(h: Handshake): Finding | null {
+  const { synAck, answeredSyn, tfoSyn } = h;
+  if (synAck === null || tfoSyn === null || answeredSyn === null) return null;
+  const outcome = h.finalAck === null ? 'unconfirmed' : 'completed';
+  const packets = [tfoSyn, answeredSyn, synAck, h.finalAck];
+  const covered = (synAck.ack - tfoSyn.seq - 1) | 0;
+  if (tfoSyn.length > 0 && covered > 0)
+    return {
+      verdict: 'fast-open-accepted',
+      outcome: h.finalAck === null && !h.serverData ? 'unconfirmed' : 'completed',
+      certainty: 'certain',
+      packets,
+    };
+  const plain = h.syns.find((p) => p.frame > tfoSyn.frame && p.options.fastOpen === null && p.length === 0);
+  if (plain !== undefined && plain.time < synAck.time) {
+    // Without an echoed time stamp the first SYN may have been the one that was answered.
+    const sure = h.answeredByEcho && answeredSyn.options.fastOpen === null;
+    if (!h.answeredByEcho || sure)
+      return {
+        verdict: 'fast-open-fallback',
+        outcome,
+        certainty: sure ? 'certain' : 'likely',
+        packets: [tfoSyn, plain, synAck, h.finalAck],
+      };
+  }
+  const offered = tfoSyn.length > 0 && tfoSyn.options.fastOpen !== null && tfoSyn.options.fastOpen !== '';
+  return offered ? { verdict: 'fast-open-rejected', outcome, certainty: 'certain', packets } : null;
+}
+
+/** How an ordinary attempt ended. */
+function ending(e: Evidence, h: Handshake): Finding {
+  if (h.syn === null && h.synAck === null)
+    return {
+      verdict: 'mid-stream',
+      outcome: 'unknown',
+      certainty: 'certain',
+      packets: e.packets.slice(0, 2),
+    };
+  if (h.oneSided)
+    return {
+      verdict: 'one-sided',
+      outcome: 'unknown',
+      certainty: 'certain',
+      packets: [h.syn, h.synAck, ...e.packets.slice(1, 3)],
+    };
+  if (h.synAck !== null && h.finalAck !== null) return completed(e, h);
+  if (h.synAck !== null) return answered(e, h);
+  if (h.impliedAck !== null)
+    return {
+      verdict: 'completed',
+      outcome: 'completed',
+      certainty: 'likely',
+      packets: [h.syn, h.impliedAck],
+    };
+  return notAnswered(e, h);
+}
+
+function completed(e: Evidence, h: Handshake): Finding {
+  const packets = [h.answeredSyn, h.synAck, h.finalAck];
+  const certainty = h.syn === null ? 'likely' : 'certain';
+  const queue = acceptQueue(e, h);
+  if (queue !== null) return queue;
+  if (e.state & R.COOKIE)
+    return { verdict: 'syn-cookie', outcome: 'completed', certainty: 'likely', packets };
+  if (h.challenge !== null)
+    return {
+      verdict: 'challenge-ack',
+      outcome: 'completed',
+      certainty,
+      packets: [h.syn, h.challenge, h.synAck, h.finalAck],
+    };
+  if (reuse(e)) return { verdict: 'port-reused', outcome: 'completed', certainty, packets };
+  return { verdict: 'completed', outcome: 'completed', certainty, packets };
+}
+
+/**
+ * A server that sends its SYN+ACK again although the client's ACK is in the capture did not take the ACK: its accept queue
+ * is full (net/ipv4/tcp_minisocks.c, tcp_check_req, 6.18), or it waits for data (TCP_DEFER_ACCEPT).
+ */
+function acceptQueue(e: Evidence, h: Handshake): Finding | null {
+  const { finalAck } = h;
+  if (finalAck === null) return null;
+  const again = h.synAcks.find((p) => p.time - finalAck.time > CROSSED_NS && p.seq === e.serverIsn);
+  if (again === undefined) return null;
+  const data = e.packets.find((p) => p.fromClient && p.length > 0 && p.time < again.time && !p.stray);
+  const sawData = data !== undefined || e.clientBytes > 0;
+  return {
+    verdict: 'accept-queue-full',
+    outcome: 'completed',
+    certainty: data !== undefined ? 'likely' : sawData ? 'possible' : 'possible',
+    packets: [h.synAck, finalAck, data ?? null, again],
+  };
+}
+
+function answered(e: Evidence, h: Handshake): Finding {
+  const packets = [h.answeredSyn, ...h.synAcks.slice(0, 6)];
+  if (h.clientReset !== null) {
+    if (e.scanned > 0)
+      return { verdict: 'scan', outcome: 'reset', certainty: 'likely', packets: [...packets, h.clientReset] };
+    return {
+      verdict: 'reset-by-client',
+      outcome: 'reset',
+      certainty: 'certain',
+      packets: [...packets, h.clientReset],
+    };
+  }
+  if (h.serverReset !== null)
+    return {
+      verdict: 'reset-by-server',
+      outcome: 'reset',
+      certainty: 'certain',
+      packets: [...packets, h.serverReset],
+    };
+  if (e.flooded && e.synCount === 1)
+    return { verdict: 'flood', outcome: 'unconfirmed', certainty: 'likely', packets };
+  if (e.state & R.COOKIE)
+    return { verdict: 'syn-cookie', outcome: 'unconfirmed', certainty: 'likely', packets };
+  return {
+    verdict: 'unconfirmed',
+    outcome: 'unconfirmed',
+    certainty: h.cutShort ? 'possible' : 'certain',
+    packets,
+  };
+}
+
+function notAnswered(e: Evidence, h: Handshake): Finding {
+  const sent = h.syns.slice(0, 8);
+  if (h.serverReset !== null) {
+    if (e.scanned > 0)
+      return { verdict: 'scan', outcome: 'refused', certainty: 'likely', packets: [h.syn, h.serverReset] };
+    return { verdict: 'refused', outcome: 'refused', certainty: 'certain', packets: [h.syn, h.serverReset] };
+  }
+  if (h.icmp !== null)
+    return {
+      verdict: 'rejected-by-icmp',
+      outcome: 'rejected',
+      certainty: 'certain',
+      packets: [...sent, h.icmp],
+    };
+  if (h.challenge !== null) {
+    const outcome = h.clientReset === null ? 'unanswered' : 'reset';
+    return {
+      verdict: 'challenge-ack',
+      outcome,
+      certainty: 'likely',
+      packets: [h.syn, h.challenge, h.clientReset],
+    };
+  }
+  if (h.clientReset !== null)
+    return {
+      verdict: 'reset-by-client',
+      outcome: 'reset',
+      certainty: 'certain',
+      packets: [h.syn, h.earlyAck, h.clientReset],
+    };
+  const certainty = h.cutShort ? 'possible' : 'certain';
+  if (e.flooded && e.synCount === 1)
+    return { verdict: 'flood', outcome: 'unanswered', certainty: 'likely', packets: sent };
+  if (e.scanned > 0) return { verdict: 'scan', outcome: 'unanswered', certainty: 'likely', packets: sent };
+  return { verdict: 'unanswered', outcome: 'unanswered', certainty, packets: sent };
+}
+
+/** Whether the attempt took the tuple of one that was live, closing or in TIME-WAIT. */
+function reuse(e: Evidence): boolean {
+  const { previous } = e;
+  if (previous === null || previous.ageMs < 0) return false;
+  if ((previous.state & R.CONFIRMED) === 0) return false;
+  if (previous.state & (R.CLIENT_RST | R.SERVER_RST)) return false;
+  const closed = (previous.state & R.CLIENT_FIN) !== 0 && (previous.state & R.SERVER_FIN) !== 0;
+  return !closed || previous.ageMs < TIME_WAIT_MS;
+}
+
+/** The verdicts that hold beside the one chosen. */
+function alsoTrue(e: Evidence, h: Handshake, chosen: Verdict): Note[] {
+  const list: Note[] = [];
+  if (chosen !== 'syn-cookie' && e.state & R.COOKIE && h.synAck !== null) list.push('syn-cookie');
+  if (chosen !== 'port-reused' && h.syn !== null && reuse(e)) list.push('port-reused');
+  if (chosen !== 'challenge-ack' && h.challenge !== null && h.syn !== null) list.push('challenge-ack');
+  return list;
+}

@@ -1,0 +1,92 @@
+/** Link-layer headers other than Ethernet's, and the lengths of headers in between. Pure functions of the bytes. */
+
+/** What follows a link-layer header: its Ethernet type (0: judge by the IP version) and where it is. */
+export interface Next {
+  readonly type: number;
+  readonly at: number;
+  readonly end: number;
+}
+
+/** Looks behind the link-layer header of a packet; null if the link type is unknown or the header cut off. */
+export function afterLink(view: DataView, linkType: number, at: number, end: number): Next | null {
+  const size = end - at;
+  switch (linkType) {
+    // NULL and LOOP: an address family, whose numbers differ between systems: the IP version says the same.
+    case 0:
+    case 108:
+      return size < 5 ? null : { type: 0, at: at + 4, end };
+    // Raw IP: 12 and 14 are what some systems write for 101; 228 and 229 are IPv4 and IPv6 alone.
+    case 12:
+    case 14:
+    case 101:
+    case 228:
+    case 229:
+      return { type: 0, at, end };
+    case 113:
+      return size < 17 ? null : { type: view.getUint16(at + 14), at: at + 16, end };
+    case 276:
+      return size < 21 ? null : { type: view.getUint16(at), at: at + 20, end };
+    case 9:
+    case 50:
+      return { type: 0x880b, at, end };
+    // PPPoE without its Ethernet header.
+    case 51:
+      return { type: 0x8864, at, end };
+    case 239:
+      return nflogPayload(view, at, end);
+    case 10:
+      return afterFddi(view, at, end);
+    default:
+      return null;
+  }
+}
+
+/** FDDI: frame control, two addresses, then LLC with SNAP. */
+function afterFddi(view: DataView, at: number, end: number): Next | null {
+  if (end - at < 21 || view.getUint16(at + 13) !== 0xaaaa) return null;
+  return { type: view.getUint16(at + 19), at: at + 21, end };
+}
+
+/** NFLOG: a list of attributes, of which one (9) is the packet. Lengths are in the byte order of the host that captured. */
+function nflogPayload(view: DataView, at: number, end: number): Next | null {
+  for (const little of [true, false]) {
+    let position = at + 4;
+    while (position + 4 <= end) {
+      const length = view.getUint16(position, little);
+      if (length < 4 || position + length > end) break;
+      if (view.getUint16(position + 2, little) === 9) {
+        return length === 4 ? null : { type: 0, at: position + 4, end: position + length };
+      }
+      position += (length + 3) & ~3;
+    }
+  }
+  return null;
+}
+
+/** Where the bytes under a stack of MPLS labels begin, or -1 if they are cut off. */
+export function mplsBottom(view: DataView, at: number, end: number): number {
+  while (end - at > 4) {
+    const last = (view.getUint8(at + 2) & 1) === 1;
+    at += 4;
+    if (last) return at;
+  }
+  return -1;
+}
+
+/** Length of a GRE header with its optional fields (RFC 2784, 2890; version 1: RFC 2637), or -1 if cut off or unknown. */
+export function greHeaderLength(view: DataView, at: number, end: number): number {
+  if (end - at < 4) return -1;
+  const flags = view.getUint16(at);
+  const version = flags & 7;
+  let length = 4;
+  if (version === 1) {
+    // Key always, then sequence and acknowledgment numbers.
+    length = 8 + (flags & 0x1000 ? 4 : 0) + (flags & 0x80 ? 4 : 0);
+  } else if (version === 0) {
+    if (flags & 0x4000) return -1; // source routing: obsolete
+    if (flags & 0x8000) length += 4;
+    if (flags & 0x2000) length += 4;
+    if (flags & 0x1000) length += 4;
+  } else return -1;
+  return end - at < length ? -1 : length;
+}

@@ -1,0 +1,141 @@
+/** What else is worth knowing of an attempt: each rule looks for one thing. */
+import type { Evidence, PacketSeen } from './evidence.ts';
+import type { Handshake } from './handshake.ts';
+import type { SynOptions } from './options.ts';
+import * as R from './records.ts';
+import type { Note, Verdict } from './verdicts.ts';
+
+const FIN = 1;
+const SYN = 2;
+const RST = 4;
+const ACK = 16;
+const ECN = 0xc0;
+
+/** Options a SYN may not carry: SACK blocks (RFC 2018 section 3 allows SACK only once established). */
+const forbiddenOnSyn = [5];
+
+/** Another incarnation's last packet this recently makes the tuple shared. */
+const SHARED_MS = 30_000;
+
+/** The notes that apply, in a fixed order. */
+export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] {
+  const list: Note[] = [];
+  const { syn, synAck } = h;
+  const add = (note: Note, applies: boolean): void => {
+    if (applies) list.push(note);
+  };
+  add('syn-missing', syn === null && synAck !== null);
+  add('synack-missing', h.impliedAck !== null);
+  add('syn-retransmitted', e.synCount > 1 && h.serverSyn === null);
+  add('synack-retransmitted', e.synAckCount > 1 && h.synAcks.length > 1);
+  add(
+    'captured-twice',
+    e.packets.some((p) => p.duplicate),
+  );
+  add('rtt-ambiguous', h.ambiguous);
+  if (h.syns.length > 1) {
+    add(
+      'options-dropped',
+      h.syns.some((p) => dropped(syn!.options, p.options)),
+    );
+    add('ecn-fallback', (syn!.flags & ECN) === ECN && h.syns.some((p) => (p.flags & ECN) === 0));
+    add('syn-unanswered-first', h.answeredByEcho && h.answeredSyn !== syn);
+  }
+  add(
+    'options-changed',
+    e.packets.some((p) => p.duplicate && rewritten(e.packets, p)),
+  );
+  if (syn !== null && synAck !== null) add('options-unasked', unasked(syn.options, synAck.options));
+  add('options-malformed', h.syns.some(malformed) || h.synAcks.some(malformed));
+  add('data-on-syn', h.syns.some((p) => p.length > 0) && !verdict.startsWith('fast-open'));
+  if (!verdict.startsWith('fast-open'))
+    add(
+      'fast-open-requested',
+      h.syns.some((p) => p.options.fastOpen === ''),
+    );
+  add('fast-open-granted', (synAck?.options.fastOpen ?? '') !== '');
+  add('isn-predictable', e.isnStep !== null && (e.state & R.PREDICTABLE) !== 0);
+  add(
+    'isn-conflict',
+    h.synAcks.some((p) => p.seq !== h.synAcks[0]!.seq),
+  );
+  add(
+    'wrong-ack',
+    e.packets.some((p) => p.stray && (p.flags & (SYN | ACK | RST)) === (SYN | ACK)),
+  );
+  add(
+    'stray-reset',
+    e.packets.some((p) => p.stray && (p.flags & RST) !== 0 && !p.fromClient),
+  );
+  add(
+    'odd-flags',
+    e.packets.some((p) => (p.flags & SYN) !== 0 && (p.flags & (FIN | RST)) !== 0),
+  );
+  add('icmp-error', verdict !== 'rejected-by-icmp' && e.packets.some((p) => p.icmp !== null));
+  add(
+    'reset-at-once',
+    h.finalAck !== null &&
+      e.clientBytes === 0 &&
+      e.serverBytes === 0 &&
+      (h.clientReset ?? h.serverReset) !== null,
+  );
+  const shared = e.previous !== null && e.previous.ageMs >= 0 && e.previous.ageMs < SHARED_MS;
+  add(
+    'tuple-shared',
+    shared && (e.previous!.state & R.SYN_SEEN) !== 0 && (e.previous!.state & R.CONFIRMED) === 0,
+  );
+  add('two-encapsulations', (e.state & R.TWO_ENCAPSULATIONS) !== 0);
+  add(
+    'reordered',
+    (e.state & R.REORDERED) !== 0 || (syn !== null && synAck !== null && synAck.frame < syn.frame),
+  );
+  add('capture-ends', h.cutShort && (verdict === 'unanswered' || verdict === 'unconfirmed'));
+  add('packets-left-out', (e.state & R.EVENTS_LEFT_OUT) !== 0);
+  return list;
+}
+
+/** Whether a later SYN offers less than the first. */
+function dropped(before: SynOptions, after: SynOptions): boolean {
+  return (
+    (before.windowScale !== null && after.windowScale === null) ||
+    (before.sack && !after.sack) ||
+    (before.timestamp !== null && after.timestamp === null) ||
+    (before.mss !== null && after.mss === null) ||
+    (before.fastOpen !== null && after.fastOpen === null) ||
+    (before.mptcp && !after.mptcp)
+  );
+}
+
+/** Whether a copy of a packet differs from the packet in MSS, window scale or SACK. */
+function rewritten(packets: readonly PacketSeen[], copy: PacketSeen): boolean {
+  const original = packets.find(
+    (p) =>
+      !p.duplicate &&
+      p.flags === copy.flags &&
+      p.seq === copy.seq &&
+      p.fromClient === copy.fromClient &&
+      p.ipId === copy.ipId,
+  );
+  if (original === undefined || (copy.flags & SYN) === 0) return false;
+  const a = original.options;
+  const b = copy.options;
+  return (
+    a.mss !== b.mss ||
+    a.windowScale !== b.windowScale ||
+    a.sack !== b.sack ||
+    (a.timestamp === null) !== (b.timestamp === null)
+  );
+}
+
+/** Window scale, time stamps and SACK may only be answered if they were offered (RFC 7323, RFC 2018). */
+function unasked(offer: SynOptions, answer: SynOptions): boolean {
+  return (
+    (answer.windowScale !== null && offer.windowScale === null) ||
+    (answer.timestamp !== null && offer.timestamp === null) ||
+    (answer.sack && !offer.sack)
+  );
+}
+
+function malformed(p: PacketSeen): boolean {
+  return p.options.malformed || p.options.kinds.some((kind) => forbiddenOnSyn.includes(kind));
+}

@@ -1,0 +1,235 @@
+/**
+ * Where attempts live while the capture is read: records in typed arrays, so that a million of them cost neither the
+ * garbage collector nor, beyond their 160 bytes, memory. An attempt's packets are a linked list of event records.
+ */
+
+/** Fields of an attempt's record: int32 words from `slot * WORDS` on. */
+export const WORDS = 32;
+export const CLIENT = 0; // four words of address, as in wire/address.ts
+export const SERVER = 4;
+export const PORTS = 8; // client << 16 | server
+export const ENCAPSULATION = 9;
+export const HASH = 10;
+export const NEXT = 11; // next record of the bucket, or of the free list; -1 at the end
+export const STATE = 12;
+export const CLIENT_ISN = 13;
+export const SERVER_ISN = 14;
+export const CLIENT_NEXT = 15; // one past the highest sequence number seen
+export const SERVER_NEXT = 16;
+export const FIRST_EVENT = 17;
+export const LAST_EVENT = 18;
+export const EVENTS = 19;
+export const NUMBER = 20;
+export const FIRST_FRAME = 21;
+export const LAST_FRAME = 22;
+export const CLIENT_PACKETS = 23;
+export const SERVER_PACKETS = 24;
+export const HISTORY = 25; // two words of letters, four bits each
+export const SYNS = 27; // distinct transmissions, and duplicates << 16
+export const SYNACKS = 28;
+export const PREVIOUS = 29; // number of the attempt before on the same tuple; 0 for none
+export const PREVIOUS_STATE = 30; // its STATE when this one began
+export const PREVIOUS_AGE = 31; // milliseconds since its last packet, then
+
+/** Fields of an attempt's record that need 53 bits: doubles from `slot * DOUBLES` on. Times are ns since the capture's base. */
+export const DOUBLES = 4;
+export const FIRST_TIME = 0;
+export const LAST_TIME = 1;
+export const CLIENT_BYTES = 2;
+export const SERVER_BYTES = 3;
+
+/** Bits of STATE. */
+export const SYN_SEEN = 1;
+export const SYNACK_SEEN = 0x2; // one that acknowledges the SYN
+export const CONFIRMED = 0x4; // the client acknowledged the server's SYN
+export const SERVER_SYN = 0x8; // a SYN without ACK from the other side
+export const CLIENT_FIN = 0x10;
+export const SERVER_FIN = 0x20;
+export const CLIENT_RST = 0x40;
+export const SERVER_RST = 0x80;
+export const CLIENT_DATA = 0x100;
+export const SERVER_DATA = 0x200;
+export const IPV6 = 0x400;
+export const ICMP_SEEN = 0x800;
+export const MID_STREAM = 0x1000; // began without any SYN
+export const CLIENT_KNOWN = 0x2000; // CLIENT_NEXT is valid
+export const SERVER_KNOWN = 0x4000;
+export const USED = 0x8000;
+export const CLIENT_ACK = 0x10000;
+export const SERVER_ACK = 0x20000;
+export const COOKIE = 0x40000;
+export const TWO_ENCAPSULATIONS = 0x80000; // one direction wrapped otherwise than the other
+export const PREDICTABLE = 0x100000;
+export const EVENTS_LEFT_OUT = 0x200000;
+export const ISN_REWRITTEN = 0x400000;
+export const REORDERED = 0x800000; // a later packet of the handshake came earlier in the capture
+export const SETTLED = 0x1000000; // only SYN, FIN and RST are still of interest
+
+/** Fields of an event: words of its page. */
+export const EVENT_WORDS = 18;
+export const E_FRAME = 0;
+export const E_SEQ = 1;
+export const E_ACK = 2; // of an ICMP error: type << 8 | code
+export const E_FLAGS = 3; // TCP flags (9 bits), the bits below, option bytes << 24
+export const E_WINDOW = 4; // window, TTL << 16
+export const E_LENGTH = 5; // payload bytes
+export const E_NEXT = 6;
+export const E_ID = 7; // IPv4 identification, TCP checksum << 16
+export const E_OPTIONS = 8; // up to 40 bytes; of an ICMP error: the address of who sent it
+
+/** Bits of E_FLAGS above the TCP flags. */
+export const FROM_CLIENT = 0x200;
+export const DUPLICATE = 0x400; // the same packet captured twice
+export const MISMATCH = 0x800; // its numbers do not belong to this attempt
+export const IS_ICMP = 0x1000;
+export const OPTIONS_CUT = 0x2000;
+
+/** Zeek's history letters, by number. */
+export const H_SYN = 1;
+export const H_SYNACK = 2;
+export const H_ACK = 3;
+export const H_DATA = 4;
+export const H_FIN = 5;
+export const H_RST = 6;
+/** Added to a letter's number if the server sent it. */
+export const H_SERVER = 7;
+
+const PAGE_BITS = 14;
+const PAGE = 1 << PAGE_BITS;
+
+/** One page of events. */
+export interface EventPage {
+  readonly words: Int32Array;
+  readonly times: Float64Array;
+}
+
+/** Events in pages, so that growing never copies. An event is named by an index; -1 is none. */
+export class EventStore {
+  /** How many events are in use. */
+  used = 0;
+  private readonly pages: EventPage[] = [];
+  private free = -1;
+  private top = 0;
+
+  page(event: number): EventPage {
+    return this.pages[event >> PAGE_BITS]!;
+  }
+
+  /** Offset of the event's words in its page. */
+  offset(event: number): number {
+    return (event & (PAGE - 1)) * EVENT_WORDS;
+  }
+
+  timeIndex(event: number): number {
+    return event & (PAGE - 1);
+  }
+
+  allocate(): number {
+    this.used++;
+    const event = this.free;
+    if (event >= 0) {
+      this.free = this.page(event).words[this.offset(event) + E_NEXT]!;
+      return event;
+    }
+    if (this.top >> PAGE_BITS === this.pages.length) {
+      this.pages.push({ words: new Int32Array(PAGE * EVENT_WORDS), times: new Float64Array(PAGE) });
+    }
+    return this.top++;
+  }
+
+  /** Gives back a list of events from `first` to `last`. */
+  release(first: number, last: number, count: number): void {
+    if (first < 0) return;
+    this.page(last).words[this.offset(last) + E_NEXT] = this.free;
+    this.free = first;
+    this.used -= count;
+  }
+}
+
+/** The records and the table that finds them by tuple. */
+export class AttemptStore {
+  words: Int32Array;
+  doubles: Float64Array;
+  heads: Int32Array;
+  mask: number;
+  /** How many records are in use, and how many slots were ever used. */
+  used = 0;
+  top = 0;
+  private capacity: number;
+  private free = -1;
+
+  constructor() {
+    this.capacity = 1024;
+    this.words = new Int32Array(this.capacity * WORDS);
+    this.doubles = new Float64Array(this.capacity * DOUBLES);
+    this.heads = new Int32Array(this.capacity * 2).fill(-1);
+    this.mask = this.heads.length - 1;
+  }
+
+  /** A zeroed record, linked into the bucket of its hash. */
+  allocate(hash: number): number {
+    let slot = this.free;
+    if (slot >= 0) {
+      this.free = this.words[slot * WORDS + NEXT]!;
+      this.words.fill(0, slot * WORDS, (slot + 1) * WORDS);
+      this.doubles.fill(0, slot * DOUBLES, (slot + 1) * DOUBLES);
+    } else {
+      if (this.top === this.capacity) this.grow();
+      slot = this.top++;
+    }
+    this.used++;
+    const { words, heads } = this;
+    const bucket = hash & this.mask;
+    words[slot * WORDS + HASH] = hash;
+    words[slot * WORDS + NEXT] = heads[bucket]!;
+    heads[bucket] = slot;
+    return slot;
+  }
+
+  /** Takes a record out of the table; its slot may be used again. */
+  release(slot: number): void {
+    const { words, heads } = this;
+    const base = slot * WORDS;
+    const bucket = words[base + HASH]! & this.mask;
+    let at = heads[bucket]!;
+    if (at === slot) heads[bucket] = words[base + NEXT]!;
+    else {
+      while (words[at * WORDS + NEXT] !== slot) at = words[at * WORDS + NEXT]!;
+      words[at * WORDS + NEXT] = words[base + NEXT]!;
+    }
+    words[base + STATE] = 0;
+    words[base + NEXT] = this.free;
+    this.free = slot;
+    this.used--;
+  }
+
+  private grow(): void {
+    this.capacity *= 2;
+    const words = new Int32Array(this.capacity * WORDS);
+    words.set(this.words);
+    this.words = words;
+    const doubles = new Float64Array(this.capacity * DOUBLES);
+    doubles.set(this.doubles);
+    this.doubles = doubles;
+    this.heads = new Int32Array(this.capacity * 2).fill(-1);
+    this.mask = this.heads.length - 1;
+    // Older records first, so that each bucket keeps its order: the newest in front.
+    const order = this.bucketOrder();
+    for (const slot of order) {
+      const bucket = words[slot * WORDS + HASH]! & this.mask;
+      words[slot * WORDS + NEXT] = this.heads[bucket]!;
+      this.heads[bucket] = slot;
+    }
+  }
+
+  /** All used slots by attempt number. */
+  private bucketOrder(): Int32Array {
+    const slots = new Int32Array(this.used);
+    let n = 0;
+    for (let slot = 0; slot < this.top; slot++) {
+      if (this.words[slot * WORDS + STATE]! & USED) slots[n++] = slot;
+    }
+    const { words } = this;
+    return slots.sort((a, b) => words[a * WORDS + NUMBER]! - words[b * WORDS + NUMBER]!);
+  }
+}

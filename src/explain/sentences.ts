@@ -1,0 +1,118 @@
+/** One plain sentence per verdict: who, what, when, and how it is known. */
+import type { Attempt } from './attempt.ts';
+import { synGaps } from './details.ts';
+import { icmpText } from './icmp-text.ts';
+
+type Told = Omit<Attempt, 'sentence'>;
+
+/** The sentence for an attempt. */
+export function sentence(a: Told): string {
+  return `${sentences[a.verdict](a)}.`;
+}
+
+const at = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+const client = (a: Told): string => at(a.client, a.clientPort);
+const server = (a: Told): string => at(a.server, a.serverPort);
+
+/** Nanoseconds as text in a fitting unit. */
+export function durationText(ns: number): string {
+  const size = Math.abs(ns);
+  if (size < 1e6) return `${rounded(ns / 1e3, size < 1e5 ? 1 : 0)} µs`;
+  if (size < 1e9) return `${rounded(ns / 1e6, size < 1e8 ? 1 : 0)} ms`;
+  return `${rounded(ns / 1e9, size < 1e11 ? 1 : 0)} s`;
+}
+
+function rounded(value: number, digits: number): number {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+}
+
+function times(n: number, thing: string): string {
+  if (n === 1) return `one ${thing}`;
+  return `${n} ${thing}s`;
+}
+
+/** How long the handshake took, if it can be told. */
+function took(a: Told): string {
+  const { serverNs, clientNs } = a.roundTrip;
+  if (serverNs === null || clientNs === null || serverNs < 0 || clientNs < 0) return '';
+  return ` in ${durationText(serverNs + clientNs)}${a.roundTrip.ambiguous ? ' (counted from the last SYN)' : ''}`;
+}
+
+function syns(a: Told): string {
+  const { handshake: h } = a;
+  if (h.syns.length < 2) return 'its SYN';
+  const gaps = synGaps(h.syns)
+    .slice(0, 8)
+    .map((gap) => `${rounded(gap, gap < 10 ? 1 : 0)}`);
+  return `its ${times(a.evidence.synCount, 'SYN')} (${gaps.join(', ')} s apart)`;
+}
+
+function unanswered(a: Told): string {
+  const subject = `${client(a)} got no answer from ${server(a)} to ${syns(a)}`;
+  const limit = a.backOff?.timeout;
+  const fails =
+    limit === null || limit === undefined ? '' : `; a ${a.system} client gives up after ${limit} s`;
+  return `${subject} in this capture${fails}`;
+}
+
+const sentences: Record<Told['verdict'], (a: Told) => string> = {
+  completed: (a) => {
+    const { syn, synAck } = a.handshake;
+    const missing =
+      syn === null
+        ? '; the SYN is not in this capture'
+        : synAck === null
+          ? '; the SYN+ACK is not in this capture'
+          : '';
+    return `${client(a)} connected to ${server(a)}${took(a)}${missing}`;
+  },
+  refused: (a) =>
+    `${server(a)} refused ${client(a)}: it answered ${syns(a)} with RST, so nothing listens on port ${a.serverPort} or a firewall rejects it`,
+  unanswered,
+  unconfirmed: (a) =>
+    `${server(a)} answered ${client(a)} with ${times(a.evidence.synAckCount, 'SYN+ACK')}, but no ACK of the client is in this capture`,
+  'reset-by-client': (a) =>
+    `${client(a)} gave up on ${server(a)} with RST ${a.handshake.synAck === null ? 'after its SYN' : 'when the SYN+ACK came'}`,
+  'reset-by-server': (a) =>
+    `${server(a)} answered ${client(a)} with SYN+ACK and then reset the connection before it was confirmed`,
+  'rejected-by-icmp': (a) => {
+    const { icmp } = a.handshake;
+    const from = icmp?.icmp?.sender;
+    return `${from} rejected the SYN from ${client(a)} to ${server(a)}: ${icmp === null ? '' : icmpText(icmp, a.evidence.ipv6)}`;
+  },
+  'simultaneous-open': (a) =>
+    `${client(a)} and ${server(a)} sent each other a SYN at the same time: a simultaneous open, one connection`,
+  'split-handshake': (a) =>
+    `${server(a)} answered the SYN of ${client(a)} with a SYN of its own instead of a SYN+ACK: a split handshake`,
+  'self-connect': (a) =>
+    `A socket at ${client(a)} connected to itself: its own SYN came back to it, and nothing else listens there`,
+  'fast-open-accepted': (a) =>
+    `${server(a)} accepted ${times(a.handshake.tfoSyn?.length ?? 0, 'byte')} of data that ${client(a)} sent with its SYN (Fast Open)`,
+  'fast-open-rejected': (a) =>
+    `${server(a)} acknowledged only the SYN of ${client(a)}, not the data with it: Fast Open was rejected and the data has to be sent again`,
+  'fast-open-fallback': (a) =>
+    `${client(a)} got no answer from ${server(a)} to its SYN with Fast Open and fell back to a plain SYN, which was answered`,
+  'syn-cookie': (a) =>
+    `${server(a)} answered ${client(a)} with a SYN cookie: the low six bits of its time stamps hold the options, so its SYN queue was full`,
+  'accept-queue-full': (a) =>
+    `${server(a)} sent its SYN+ACK again although ${client(a)} had confirmed it: the accept queue was full${
+      a.certainty === 'possible' ? ', or the server waits for data (TCP_DEFER_ACCEPT)' : ''
+    }`,
+  'port-reused': (a) =>
+    `${client(a)} connected to ${server(a)}${took(a)} from a port whose connection before (attempt ${a.evidence.previous?.number}) was not over`,
+  'challenge-ack': (a) =>
+    `${server(a)} answered the SYN of ${client(a)} with an ACK for another connection: it still has an older connection from that port`,
+  'one-sided': (a) =>
+    `Only packets from ${a.evidence.clientPackets > 0 ? client(a) : server(a)} are in this capture; ${
+      a.evidence.clientPackets > 0 ? server(a) : client(a)
+    } must have answered, since it is acknowledged`,
+  'mid-stream': (a) => `The connection between ${client(a)} and ${server(a)} began before this capture`,
+  scan: (a) =>
+    `${client(a)} tried ${server(a)} as one of at least ${a.evidence.scanned} destinations within a minute, few of which answered: a scan; this one ${
+      a.outcome === 'refused' ? 'refused' : a.outcome === 'reset' ? 'is open' : 'did not answer'
+    }`,
+  flood: (a) =>
+    `${client(a)} sent ${server(a)} one of very many SYNs within seconds, few of which were followed up: a SYN flood`,
+};
