@@ -9,6 +9,10 @@ export interface Command {
 }
 
 export const commands: Readonly<Record<string, Command>> = {
+  explain: {
+    summary: 'what happened to every connection attempt in a capture',
+    load: () => import('./explain.ts'),
+  },
   doctor: {
     summary: 'find what makes connections fail on this host',
     load: () => import('./doctor.ts'),

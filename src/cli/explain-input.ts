@@ -1,0 +1,89 @@
+/** Captures from files and pipes, decompressed, in chunks; the next chunk is read while the one before is worked on. */
+import { open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import * as zlib from 'node:zlib';
+
+const CHUNK = 4 << 20;
+
+/** Told after each chunk: bytes of the file read so far, and its size if it has one. */
+export type Progress = (read: number, size: number | null) => void;
+
+/**
+ * Opens a capture.
+ * @param path a file, or `-` for standard input
+ * @returns its bytes without compression (gzip, and zstd where Node knows it)
+ */
+export async function* captureChunks(path: string, progress: Progress): AsyncGenerator<Uint8Array> {
+  const raw = path === '-' ? standardInput(progress) : fileChunks(path, progress);
+  const first = await raw.next();
+  if (first.done) return;
+  const all = chain(first.value, raw);
+  const unpack = decompressor(first.value);
+  if (unpack === null) yield* all;
+  else yield* through(all, unpack);
+}
+
+async function* chain(first: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* rest;
+}
+
+async function* standardInput(progress: Progress): AsyncGenerator<Uint8Array> {
+  let read = 0;
+  for await (const chunk of process.stdin) {
+    read += (chunk as Buffer).length;
+    yield chunk as Buffer;
+    progress(read, null);
+  }
+}
+
+/** Two buffers: one is being filled while the other is used. */
+async function* fileChunks(path: string, progress: Progress): AsyncGenerator<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const buffers = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)] as const;
+    let read = 0;
+    let turn = 0;
+    let pending = file.read(buffers[0], 0, CHUNK, null);
+    for (;;) {
+      const { bytesRead, buffer } = await pending;
+      if (bytesRead === 0) return;
+      turn ^= 1;
+      pending = file.read(buffers[turn as 0 | 1], 0, CHUNK, null);
+      // Whoever stops early leaves this read pending: it must not count as an unhandled rejection.
+      pending.catch(() => {});
+      read += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+      progress(read, size);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** A stream that undoes the compression that the first bytes announce; null if they announce none. */
+function decompressor(first: Uint8Array): zlib.Gunzip | null {
+  if (first[0] === 0x1f && first[1] === 0x8b) return zlib.createGunzip({ chunkSize: 1 << 18 });
+  if (first[0] !== 0x28 || first[1] !== 0xb5 || first[2] !== 0x2f || first[3] !== 0xfd) return null;
+  const { createZstdDecompress } = zlib as unknown as { createZstdDecompress?: () => zlib.Gunzip };
+  if (createZstdDecompress === undefined)
+    throw new Error(
+      `this Node (${process.version}) cannot read zstd; decompress it first: zstd -dc FILE | halfopen explain -`,
+    );
+  return createZstdDecompress();
+}
+
+/**
+ * @throws Error if the compressed data are damaged or cut off, after all that could be had
+ */
+async function* through(source: AsyncGenerator<Uint8Array>, unpack: zlib.Gunzip): AsyncGenerator<Uint8Array> {
+  // Buffers of fileChunks are used again: zlib gets copies.
+  async function* copies(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) yield Uint8Array.from(chunk);
+  }
+  const input = Readable.from(copies(), { objectMode: true });
+  input.on('error', (error) => unpack.destroy(error));
+  input.pipe(unpack);
+  for await (const chunk of unpack) yield chunk as Buffer;
+}
