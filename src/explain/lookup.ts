@@ -1,0 +1,272 @@
+/**
+ * Finds the attempt that a segment belongs to, among those of its tuple: by sequence and acknowledgment numbers.
+ */
+import type { Decapsulator } from './decapsulate.ts';
+import type { Segment } from './event-log.ts';
+import * as R from './records.ts';
+
+const ACK = 16;
+
+/** Attempts of one tuple that are told apart at a time; beyond, the oldest is finished. */
+const MAX_PER_TUPLE = 64;
+/** How far off a sequence number may be and still belong to a connection that is under way. */
+const PLAUSIBLE = 1 << 29;
+/** A SYN from the other side within this time crosses ours; later it is a connection of its own. */
+const CROSSING_NS = 130e9;
+
+/** Looks up attempts for the segment at hand. */
+export class Lookup {
+  /** Source port << 16 | destination port, and the addresses of the segment at hand, as four words each. */
+  ports = 0;
+  readonly source: Int32Array = new Int32Array(4);
+  readonly destination: Int32Array = new Int32Array(4);
+  /** The attempts of its tuple, in either direction, newest first: `count` slots. */
+  readonly candidates: Int32Array = new Int32Array(MAX_PER_TUPLE);
+  count = 0;
+  private readonly store: R.AttemptStore;
+  private readonly at: Segment;
+  private readonly overflow: (slot: number) => void;
+  private readonly flip: (slot: number) => void;
+
+  /**
+   * @param at the segment at hand; filled by the caller
+   * @param overflow called with the oldest attempt of a tuple that has too many
+   * @param flip called with an attempt whose client turns out to be its server
+   */
+  constructor(
+    store: R.AttemptStore,
+    at: Segment,
+    overflow: (slot: number) => void,
+    flip: (slot: number) => void,
+  ) {
+    this.store = store;
+    this.at = at;
+    this.overflow = overflow;
+    this.flip = flip;
+  }
+
+  /** Finds the attempts of the tuple, newest first, and returns the tuple's hash, the same for both directions. */
+  find(d: Decapsulator): number {
+    const { view, addressesAt } = d;
+    const sport = this.ports >>> 16;
+    const dport = this.ports & 0xffff;
+    const { source, destination } = this;
+    let s = 0;
+    let t = 0;
+    if (d.isIpv6) {
+      for (let n = 0; n < 4; n++) {
+        const a = view.getInt32(addressesAt + 4 * n);
+        const b = view.getInt32(addressesAt + 16 + 4 * n);
+        source[n] = a;
+        destination[n] = b;
+        s = Math.imul(s ^ a, 0x01000193);
+        t = Math.imul(t ^ b, 0x01000193);
+      }
+    } else {
+      s = view.getInt32(addressesAt);
+      t = view.getInt32(addressesAt + 4);
+      source[0] = source[1] = destination[0] = destination[1] = 0;
+      source[2] = destination[2] = 0xffff;
+      source[3] = s;
+      destination[3] = t;
+    }
+    const hash = mix(s, sport) + mix(t, dport);
+    const spread = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+    const key = spread ^ (spread >>> 13);
+    this.collect(key);
+    return key;
+  }
+
+  private collect(hash: number): void {
+    const { store, source, destination, ports } = this;
+    const { words } = store;
+    const swapped = (ports << 16) | (ports >>> 16);
+    const s3 = source[3]!;
+    const d3 = destination[3]!;
+    let count = 0;
+    for (let slot = store.heads[hash & store.mask]!; slot >= 0; slot = words[slot * R.WORDS + R.NEXT]!) {
+      const base = slot * R.WORDS;
+      if (words[base + R.HASH] !== hash) continue;
+      const forward =
+        words[base + R.PORTS] === ports &&
+        words[base + R.CLIENT + 3] === s3 &&
+        words[base + R.SERVER + 3] === d3;
+      const backward =
+        words[base + R.PORTS] === swapped &&
+        words[base + R.CLIENT + 3] === d3 &&
+        words[base + R.SERVER + 3] === s3;
+      if (!forward && !backward) continue;
+      if (!this.sameUpperWords(base, forward) && !(backward && this.sameUpperWords(base, false))) continue;
+      if (count === MAX_PER_TUPLE) {
+        // The list is newest first: what is beyond is oldest.
+        this.overflow(slot);
+        break;
+      }
+      this.candidates[count++] = slot;
+    }
+    this.count = count;
+  }
+
+  private sameUpperWords(base: number, forward: boolean): boolean {
+    const { words } = this.store;
+    const a = base + (forward ? R.CLIENT : R.SERVER);
+    const b = base + (forward ? R.SERVER : R.CLIENT);
+    const { source, destination } = this;
+    return (
+      words[a] === source[0] &&
+      words[a + 1] === source[1] &&
+      words[a + 2] === source[2] &&
+      words[b] === destination[0] &&
+      words[b + 1] === destination[1] &&
+      words[b + 2] === destination[2]
+    );
+  }
+
+  /** Whether the segment at hand goes from the attempt's client to its server. */
+  fromClient(base: number): boolean {
+    const { words } = this.store;
+    return (
+      words[base + R.PORTS] === this.ports &&
+      words[base + R.CLIENT + 3] === this.source[3] &&
+      this.sameUpperWords(base, true)
+    );
+  }
+
+  /** Whether a segment without SYN and RST can be of this attempt. */
+  belongs(base: number, fromClient: boolean, state: number, sameWrap: boolean): boolean {
+    const far = this.distance(base, fromClient, state) > PLAUSIBLE;
+    if (!sameWrap) return !far && (state & R.SYN_SEEN) !== 0;
+    // A server that acknowledges something else answers with a challenge ACK: that is this attempt's story.
+    if (!fromClient || !far) return true;
+    return (state & R.CONFIRMED) !== 0;
+  }
+
+  /** How far the segment's numbers are from those expected: 0 if they fit exactly. */
+  private distance(base: number, fromClient: boolean, state: number): number {
+    const { words } = this.store;
+    if (fromClient) {
+      if (state & R.CLIENT_KNOWN) return Math.abs((this.at.seq - words[base + R.CLIENT_NEXT]!) | 0);
+      if (state & R.SERVER_KNOWN && this.at.flags & ACK)
+        return Math.abs((this.at.ack - words[base + R.SERVER_NEXT]!) | 0);
+      return 0;
+    }
+    if (state & R.SERVER_KNOWN) return Math.abs((this.at.seq - words[base + R.SERVER_NEXT]!) | 0);
+    if (state & R.CLIENT_KNOWN && this.at.flags & ACK)
+      return Math.abs((this.at.ack - words[base + R.CLIENT_NEXT]!) | 0);
+    return 0;
+  }
+
+  /** The attempt whose numbers are nearest; of several, one in the same wrapping, then the newest. */
+  closest(encapsulation: number): number {
+    const { words } = this.store;
+    let best = -1;
+    let bestScore = Number.POSITIVE_INFINITY;
+    for (let n = 0; n < this.count; n++) {
+      const base = this.candidates[n]! * R.WORDS;
+      const state = words[base + R.STATE]!;
+      const fromClient = this.fromClient(base);
+      const sameWrap = words[base + R.ENCAPSULATION] === encapsulation;
+      if (!this.belongs(base, fromClient, state, sameWrap)) continue;
+      const score = this.distance(base, fromClient, state) + (sameWrap ? 0 : 2 ** 31);
+      if (score < bestScore) {
+        best = this.candidates[n]!;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  forSyn(encapsulation: number): number {
+    const { words, doubles } = this.store;
+    for (let n = 0; n < this.count; n++) {
+      const slot = this.candidates[n]!;
+      const base = slot * R.WORDS;
+      if (words[base + R.ENCAPSULATION] !== encapsulation) continue;
+      const state = words[base + R.STATE]!;
+      const fromClient = this.fromClient(base);
+      if (fromClient && (state & R.CLIENT_KNOWN) !== 0 && words[base + R.CLIENT_ISN] === this.at.seq)
+        return slot;
+      if (!fromClient && (state & R.SERVER_SYN) !== 0 && words[base + R.SERVER_ISN] === this.at.seq)
+        return slot;
+      if (!fromClient && (state & R.MID_STREAM) !== 0 && words[base + R.SERVER_ISN] === this.at.seq) {
+        this.flip(slot);
+        return slot;
+      }
+      const over = R.SYNACK_SEEN | R.CONFIRMED | R.SERVER_RST | R.CLIENT_RST | R.SERVER_SYN | R.MID_STREAM;
+      const recent = Math.abs(this.at.time - doubles[slot * R.DOUBLES + R.LAST_TIME]!) < CROSSING_NS;
+      if (!fromClient && (state & over) === 0 && (state & R.SYN_SEEN) !== 0 && recent) return slot;
+    }
+    return -1;
+  }
+
+  forSynAck(encapsulation: number): number {
+    const { words } = this.store;
+    let otherWrap = -1;
+    let newest = -1;
+    for (let n = 0; n < this.count; n++) {
+      const slot = this.candidates[n]!;
+      const base = slot * R.WORDS;
+      const sameWrap = words[base + R.ENCAPSULATION] === encapsulation;
+      if (this.answers(base, this.fromClient(base))) {
+        if (sameWrap) return slot;
+        if (otherWrap < 0) otherWrap = slot;
+      } else if (sameWrap && newest < 0 && !this.fromClient(base) && words[base + R.STATE]! & R.SYN_SEEN)
+        newest = slot;
+    }
+    return otherWrap >= 0 ? otherWrap : newest;
+  }
+
+  /** Whether the SYN+ACK at hand answers this attempt's SYN (or is the one already seen). */
+  answers(base: number, fromClient: boolean): boolean {
+    const { words } = this.store;
+    const state = words[base + R.STATE]!;
+    if (fromClient) return (state & R.SERVER_SYN) !== 0 && words[base + R.CLIENT_ISN] === this.at.seq;
+    if (state & R.SYN_SEEN) return this.acknowledgesSyn(base);
+    return (
+      ((state & R.SERVER_KNOWN) !== 0 && words[base + R.SERVER_ISN] === this.at.seq) ||
+      ((state & R.CLIENT_KNOWN) !== 0 && ((this.at.ack - words[base + R.CLIENT_ISN]!) | 0) === 1)
+    );
+  }
+
+  /** Whether ACK covers the SYN and at most the data that came with it. */
+  private acknowledgesSyn(base: number): boolean {
+    const { words } = this.store;
+    const covered = (this.at.ack - words[base + R.CLIENT_ISN]! - 1) | 0;
+    return covered >= 0 && ((words[base + R.CLIENT_NEXT]! - this.at.ack) | 0) >= 0;
+  }
+
+  forReset(encapsulation: number): number {
+    const { words } = this.store;
+    for (let n = 0; n < this.count; n++) {
+      const base = this.candidates[n]! * R.WORDS;
+      if (words[base + R.ENCAPSULATION] !== encapsulation) continue;
+      if (this.resetFits(base, this.fromClient(base))) return this.candidates[n]!;
+    }
+    for (let n = 0; n < this.count; n++) {
+      const base = this.candidates[n]! * R.WORDS;
+      if (words[base + R.ENCAPSULATION] === encapsulation || this.resetFits(base, this.fromClient(base)))
+        return this.candidates[n]!;
+    }
+    return -1;
+  }
+
+  /** Whether a receiver of this attempt would believe the RST (RFC 9293 sections 3.10.7.3 and 3.10.7.4). */
+  resetFits(base: number, fromClient: boolean): boolean {
+    const { words } = this.store;
+    const state = words[base + R.STATE]!;
+    if (fromClient) {
+      if ((state & R.CLIENT_KNOWN) === 0) return true;
+      const ahead = (this.at.seq - words[base + R.CLIENT_ISN]!) | 0;
+      const offNext = Math.abs((this.at.seq - words[base + R.CLIENT_NEXT]!) | 0);
+      return (ahead >= 0 && ahead <= 1) || offNext <= 0x100000;
+    }
+    if (state & R.SERVER_KNOWN) return Math.abs((this.at.seq - words[base + R.SERVER_NEXT]!) | 0) <= 0x100000;
+    if ((state & R.SYN_SEEN) === 0) return true;
+    return (this.at.flags & ACK) !== 0 && this.acknowledgesSyn(base);
+  }
+}
+
+function mix(address: number, port: number): number {
+  const h = Math.imul(address ^ Math.imul(port, 0x9e3779b1), 0x85ebca6b);
+  return Math.imul(h ^ (h >>> 16), 0xc2b2ae35);
+}
