@@ -18,6 +18,8 @@ export function addHost(world: World, name: string, options: WorldHostOptions): 
     clock: world.clock,
     random: () => random.uint32(),
   });
-  host.trace = (event) => world.trace(name, event);
+  world.whenWatched(() => {
+    host.trace = (event): void => world.trace(name, event);
+  });
   return world.add(name, host);
 }

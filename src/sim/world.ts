@@ -54,6 +54,7 @@ export class World {
   private readonly places: Place[] = [];
   private readonly queue = new EventQueue<Flight | (() => void)>();
   private readonly watchers: ((event: WorldEvent) => void)[] = [];
+  private readonly whenWatchedCallbacks: (() => void)[] = [];
   private readonly interventions: readonly Intervention[];
   private readonly packetsPerInstant: number;
   private readonly surroundings: Surroundings;
@@ -103,6 +104,13 @@ export class World {
   /** Calls back for every event from now on. Events cost time: without a watcher none are made. */
   watch(watcher: (event: WorldEvent) => void): void {
     this.watchers.push(watcher);
+    for (const callback of this.whenWatchedCallbacks.splice(0)) callback();
+  }
+
+  /** Calls back as soon as anybody watches: for nodes, which then begin to tell. */
+  whenWatched(callback: () => void): void {
+    if (this.watchers.length > 0) callback();
+    else this.whenWatchedCallbacks.push(callback);
   }
 
   /** Takes what a node's TCP tells, for the world's watchers. */

@@ -74,43 +74,9 @@ export function md5Transform(state: Int32Array, block: ArrayLike<number>): void 
   state[3] = (state[3]! + d) | 0;
 }
 
-/** SipHash's four 64-bit words as eight 32-bit halves: v0 low, v0 high, v1 low, ... */
-const v = new Int32Array(8);
-
-function addTo(i: number, j: number): void {
-  const low = (v[i]! >>> 0) + (v[j]! >>> 0);
-  v[i] = low | 0;
-  v[i + 1] = (v[i + 1]! + v[j + 1]! + (low > 0xffffffff ? 1 : 0)) | 0;
-}
-
-function rotateXor(i: number, bits: number, j: number): void {
-  const low = v[i]!;
-  const high = v[i + 1]!;
-  v[i] = ((low << bits) | (high >>> (32 - bits))) ^ v[j]!;
-  v[i + 1] = ((high << bits) | (low >>> (32 - bits))) ^ v[j + 1]!;
-}
-
-function swapHalves(i: number): void {
-  const low = v[i]!;
-  v[i] = v[i + 1]!;
-  v[i + 1] = low;
-}
-
-function sipRound(): void {
-  addTo(0, 2);
-  rotateXor(2, 13, 0);
-  swapHalves(0);
-  addTo(4, 6);
-  rotateXor(6, 16, 4);
-  addTo(0, 6);
-  rotateXor(6, 21, 0);
-  addTo(4, 2);
-  rotateXor(2, 17, 4);
-  swapHalves(4);
-}
-
 /**
- * SipHash-2-4 (Aumasson and Bernstein, 2012) over whole 32-bit words.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012) over whole 32-bit words and up to three bytes behind them.
+ * Each 64-bit word is two local variables; the round is written out once, in a loop over blocks and the finalization.
  * @param key the 128-bit key as four little-endian words
  * @param words the message, little-endian words
  * @returns the low 32 bits of the hash
@@ -118,37 +84,79 @@ function sipRound(): void {
 export function sipHash24(
   key: readonly number[],
   words: readonly number[],
-  trailing: readonly number[] = [],
+  trailing: readonly number[] = noBytes,
 ): number {
-  v[0] = 0x70736575 ^ key[0]!;
-  v[1] = 0x736f6d65 ^ key[1]!;
-  v[2] = 0x6e646f6d ^ key[2]!;
-  v[3] = 0x646f7261 ^ key[3]!;
-  v[4] = 0x6e657261 ^ key[0]!;
-  v[5] = 0x6c796765 ^ key[1]!;
-  v[6] = 0x79746573 ^ key[2]!;
-  v[7] = 0x74656462 ^ key[3]!;
-  const length = 4 * words.length + trailing.length;
-  const rest = [words.length % 2 === 1 ? words.at(-1)! : 0, length << 24];
-  trailing.forEach((byte, i) => {
-    const at = (words.length % 2) * 4 + i;
-    rest[at >> 2]! |= byte << (8 * (at & 3));
-  });
-  for (let i = 0; i + 1 < words.length; i += 2) absorb(words[i]!, words[i + 1]!);
-  absorb(rest[0]!, rest[1]!);
-  v[4]! ^= 0xff;
-  for (let i = 0; i < 4; i++) sipRound();
-  return v[0]! ^ v[2]! ^ v[4]! ^ v[6]!;
+  let a = 0x70736575 ^ key[0]!;
+  let aHigh = 0x736f6d65 ^ key[1]!;
+  let b = 0x6e646f6d ^ key[2]!;
+  let bHigh = 0x646f7261 ^ key[3]!;
+  let c = 0x6e657261 ^ key[0]!;
+  let cHigh = 0x6c796765 ^ key[1]!;
+  let d = 0x79746573 ^ key[2]!;
+  let dHigh = 0x74656462 ^ key[3]!;
+  const count = words.length;
+  const last = count >> 1;
+  for (let block = 0; block <= last + 1; block++) {
+    let low = 0xff;
+    let high = 0;
+    let rounds = 4;
+    if (block <= last) {
+      rounds = 2;
+      low = 2 * block < count ? words[2 * block]! : 0;
+      high = 2 * block + 1 < count ? words[2 * block + 1]! : 0;
+      if (block === last) {
+        // The last block ends with the message's length in its highest byte.
+        high = (4 * count + trailing.length) << 24;
+        for (let i = 0; i < trailing.length; i++) {
+          const bits = (count & 1) * 32 + 8 * i;
+          if (bits < 32) low |= trailing[i]! << bits;
+          else high |= trailing[i]! << (bits - 32);
+        }
+      }
+      d ^= low;
+      dHigh ^= high;
+    } else c ^= low;
+    for (; rounds > 0; rounds--) {
+      let sum = (a + b) | 0;
+      aHigh = (aHigh + bHigh + (sum >>> 0 < a >>> 0 ? 1 : 0)) | 0;
+      a = sum;
+      let turned = ((b << 13) | (bHigh >>> 19)) ^ a;
+      bHigh = ((bHigh << 13) | (b >>> 19)) ^ aHigh;
+      b = turned;
+      turned = a;
+      a = aHigh;
+      aHigh = turned;
+      sum = (c + d) | 0;
+      cHigh = (cHigh + dHigh + (sum >>> 0 < c >>> 0 ? 1 : 0)) | 0;
+      c = sum;
+      turned = ((d << 16) | (dHigh >>> 16)) ^ c;
+      dHigh = ((dHigh << 16) | (d >>> 16)) ^ cHigh;
+      d = turned;
+      sum = (a + d) | 0;
+      aHigh = (aHigh + dHigh + (sum >>> 0 < a >>> 0 ? 1 : 0)) | 0;
+      a = sum;
+      turned = ((d << 21) | (dHigh >>> 11)) ^ a;
+      dHigh = ((dHigh << 21) | (d >>> 11)) ^ aHigh;
+      d = turned;
+      sum = (c + b) | 0;
+      cHigh = (cHigh + bHigh + (sum >>> 0 < c >>> 0 ? 1 : 0)) | 0;
+      c = sum;
+      turned = ((b << 17) | (bHigh >>> 15)) ^ c;
+      bHigh = ((bHigh << 17) | (b >>> 15)) ^ cHigh;
+      b = turned;
+      turned = c;
+      c = cHigh;
+      cHigh = turned;
+    }
+    if (block <= last) {
+      a ^= low;
+      aHigh ^= high;
+    }
+  }
+  return a ^ b ^ c ^ d;
 }
 
-function absorb(low: number, high: number): void {
-  v[6]! ^= low;
-  v[7]! ^= high;
-  sipRound();
-  sipRound();
-  v[0]! ^= low;
-  v[1]! ^= high;
-}
+const noBytes: readonly number[] = [];
 
 /**
  * The ISN clock: one tick per 64 ns of real time, 32 bits.

@@ -1,0 +1,69 @@
+// Handshakes per CPU-second: SYN, SYN+ACK, ACK, RST between two hosts of one process, through the socket calls, with
+// real checksums, options, ISNs and port selection; with 0 and with 100,000 other connections established meanwhile.
+// usage: node bench/handshakes.mjs [handshakes per run] [runs]
+
+import { addHost, World } from '../dist/sim/index.js';
+import { parseAddress } from '../dist/wire/address.js';
+
+const count = Number(process.argv[2] ?? 200_000);
+const runs = Number(process.argv[3] ?? 5);
+const nonBlocking = 0x800;
+
+function build(idle) {
+  const world = new World({ seed: 1 });
+  const client = addHost(world, 'client', {
+    interfaces: [{ addresses: Array.from({ length: 8 }, (_, i) => `10.0.1.${i + 1}/16`) }],
+  });
+  const server = addHost(world, 'server', { interfaces: [{ addresses: ['10.0.0.1/16'] }] });
+  world.link('wire', 'client', 'server');
+  const listener = server.socket(4, nonBlocking);
+  if (listener.bind(parseAddress('0.0.0.0'), 80) !== 0) throw new Error('bind failed');
+  listener.listen(4096);
+  const target = parseAddress('10.0.0.1');
+  const sources = Array.from({ length: 8 }, (_, i) => parseAddress(`10.0.1.${i + 1}`));
+  const kept = [];
+  let now = 0;
+  const open = (source) => {
+    const socket = client.socket(4, nonBlocking);
+    if (source !== null) {
+      socket.bindAddressNoPort = true;
+      socket.bind(source, 0);
+    }
+    socket.conn.linger = 0;
+    socket.connect(target, 80);
+    world.run((now += 10));
+    const accepted = listener.accept(nonBlocking);
+    if (typeof accepted === 'number') throw new Error(`no connection was accepted: ${accepted}`);
+    return [socket, accepted];
+  };
+  for (let i = 0; i < idle; i++) kept.push(open(sources[1 + (i % 7)]));
+  return () => {
+    const [socket, accepted] = open(null);
+    socket.release();
+    world.run((now += 10));
+    accepted.release();
+  };
+}
+
+function measure(idle) {
+  const handshake = build(idle);
+  for (let i = 0; i < 20_000; i++) handshake();
+  const rates = [];
+  for (let run = 0; run < runs; run++) {
+    const before = process.cpuUsage();
+    for (let i = 0; i < count; i++) handshake();
+    const { user, system } = process.cpuUsage(before);
+    rates.push((count * 1e6) / (user + system));
+  }
+  rates.sort((a, b) => a - b);
+  const show = (rate) => Math.round(rate).toLocaleString('en');
+  const median = rates[runs >> 1];
+  console.log(
+    `${idle.toLocaleString('en').padStart(9)} idle: ${show(median).padStart(9)} handshakes per CPU-second ` +
+      `(median of ${runs}; ${show(rates[0])} to ${show(rates.at(-1))})`,
+  );
+}
+
+console.log(`node ${process.version}, ${count.toLocaleString('en')} handshakes a run`);
+measure(0);
+measure(100_000);

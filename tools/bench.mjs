@@ -1,0 +1,17 @@
+// npm run bench: builds, then runs every program of bench/ (or those named), one after the other.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, install, root, run } from './setup.mjs';
+
+install();
+build();
+const asked = process.argv.slice(2);
+const all = readdirSync(join(root, 'bench')).filter((name) => name.endsWith('.mjs'));
+const chosen = asked.length === 0 ? all : all.filter((name) => asked.includes(name.replace(/\.mjs$/, '')));
+if (chosen.length === 0) {
+  process.stderr.write(
+    `halfopen: no such benchmark; there are ${all.map((name) => name.replace(/\.mjs$/, '')).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+for (const name of chosen) run(process.execPath, [join(root, 'bench', name)]);
