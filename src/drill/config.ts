@@ -182,6 +182,10 @@ const setters: Readonly<Record<string, Setter>> = {
   },
 };
 
+/** The options of packetdrill that can be given here, without dashes. */
+export const optionNames = (): string[] =>
+  [...Object.keys(setters), ...Object.keys(flags), ...Object.keys(withoutEffect)].sort();
+
 /** Whether an option of packetdrill takes a value; null if packetdrill has none of this name, or it cannot work here. */
 export function optionTakesValue(name: string): boolean | null {
   if (name in setters || name === 'define') return true;

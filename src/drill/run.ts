@@ -35,6 +35,8 @@ export interface RunResult {
   readonly failure: Failure | null;
   /** What `--non_fatal` passed over. */
   readonly warnings: readonly Failure[];
+  /** When the script started, µs on the system's clock. */
+  readonly startUs: number;
   /** Virtual time from the first event to the end, µs. */
   readonly virtualUs: number;
   /** What snippets and commands printed. */
@@ -51,6 +53,7 @@ export function runScript(options: RunOptions): RunResult {
     ipVersion,
     failure,
     warnings: run?.warnings ?? [],
+    startUs: run?.startUs() ?? 0,
     virtualUs: run?.virtualUs() ?? 0,
     output: run?.output ?? '',
     packets: run?.packets() ?? [],
@@ -113,6 +116,10 @@ class Run {
 
   virtualUs(): number {
     return this.endUs;
+  }
+
+  startUs(): number {
+    return this.machine.startUs;
   }
 
   packets(): readonly TracedPacket[] {

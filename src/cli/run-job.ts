@@ -1,0 +1,122 @@
+/** One script in one address set-up: everything that goes in and comes out can be sent between threads. */
+import { readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { Failure } from '../drill/failure.ts';
+import { type HostSystem, openHost } from '../drill/on-host.ts';
+import { runScript } from '../drill/run.ts';
+import type { IpVersion } from '../drill/system-under-test.ts';
+import type { WorldEvent } from '../sim/events.ts';
+import { python3 } from './python3.ts';
+
+export interface Job {
+  readonly file: string;
+  /** Null: as the options or the script say. */
+  readonly ip: IpVersion | null;
+  readonly defines: readonly (readonly [string, string])[];
+  /** packetdrill's own options. */
+  readonly options: readonly { readonly name: string; readonly value: string | null }[];
+  readonly python: boolean;
+  readonly seed: number;
+}
+
+export interface JobResult {
+  readonly file: string;
+  readonly ip: IpVersion;
+  /** The script; null if it could not be read. */
+  readonly text: string | null;
+  readonly failure: Failure | null;
+  readonly warnings: readonly Failure[];
+  readonly virtualUs: number;
+  /** Wall-clock time, ms. */
+  readonly wallMs: number;
+  readonly output: string;
+  /** What happened in the virtual network, times from the script's start. */
+  readonly events: readonly WorldEvent[];
+}
+
+/** What packetdrill's own suite expects to be defined, by address set-up. */
+const customary: Readonly<Record<IpVersion, Readonly<Record<string, string>>>> = {
+  ipv4: {
+    TFO_COOKIE: '3021b9d889017eeb',
+    CODE: 'host_unreachable',
+    CMSG_LEVEL_IP: 'SOL_IP',
+    CMSG_TYPE_RECVERR: 'IP_RECVERR',
+  },
+  'ipv4-mapped-ipv6': {
+    TFO_COOKIE: '3021b9d889017eeb',
+    CODE: 'host_unreachable',
+    CMSG_LEVEL_IP: 'SOL_IPV6',
+    CMSG_TYPE_RECVERR: 'IPV6_RECVERR',
+  },
+  ipv6: {
+    TFO_COOKIE: 'c1d1e9742a47a9bc',
+    CODE: 'address_unreachable',
+    CMSG_LEVEL_IP: 'SOL_IPV6',
+    CMSG_TYPE_RECVERR: 'IPV6_RECVERR',
+  },
+};
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+/** The address set-ups that a script is made for, by its name or its --ip_version; null if any will do. */
+export function restrictedTo(file: string): IpVersion[] | null {
+  const name = basename(file);
+  if (name.endsWith('v6.pkt')) return ['ipv6'];
+  if (name.endsWith('v4.pkt')) return ['ipv4', 'ipv4-mapped-ipv6'];
+  const version = /^[ \t]*--ip_version=(ipv4-mapped-ipv6|ipv4|ipv6)\b/m.exec(read(file) ?? '')?.[1];
+  return version === undefined ? null : [version as IpVersion];
+}
+
+/** Reads and runs a script. What is wrong is in the result. */
+export function runJob(job: Job): JobResult {
+  const started = performance.now();
+  const wanted = job.ip ?? 'ipv4';
+  let text: string;
+  try {
+    text = readFileSync(job.file, 'utf8');
+  } catch (error) {
+    return unreadable(job.file, wanted, error as NodeJS.ErrnoException, performance.now() - started);
+  }
+  const systems: HostSystem[] = [];
+  const result = runScript({
+    file: job.file,
+    text,
+    ...(job.ip === null ? {} : { ipVersion: job.ip }),
+    defines: new Map([...Object.entries(customary[wanted]), ...job.defines]),
+    options: job.options,
+    ...(job.python ? { python: python3 } : {}),
+    open: (network) => {
+      const system = openHost(network, { seed: job.seed, folder: dirname(job.file), readFile: read });
+      systems.push(system);
+      return system;
+    },
+  });
+  const { failure, warnings, virtualUs, output, ipVersion } = result;
+  const events = systems.flatMap((system) => system.eventsFrom(result.startUs));
+  const wallMs = performance.now() - started;
+  return { file: job.file, ip: ipVersion, text, failure, warnings, virtualUs, wallMs, output, events };
+}
+
+function unreadable(file: string, ip: IpVersion, error: NodeJS.ErrnoException, wallMs: number): JobResult {
+  const why = { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'permission denied' }[
+    error.code ?? ''
+  ];
+  const message = `the script cannot be read: ${why ?? error.message}`;
+  const failure: Failure = {
+    kind: 'parse',
+    file,
+    line: 0,
+    column: 0,
+    message,
+    expected: null,
+    actual: null,
+    notes: [],
+  };
+  return { file, ip, text: null, failure, warnings: [], virtualUs: 0, wallMs, output: '', events: [] };
+}

@@ -1,0 +1,152 @@
+/** The results of `halfopen run` for people, for programs, and as a capture. */
+import { styleText } from 'node:util';
+import type { Failure } from '../drill/failure.ts';
+import { formatFailure, type ReportStyle } from '../drill/report.ts';
+import type { IpVersion } from '../drill/system-under-test.ts';
+import { worldEpochUs } from '../sim/capture.ts';
+import type { SentEvent } from '../sim/events.ts';
+import { ladder } from '../view/ladder.ts';
+import { pcapngHeader, pcapngPacket } from '../wire/pcap.ts';
+import { packetText } from '../wire/text.ts';
+import type { JobResult } from './run-job.ts';
+
+export type Format = 'human' | 'json' | 'tap';
+
+export interface PrintOptions {
+  readonly format: Format;
+  readonly ladder: boolean;
+  readonly verbose: boolean;
+}
+
+const ipNames: Readonly<Record<IpVersion, string>> = {
+  ipv4: 'ipv4',
+  ipv6: 'ipv6',
+  'ipv4-mapped-ipv6': 'mapped',
+};
+
+/** Colour only on a terminal, and not against NO_COLOR. */
+const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
+type Paint = Parameters<typeof styleText>[0];
+const paint = (format: Paint, text: string): string => (colour ? styleText(format, text) : text);
+const style: ReportStyle = { bad: (text) => paint('red', text), dim: (text) => paint('dim', text) };
+
+export class Printer {
+  failed = 0;
+  private passed = 0;
+  private readonly options: PrintOptions;
+  private readonly total: number;
+  private readonly progress: boolean;
+
+  constructor(options: PrintOptions, total: number) {
+    this.options = options;
+    this.total = total;
+    this.progress = process.stderr.isTTY === true && !process.stdout.isTTY && total > 20;
+  }
+
+  start(): void {
+    if (this.options.format === 'tap') process.stdout.write(`TAP version 13\n1..${this.total}\n`);
+  }
+
+  result(result: JobResult): void {
+    if (result.failure === null) this.passed++;
+    else this.failed++;
+    const { format } = this.options;
+    const lines =
+      format === 'json' ? [jsonLine(result)] : format === 'tap' ? this.tap(result) : this.human(result);
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    if (this.progress) process.stderr.write(`\r${this.passed + this.failed} of ${this.total}`);
+  }
+
+  end(): void {
+    if (this.progress) process.stderr.write('\r\u001b[K');
+    if (this.options.format !== 'human') return;
+    const counts = `${this.passed} passed, ${this.failed} failed`;
+    process.stdout.write(`${paint(this.failed > 0 ? 'red' : 'green', counts)}\n`);
+  }
+
+  private human(result: JobResult): string[] {
+    const { failure } = result;
+    const word = failure === null ? paint('green', 'ok  ') : paint('red', 'FAIL');
+    const time = style.dim(`${seconds(result.virtualUs)} s virtual, ${result.wallMs.toFixed(1)} ms`);
+    const lines = [`${word} ${result.file} (${ipNames[result.ip]})  ${time}`];
+    for (const warning of result.warnings)
+      lines.push(...formatFailure(warning, result.text, style).split('\n'));
+    if (this.options.verbose) lines.push(...verboseLines(result));
+    // A single run that fails shows how it came to that; among many it would bury the others.
+    if (this.options.ladder || (failure !== null && this.total === 1)) lines.push(...ladderOf(result));
+    if (failure !== null) lines.push(...formatFailure(failure, result.text, style).split('\n'), '');
+    return lines;
+  }
+
+  private tap(result: JobResult): string[] {
+    const number = this.passed + this.failed;
+    const name = `${result.file} (${ipNames[result.ip]})`;
+    if (result.failure === null) return [`ok ${number} - ${name}`];
+    const message = formatFailure(result.failure, result.text).split('\n');
+    return [`not ok ${number} - ${name}`, ...message.map((line) => `# ${line}`)];
+  }
+}
+
+const seconds = (us: number): string => String(Math.round(us / 1000) / 1000);
+
+function jsonLine(result: JobResult): string {
+  return JSON.stringify({
+    script: result.file,
+    ip: ipNames[result.ip],
+    ok: result.failure === null,
+    virtualSeconds: result.virtualUs / 1e6,
+    wallMs: Math.round(result.wallMs * 1000) / 1000,
+    error: result.failure === null ? null : jsonError(result.failure),
+  });
+}
+
+function jsonError(failure: Failure): Record<string, string | number | null> {
+  const { kind, file, line, column, message, notes, expected, actual } = failure;
+  return {
+    kind,
+    file,
+    line,
+    column,
+    message: [message, ...notes].join('\n'),
+    expected: expected === null ? null : `${expected.time.trim()} ${expected.text}`,
+    actual: actual === null ? null : `${actual.time.trim()} ${actual.text}`,
+  };
+}
+
+function verboseLines(result: JobResult): string[] {
+  const sent = result.events.filter((event): event is SentEvent => event.kind === 'sent');
+  const lines = sent.map(({ at, packet, bytes }) => {
+    const way = packet.from === 'host' ? 'outbound' : 'inbound ';
+    return style.dim(`  ${way} ${(at / 1e6).toFixed(6).padStart(10)} ${packetText(bytes, 'short')}`);
+  });
+  const printed = result.output.split('\n').filter((line) => line !== '');
+  return [...lines, ...printed.map((line) => `  ${line}`)];
+}
+
+/** The run as a ladder: the system under test on the left, the script on the right. */
+function ladderOf(result: JobResult): string[] {
+  if (result.events.length === 0) return [];
+  const lines = ladder(result.events, {
+    left: 'host',
+    right: 'script',
+    leftTitle: ['host under test'],
+    rightTitle: ['script'],
+    width: Math.min(process.stdout.columns ?? 100, 120),
+    colour,
+  });
+  return ['', ...lines.map((line) => `  ${line}`), ''];
+}
+
+/** All packets as a pcapng file, with an interface for each run. */
+export function captureOf(results: readonly JobResult[]): Uint8Array {
+  const interfaces = results.map(({ file, ip }) => ({ name: `${file} (${ipNames[ip]})` }));
+  const parts = [pcapngHeader(interfaces.length > 0 ? interfaces : [{}])];
+  for (const [interfaceId, { events }] of results.entries()) {
+    for (const event of events) {
+      if (event.kind === 'sent' && !event.packet.link.endsWith('.lo')) {
+        parts.push(pcapngPacket(BigInt(worldEpochUs + event.at) * 1000n, event.bytes, { interfaceId }));
+      }
+    }
+  }
+  return Buffer.concat(parts);
+}

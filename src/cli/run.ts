@@ -1,0 +1,257 @@
+/** `halfopen run`: packetdrill scripts on the built-in stack, in virtual time. */
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { applyOption, defaultConfig, optionNames, optionTakesValue } from '../drill/config.ts';
+import type { IpVersion } from '../drill/system-under-test.ts';
+import { type Job, type JobResult, restrictedTo, runJob } from './run-job.ts';
+import { captureOf, type Format, Printer } from './run-report.ts';
+
+const help = `Usage: halfopen run [OPTION]... PATH...
+
+Runs packetdrill scripts (files, or folders searched for *.pkt) on the built-in stack, in virtual time and without root.
+Nothing a script says touches this machine: its commands act on the virtual host.
+
+  --ip LIST         address set-ups to run each script in: ipv4, ipv6, mapped (default ipv4; names ending in -v4.pkt or
+                    -v6.pkt and --ip_version= in a script restrict that)
+  --ladder          draw each run as a ladder diagram
+  --pcap FILE       write all packets to FILE (pcapng; one interface a run)
+  --json            one JSON object a line and run
+  --tap             Test Anything Protocol
+  --dry_run         read the scripts only
+  -v, --verbose     show the packets, and what snippets and commands print
+  -D NAME=VALUE     replace the word NAME in the scripts
+  --python          run snippets with the real python3 of this machine, which can do whatever Python can
+  --jobs N          run N scripts at a time
+  --seed N          seed of the virtual host's random numbers (default 1)
+
+packetdrill's own options, which win over those in a script:
+  ${optionNames()
+    .map((name) => `--${name}`)
+    .join(' ')
+    .replace(/(.{1,110})(?: |$)/g, '$1\n  ')
+    .trim()}
+
+Exit: 0 all passed, 1 a script failed, 2 wrong usage.
+
+Examples:
+  halfopen run scripts/
+  halfopen run --ladder scripts/01-three-way-handshake.pkt
+  halfopen run --ip ipv4,ipv6,mapped --json my/scripts > results.jsonl
+`;
+
+/** Wrong usage: its message is all that the user needs. */
+class UsageError extends Error {}
+
+const ipVersions: Readonly<Record<string, IpVersion>> = {
+  ipv4: 'ipv4',
+  ipv6: 'ipv6',
+  mapped: 'ipv4-mapped-ipv6',
+  'ipv4-mapped-ipv6': 'ipv4-mapped-ipv6',
+};
+
+interface Options {
+  readonly paths: readonly string[];
+  /** Null if not asked for. */
+  readonly ips: readonly IpVersion[] | null;
+  readonly format: Format;
+  readonly ladder: boolean;
+  readonly verbose: boolean;
+  readonly pcap: string | null;
+  readonly jobs: number;
+  readonly job: Pick<Job, 'defines' | 'options' | 'python' | 'seed'>;
+}
+
+/** Runs the command. @returns the exit code */
+export async function run(args: string[]): Promise<number> {
+  try {
+    const options = parse(args);
+    if (options === null) {
+      process.stdout.write(help);
+      return 0;
+    }
+    return await runAll(options);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`halfopen run: ${error.message}\n`);
+    return 2;
+  }
+}
+
+function parseValues(args: string[]) {
+  const flag = { type: 'boolean' } as const;
+  const text = { type: 'string' } as const;
+  const own = Object.fromEntries(
+    optionNames().map((name) => [name, optionTakesValue(name) ? { ...text, multiple: true as const } : flag]),
+  );
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        ...own,
+        help: { ...flag, short: 'h' },
+        ip: text,
+        ladder: flag,
+        pcap: text,
+        json: flag,
+        tap: flag,
+        python: flag,
+        jobs: text,
+        seed: text,
+        dry_run: flag,
+        verbose: { ...flag, short: 'v' },
+        define: { ...text, short: 'D', multiple: true },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(
+      `${error instanceof Error ? error.message : error}; halfopen run --help lists the options`,
+    );
+  }
+}
+
+/** @returns null if help is asked for @throws UsageError */
+function parse(args: string[]): Options | null {
+  const { values, positionals } = parseValues(args);
+  if (values.help) return null;
+  if (positionals.length === 0) throw new UsageError('give at least one script or folder; --help says more');
+  if (values.json && values.tap) throw new UsageError('--json and --tap exclude each other');
+  const given = values as Readonly<Record<string, boolean | string | string[] | undefined>>;
+  return {
+    paths: positionals,
+    ips: values.ip === undefined ? null : parseIps(values.ip),
+    format: values.json ? 'json' : values.tap ? 'tap' : 'human',
+    ladder: values.ladder ?? false,
+    verbose: values.verbose ?? false,
+    pcap: values.pcap ?? null,
+    jobs: parseCount('--jobs', values.jobs ?? '1', 1, 4 * availableParallelism()),
+    job: {
+      defines: (values.define ?? []).map(parseDefine),
+      options: ownOptions(given),
+      python: values.python ?? false,
+      seed: parseCount('--seed', values.seed ?? '1', 0, 2 ** 32 - 1),
+    },
+  };
+}
+
+function parseCount(name: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  throw new UsageError(`${name} takes a number from ${min} to ${max}, not '${text}'`);
+}
+
+function parseIps(list: string): IpVersion[] {
+  return [...new Set(list.split(','))].map((name) => {
+    const version = ipVersions[name];
+    if (version === undefined) throw new UsageError(`--ip takes ipv4, ipv6 and mapped, not '${name}'`);
+    return version;
+  });
+}
+
+function parseDefine(text: string): [string, string] {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new UsageError(`-D takes NAME=VALUE, not '${text}'`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+/** packetdrill's own options, checked. */
+function ownOptions(
+  given: Readonly<Record<string, boolean | string | string[] | undefined>>,
+): Job['options'] {
+  const options: { name: string; value: string | null }[] = [];
+  for (const name of optionNames()) {
+    const value = given[name];
+    if (value === undefined || name === 'verbose') continue;
+    const list = Array.isArray(value) ? value : [null];
+    for (const each of list) {
+      const problem = applyOption(defaultConfig(), name, each);
+      if (problem !== null) throw new UsageError(problem);
+      options.push({ name, value: each });
+    }
+  }
+  return options;
+}
+
+/** The scripts under the paths, in order; what does not exist stays, for the run to complain about. */
+function scriptsUnder(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+    const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.pkt'),
+    );
+    if (names.length === 0) throw new UsageError(`there is no *.pkt in ${path}`);
+    return names.sort().map((name) => join(path, name));
+  });
+}
+
+function plan(options: Options): Job[] {
+  const wanted = options.ips ?? ['ipv4'];
+  return scriptsUnder(options.paths).flatMap((file) => {
+    const allowed = restrictedTo(file);
+    const forced = options.job.options.some(({ name }) => name === 'ip_version');
+    const fitting = wanted.filter((ip) => allowed === null || allowed.includes(ip));
+    // Without a wish, a script that is restricted runs in what it is made for.
+    const ips = fitting.length > 0 ? fitting : options.ips === null ? allowed!.slice(0, 1) : [];
+    return ips.map((ip): Job => ({ file, ip: forced ? null : ip, ...options.job }));
+  });
+}
+
+async function runAll(options: Options): Promise<number> {
+  const jobs = plan(options);
+  if (jobs.length === 0)
+    throw new UsageError('none of the scripts is made for the address set-ups asked for');
+  const printer = new Printer(options, jobs.length);
+  const results: JobResult[] = [];
+  printer.start();
+  await runJobs(jobs, options.jobs, (result) => {
+    if (options.pcap !== null) results.push(result);
+    printer.result(result);
+  });
+  printer.end();
+  if (options.pcap !== null) {
+    try {
+      writeFileSync(options.pcap, captureOf(results));
+    } catch (error) {
+      process.stderr.write(`halfopen run: ${options.pcap} cannot be written: ${(error as Error).message}\n`);
+      return 1;
+    }
+  }
+  return printer.failed > 0 ? 1 : 0;
+}
+
+/** Runs jobs, several at a time; `done` hears of them in their order. */
+async function runJobs(
+  jobs: readonly Job[],
+  atATime: number,
+  done: (result: JobResult) => void,
+): Promise<void> {
+  if (atATime === 1 || jobs.length === 1) {
+    for (const job of jobs) done(runJob(job));
+    return;
+  }
+  const results = new Map<number, JobResult>();
+  let next = 0;
+  let told = 0;
+  const worker = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const thread = new Worker(new URL('./run-worker.js', import.meta.url));
+      const feed = (): void => {
+        if (next < jobs.length) thread.postMessage({ index: next, job: jobs[next++] });
+        else void thread.terminate().then(() => resolve());
+      };
+      thread.on('message', ({ index, result }: { index: number; result: JobResult }) => {
+        results.set(index, result);
+        for (let ready = results.get(told); ready !== undefined; ready = results.get(++told)) {
+          results.delete(told);
+          done(ready);
+        }
+        feed();
+      });
+      thread.on('error', reject);
+      feed();
+    });
+  await Promise.all(Array.from({ length: Math.min(atATime, jobs.length) }, worker));
+}
