@@ -3,6 +3,7 @@ import {
   type CommandResult,
   type Invocation,
   type ListedSocket,
+  type RouteVerb,
   type ShellContext,
   splitOnce,
   sysctlOfPath,
@@ -86,13 +87,15 @@ function ip({ args, context }: Invocation): CommandResult {
     if (verb.startsWith('f')) context.host.flushMetrics();
     return ok();
   }
-  if (/^ro?u?t?e?$/.test(object) && ['change', 'replace', 'add', 'append'].includes(verb))
-    return ipRoute(more, context);
+  if (/^ro?u?t?e?$/.test(object) && isRouteVerb(verb)) return ipRoute(verb, more, context);
   if (/^li?n?k?$/.test(object) && verb === 'set') return ipLink(more, context);
   return fail(`ip ${rest.join(' ')}: not understood by the built-in host`, 2);
 }
 
-function ipRoute(args: readonly string[], context: ShellContext): CommandResult {
+const isRouteVerb = (verb: string): verb is RouteVerb =>
+  verb === 'add' || verb === 'change' || verb === 'replace';
+
+function ipRoute(verb: RouteVerb, args: readonly string[], context: ShellContext): CommandResult {
   const [destination, ...rest] = args;
   if (destination === undefined) return fail('ip route: a destination is missing', 2);
   const attributes = new Map<string, string>();
@@ -109,7 +112,7 @@ function ipRoute(args: readonly string[], context: ShellContext): CommandResult 
     if (value === undefined) return fail(`ip route: ${name} needs a value`, 2);
     attributes.set(name, value);
   }
-  return verdict(context.host.route(destination, attributes, locked));
+  return verdict(context.host.route(verb, destination, attributes, locked));
 }
 
 function ipLink(args: readonly string[], context: ShellContext): CommandResult {

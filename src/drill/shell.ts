@@ -26,6 +26,9 @@ export interface ListedSocket {
   readonly sendQueue: number;
 }
 
+/** What `ip route` does. */
+export type RouteVerb = 'add' | 'change' | 'replace';
+
 /** What commands can do to a host. Names of sysctls are dotted and complete (`net.ipv4.tcp_rmem`). */
 export interface CommandHost {
   /** Undefined if there is no such sysctl. */
@@ -39,10 +42,12 @@ export interface CommandHost {
   flushMetrics(): void;
   /**
    * Sets attributes of the route to a destination ('default' or an address, with or without prefix length): mtu,
-   * advmss, initcwnd, initrwnd, ... An attribute written `mtu lock 640` comes as `mtu` with `lock` among the flags.
+   * advmss, initcwnd, initrwnd, ... An attribute written `mtu lock 640` comes as `mtu`, and is among the locked ones.
+   * @param verb `change` needs a route that is there, `add` one that is not; `replace` takes both
    * @returns what is wrong, or null
    */
   route(
+    verb: RouteVerb,
     destination: string,
     attributes: ReadonlyMap<string, string>,
     locked: ReadonlySet<string>,

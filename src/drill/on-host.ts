@@ -1,0 +1,337 @@
+/**
+ * The built-in host as a system under test: in a world of its own whose clock is the script's, with the runner as the
+ * only other node, at the far end of the link `tun0`.
+ */
+import { type CallAddress, Calls } from '../host/calls.ts';
+import type { Result } from '../host/file.ts';
+import { Host, type HostOptions } from '../host/host.ts';
+import { MessageFlag, Socket } from '../host/socket.ts';
+import type { WorldEvent } from '../sim/events.ts';
+import type { Node } from '../sim/node.ts';
+import { World } from '../sim/world.ts';
+import { tcpInfo } from '../tcp/info.ts';
+import type { IsnGenerator } from '../tcp/isn.ts';
+import { anyIpv4, parseAddress } from '../wire/address.ts';
+import { PacketQueue } from '../wire/packet-queue.ts';
+import { HostCommands } from './host-commands.ts';
+import { runShell, type ShellContext } from './shell.ts';
+import type {
+  Advance,
+  DrillNetwork,
+  InfoKind,
+  OutboundPacket,
+  Outcome,
+  ReceiveCall,
+  SendCall,
+  SocketAddress,
+  SystemCall,
+  SystemUnderTest,
+} from './system-under-test.ts';
+
+/** What a built-in host is made from, beside the script's network. */
+export interface HostSystemOptions {
+  /** Seed of its random numbers; 1 if not given. */
+  readonly seed?: number;
+  /** Each packet takes up to this long over the link, µs; 0 if not given. */
+  readonly jitterUs?: number;
+  /** The script's folder, from which commands are run, and a reader of files there. Commands read nothing without. */
+  readonly folder?: string;
+  readonly readFile?: (path: string) => string | null;
+  /** Whether to remember what happens, for ladders and captures; yes if not given. */
+  readonly record?: boolean;
+}
+
+const link = 'tun0';
+const hostName = 'host';
+const scriptName = 'script';
+/** What scripts see as the process number of the runner. */
+const runnerPid = '1000';
+
+const failed = (errno: number): Outcome => ({ value: -1, errno });
+const efault = 14;
+const enosys = 38;
+
+/** Makes the host for a script's network. */
+export function openHost(network: DrillNetwork, options: HostSystemOptions = {}): HostSystem {
+  return new HostSystem(network, options);
+}
+
+export class HostSystem implements SystemUnderTest {
+  readonly host: Host;
+  private readonly world: World;
+  private readonly calls: Calls;
+  private readonly commands: HostCommands;
+  private readonly shell: ShellContext;
+  private readonly sent: OutboundPacket[] = [];
+  private readonly events: WorldEvent[] = [];
+  private end: { readonly outcome: Outcome; readonly atUs: number } | null = null;
+
+  constructor(network: DrillNetwork, options: HostSystemOptions) {
+    const { seed = 1, jitterUs = 0, folder = '.', readFile = (): null => null, record = true } = options;
+    this.world = new World({ seed });
+    const random = this.world.random.fork(hostName);
+    const word = (): number => random.uint32() | 0;
+    const isn: IsnGenerator = { kind: 'siphash', key: [word(), word(), word(), word()] };
+    this.host = new Host(hostOptions(network, this.world, () => random.uint32(), isn));
+    addRoute(this.host, network);
+    this.calls = new Calls(this.host);
+    this.commands = new HostCommands(this.host, link, isn, (us) => void this.world.run(this.now() + us));
+    this.world.add(hostName, this.leaving());
+    this.world.add(scriptName, this.receiver());
+    this.world.link(link, hostName, scriptName, { jitterUs });
+    if (record) {
+      this.host.trace = (event): void => this.world.trace(hostName, event);
+      this.world.watch((event) => this.events.push(event));
+    }
+    this.shell = {
+      host: this.commands,
+      folder,
+      readFile,
+      files: new Map(),
+      variables: new Map([
+        ['PPID', runnerPid],
+        ['PACKETDRILL_PID', runnerPid],
+      ]),
+      counters: {},
+    };
+  }
+
+  /** What happened since a time (µs on this clock), with times counted from there. */
+  eventsFrom(startUs: number): WorldEvent[] {
+    return this.events
+      .filter(({ at }) => at >= startUs)
+      .map((event) => ({ ...event, at: event.at - startUs }));
+  }
+
+  now(): number {
+    return this.world.clock.now;
+  }
+
+  advance(untilUs: number): Advance {
+    while (this.sent.length === 0 && this.end === null) {
+      if (!this.world.step(untilUs)) return this.world.run(untilUs);
+    }
+    return 'activity';
+  }
+
+  nextPacket(): OutboundPacket | null {
+    return this.sent.shift() ?? null;
+  }
+
+  inject(packet: Uint8Array): void {
+    this.world.send(link, scriptName, packet);
+    this.world.run(this.now());
+  }
+
+  ended(): { readonly outcome: Outcome; readonly atUs: number } | null {
+    const { end } = this;
+    this.end = null;
+    return end;
+  }
+
+  syscall(call: SystemCall): Outcome | 'pending' {
+    const outcome = this.call(call);
+    this.world.run(this.now());
+    return outcome;
+  }
+
+  info(fd: number, kind: InfoKind): Record<string, number> | null {
+    const socket = this.calls.socketOf(fd);
+    if (!(socket instanceof Socket)) return null;
+    this.host.touch();
+    if (kind === 'TCP_INFO') return tcpInfo(socket.conn);
+    if (kind === 'SO_MEMINFO')
+      return { SK_MEMINFO_RCVBUF: socket.conn.rcvBuf, SK_MEMINFO_SNDBUF: socket.conn.sndBuf };
+    return null;
+  }
+
+  command(text: string): { status: number; output: string } {
+    const result = runShell(text, this.shell);
+    this.world.run(this.now());
+    return result;
+  }
+
+  /** The host as a node whose packets to the network a queue without room (tc ... limit 0) swallows. */
+  private leaving(): Node {
+    const { host, commands } = this;
+    return {
+      out: host.out,
+      input: (now, bytes, view, offset, length): void => host.input(now, bytes, view, offset, length),
+      handleTimers: (now): void => host.handleTimers(now),
+      nextDeadline: (): number => host.nextDeadline(),
+      interfaceFor: (bytes, view, offset): number => {
+        const exit = host.interfaceFor(bytes, view, offset);
+        return exit > 0 && commands.blocked ? -1 : exit;
+      },
+    };
+  }
+
+  private receiver(): Node {
+    return {
+      out: new PacketQueue(),
+      input: (now, bytes, _view, offset, length): void => {
+        this.sent.push({ bytes: bytes.slice(offset, offset + length), atUs: now });
+      },
+      handleTimers: (): void => {},
+      nextDeadline: (): number => Number.POSITIVE_INFINITY,
+    };
+  }
+
+  /** Turns what a call came to into an outcome, now or later. */
+  private settle(result: Result, more: () => Partial<Outcome> = () => ({})): Outcome | 'pending' {
+    const outcomeOf = (value: number): Outcome =>
+      value < 0 ? failed(-value) : { value, errno: 0, ...more() };
+    if (typeof result === 'number') return outcomeOf(result);
+    this.host.await(result, (value) => {
+      this.end = { outcome: outcomeOf(value), atUs: this.now() };
+    });
+    return 'pending';
+  }
+
+  private call(call: SystemCall): Outcome | 'pending' {
+    const { calls } = this;
+    switch (call.name) {
+      case 'socket':
+        return this.settle(calls.socket(call.domain, call.type, call.protocol));
+      case 'bind':
+        return this.settle(calls.bind(call.fd, addressOf(call.address)));
+      case 'connect':
+        return this.settle(calls.connect(call.fd, addressOf(call.address)));
+      case 'listen':
+        return this.settle(calls.listen(call.fd, call.backlog));
+      case 'accept':
+        return this.settle(calls.accept(call.fd));
+      case 'close':
+        return this.settle(calls.close(call.fd));
+      case 'shutdown':
+        return this.settle(calls.shutdown(call.fd, call.how));
+      case 'fcntl':
+        return this.settle(calls.fcntl(call.fd, call.command, call.argument));
+      case 'read':
+      case 'readv':
+      case 'recv':
+      case 'recvfrom':
+      case 'recvmsg':
+        return this.receive(call);
+      case 'write':
+      case 'writev':
+      case 'send':
+      case 'sendto':
+      case 'sendmsg':
+        return this.send(call);
+      default:
+        return this.otherCall(call);
+    }
+  }
+
+  private otherCall(call: SystemCall): Outcome | 'pending' {
+    const { calls } = this;
+    switch (call.name) {
+      case 'getsockopt': {
+        const option = calls.getsockopt(call.fd, call.level, call.option, call.length);
+        return typeof option === 'number' ? failed(-option) : { value: 0, errno: 0, option };
+      }
+      case 'setsockopt':
+        return this.settle(calls.setsockopt(call.fd, call.level, call.option, call.value));
+      case 'ioctl': {
+        const written = { value: call.argument };
+        return this.settle(calls.ioctl(call.fd, call.request, call.argument, written), () => ({
+          argument: written.value,
+        }));
+      }
+      case 'poll': {
+        const revents: number[] = [];
+        return this.settle(calls.poll(call.fds, call.timeoutMs, revents), () => ({ revents }));
+      }
+      case 'epoll_create':
+        return this.settle(calls.epollCreate());
+      case 'epoll_ctl':
+        return this.settle(calls.epollControl(call.epfd, call.operation, call.fd, call.event));
+      case 'epoll_wait': {
+        const events: { events: number; data: number }[] = [];
+        return this.settle(calls.epollWait(call.epfd, call.maxEvents, call.timeoutMs, events), () => ({
+          events,
+        }));
+      }
+      case 'pipe':
+        return { value: 0, errno: 0, fds: calls.pipe() };
+      case 'open':
+        this.shareFile(call.path);
+        return this.settle(calls.open(call.path, call.flags));
+      case 'sendfile':
+        return this.settle(calls.sendfile(call.out, call.in, call.offset, call.count));
+      case 'splice':
+        return this.settle(calls.splice(call.in, call.out, call.length));
+      default:
+        return failed(enosys);
+    }
+  }
+
+  /** A file that a command made can be opened. */
+  private shareFile(path: string): void {
+    const text = this.shell.files.get(path);
+    if (text !== undefined)
+      this.host.files.set(
+        path,
+        Uint8Array.from(text, (char) => char.charCodeAt(0)),
+      );
+  }
+
+  private receive({ name, fd, lengths, flags, nullBuffer }: ReceiveCall): Outcome | 'pending' {
+    const into = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+    const message = (): Partial<Outcome> =>
+      name === 'recvmsg' ? { message: { flags: 0, control: [] } } : {};
+    if (nullBuffer && into.length > 0) {
+      // The buffer is touched only if there is something to put into it.
+      const peeked = this.calls.receive(
+        fd,
+        new Uint8Array(1),
+        flags | MessageFlag.peek | MessageFlag.dontWait,
+      );
+      if (typeof peeked === 'number' && peeked > 0) return failed(efault);
+    }
+    return this.settle(this.calls.receive(fd, into, flags), message);
+  }
+
+  private send({ fd, lengths, flags, nullBuffer }: SendCall): Outcome | 'pending' {
+    const data = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+    if (nullBuffer && data.length > 0) {
+      const dry = this.calls.send(fd, new Uint8Array(0), flags);
+      return typeof dry === 'number' && dry < 0 ? failed(-dry) : failed(efault);
+    }
+    return this.settle(this.calls.send(fd, data, flags));
+  }
+}
+
+function hostOptions(
+  network: DrillNetwork,
+  world: World,
+  random: () => number,
+  isn: IsnGenerator,
+): HostOptions {
+  const address = `${network.localIp}/${network.prefixLength}`;
+  return {
+    clock: world.clock,
+    random,
+    interfaces: [{ name: link, addresses: [address], mtu: network.mtu }],
+    isn,
+  };
+}
+
+/** The way to the remote address, as packetdrill sets it up: a route of its own over the gateway. */
+function addRoute(host: Host, { remoteIp, gatewayIp }: DrillNetwork): void {
+  const destination = parseAddress(remoteIp);
+  host.network.setRoute({
+    destination,
+    prefix: destination.family === 4 ? 32 : 128,
+    device: link,
+    gateway: parseAddress(gatewayIp),
+    source: null,
+    attributes: {},
+    metric: 0,
+  });
+}
+
+function addressOf({ family, ip, port }: SocketAddress): CallAddress {
+  return { family, address: family === 0 ? anyIpv4 : parseAddress(ip), port };
+}
