@@ -12,6 +12,7 @@ export const commands: Readonly<Record<string, Command>> = {
   explain: {
     summary: 'what happened to every connection attempt in a capture',
     load: () => import('./explain.ts'),
+  },
   run: {
     summary: 'run packetdrill scripts on the built-in stack',
     load: () => import('./run.ts'),

@@ -103,6 +103,8 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   const isSyn = (segment.flags & Flag.syn) !== 0;
   const options = isSyn ? tcp.synOptionsOf(conn, segment) : establishedOptions(conn);
   const window = isSyn ? Math.min(conn.rcvWnd, 65535) : selectWindow(conn);
+  // What makes several packets always ends with PSH: it lets the receiver's offload go on (__tcp_transmit_skb, 6.18).
+  if (!isSyn && segment.length > mss) segment.flags |= Flag.psh;
   const flags = segment.flags | (isSyn && conn.state !== SYN_RECEIVED ? 0 : Flag.ack);
   let offset = 0;
   do {
