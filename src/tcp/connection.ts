@@ -41,6 +41,8 @@ export interface ConnectionOwner {
 /** Timer kinds of a connection. */
 export const Timer = { retransmit: 0, delayedAck: 1, keepalive: 2, probe: 3 } as const;
 
+const noEdges: readonly number[] = [];
+
 /** A connection, from socket() to its end; also a listener, whose `listener` is then set. */
 export class Connection implements Tuple, TimerOwner {
   readonly tcp: Tcp;
@@ -210,7 +212,7 @@ export class Connection implements Tuple, TimerOwner {
   dsackLeft = 0;
   dsackRight = 0;
   /** The out-of-order ranges in the order SACK should name them (most recently changed first). */
-  sackEdges: number[] = [];
+  sackEdges: readonly number[] = noEdges;
   lastOutOfWindowAckAt: number = -Infinity;
 
   // Timers: handles of the wheel, -1 if not armed.

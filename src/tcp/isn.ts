@@ -74,89 +74,92 @@ export function md5Transform(state: Int32Array, block: ArrayLike<number>): void 
   state[3] = (state[3]! + d) | 0;
 }
 
+/** The halves of the hash computed last: [low, high]. */
+const digest = new Int32Array(2);
+
 /**
- * SipHash-2-4 (Aumasson and Bernstein, 2012) over whole 32-bit words and up to three bytes behind them.
- * Each 64-bit word is two local variables; the round is written out once, in a loop over blocks and the finalization.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012) over whole 32-bit words, with 64-bit arithmetic in halves.
  * @param key the 128-bit key as four little-endian words
- * @param words the message, little-endian words
- * @returns the low 32 bits of the hash
+ * @param words the message, little-endian words; `count` of them count
+ * @param tail up to three bytes after the words, as the low bytes of a word, and how many
+ * @returns the low 32 bits of the hash; `sipHashHigh` gives the others
  */
 export function sipHash24(
-  key: readonly number[],
-  words: readonly number[],
-  trailing: readonly number[] = noBytes,
+  key: ArrayLike<number>,
+  words: ArrayLike<number>,
+  count: number = words.length,
+  tail = 0,
+  tailLength = 0,
 ): number {
-  let a = 0x70736575 ^ key[0]!;
-  let aHigh = 0x736f6d65 ^ key[1]!;
-  let b = 0x6e646f6d ^ key[2]!;
-  let bHigh = 0x646f7261 ^ key[3]!;
-  let c = 0x6e657261 ^ key[0]!;
-  let cHigh = 0x6c796765 ^ key[1]!;
-  let d = 0x79746573 ^ key[2]!;
-  let dHigh = 0x74656462 ^ key[3]!;
-  const count = words.length;
-  const last = count >> 1;
-  for (let block = 0; block <= last + 1; block++) {
-    let low = 0xff;
+  const k0 = key[0]!;
+  const k1 = key[1]!;
+  const k2 = key[2]!;
+  const k3 = key[3]!;
+  let a = 0x70736575 ^ k0;
+  let A = 0x736f6d65 ^ k1;
+  let b = 0x6e646f6d ^ k2;
+  let B = 0x646f7261 ^ k3;
+  let c = 0x6e657261 ^ k0;
+  let C = 0x6c796765 ^ k1;
+  let d = 0x79746573 ^ k2;
+  let D = 0x74656462 ^ k3;
+  const pairs = count >> 1;
+  const length = (4 * count + tailLength) << 24;
+  // Two rounds for each pair of words, two for what is left with the length, four to finish.
+  for (let block = 0; block <= pairs + 1; block++) {
+    let low = 0;
     let high = 0;
-    let rounds = 4;
-    if (block <= last) {
-      rounds = 2;
-      low = 2 * block < count ? words[2 * block]! : 0;
-      high = 2 * block + 1 < count ? words[2 * block + 1]! : 0;
-      if (block === last) {
-        // The last block ends with the message's length in its highest byte.
-        high = (4 * count + trailing.length) << 24;
-        for (let i = 0; i < trailing.length; i++) {
-          const bits = (count & 1) * 32 + 8 * i;
-          if (bits < 32) low |= trailing[i]! << bits;
-          else high |= trailing[i]! << (bits - 32);
-        }
-      }
-      d ^= low;
-      dHigh ^= high;
-    } else c ^= low;
-    for (; rounds > 0; rounds--) {
-      let sum = (a + b) | 0;
-      aHigh = (aHigh + bHigh + (sum >>> 0 < a >>> 0 ? 1 : 0)) | 0;
-      a = sum;
-      let turned = ((b << 13) | (bHigh >>> 19)) ^ a;
-      bHigh = ((bHigh << 13) | (b >>> 19)) ^ aHigh;
-      b = turned;
-      turned = a;
-      a = aHigh;
-      aHigh = turned;
-      sum = (c + d) | 0;
-      cHigh = (cHigh + dHigh + (sum >>> 0 < c >>> 0 ? 1 : 0)) | 0;
-      c = sum;
-      turned = ((d << 16) | (dHigh >>> 16)) ^ c;
-      dHigh = ((dHigh << 16) | (d >>> 16)) ^ cHigh;
-      d = turned;
-      sum = (a + d) | 0;
-      aHigh = (aHigh + dHigh + (sum >>> 0 < a >>> 0 ? 1 : 0)) | 0;
-      a = sum;
-      turned = ((d << 21) | (dHigh >>> 11)) ^ a;
-      dHigh = ((dHigh << 21) | (d >>> 11)) ^ aHigh;
-      d = turned;
-      sum = (c + b) | 0;
-      cHigh = (cHigh + bHigh + (sum >>> 0 < c >>> 0 ? 1 : 0)) | 0;
-      c = sum;
-      turned = ((b << 17) | (bHigh >>> 15)) ^ c;
-      bHigh = ((bHigh << 17) | (b >>> 15)) ^ cHigh;
-      b = turned;
-      turned = c;
-      c = cHigh;
-      cHigh = turned;
+    if (block < pairs) {
+      low = words[2 * block]!;
+      high = words[2 * block + 1]!;
+    } else if (block === pairs) {
+      low = (count & 1) === 1 ? words[count - 1]! : tail;
+      high = length | ((count & 1) === 1 ? tail : 0);
+    } else c ^= 0xff;
+    d ^= low;
+    D ^= high;
+    for (let round = block > pairs ? 4 : 2; round > 0; round--) {
+      let t = (a >>> 0) + (b >>> 0);
+      A = (A + B + (t > 0xffffffff ? 1 : 0)) | 0;
+      a = t | 0;
+      let x = ((b << 13) | (B >>> 19)) ^ a;
+      B = ((B << 13) | (b >>> 19)) ^ A;
+      b = x;
+      x = a;
+      a = A;
+      A = x;
+      t = (c >>> 0) + (d >>> 0);
+      C = (C + D + (t > 0xffffffff ? 1 : 0)) | 0;
+      c = t | 0;
+      x = ((d << 16) | (D >>> 16)) ^ c;
+      D = ((D << 16) | (d >>> 16)) ^ C;
+      d = x;
+      t = (a >>> 0) + (d >>> 0);
+      A = (A + D + (t > 0xffffffff ? 1 : 0)) | 0;
+      a = t | 0;
+      x = ((d << 21) | (D >>> 11)) ^ a;
+      D = ((D << 21) | (d >>> 11)) ^ A;
+      d = x;
+      t = (c >>> 0) + (b >>> 0);
+      C = (C + B + (t > 0xffffffff ? 1 : 0)) | 0;
+      c = t | 0;
+      x = ((b << 17) | (B >>> 15)) ^ c;
+      B = ((B << 17) | (b >>> 15)) ^ C;
+      b = x;
+      x = c;
+      c = C;
+      C = x;
     }
-    if (block <= last) {
-      a ^= low;
-      aHigh ^= high;
-    }
+    a ^= low;
+    A ^= high;
   }
-  return a ^ b ^ c ^ d;
+  digest[0] = a ^ b ^ c ^ d;
+  digest[1] = A ^ B ^ C ^ D;
+  return digest[0]!;
 }
 
-const noBytes: readonly number[] = [];
+/** The high 32 bits of the hash that `sipHash24` returned last. */
+export const sipHashHigh = (): number => digest[1]!;
 
 /**
  * The ISN clock: one tick per 64 ns of real time, 32 bits.
@@ -177,22 +180,30 @@ export function chooseIsn(generator: IsnGenerator, tuple: IsnTuple, unixUs: numb
   if (generator.kind === 'constant') return generator.value | 0;
   const { source, destination, sourcePort, destinationPort } = tuple;
   const clock = isnClock(unixUs);
-  const from = source.map(swap);
-  const to = destination.map(swap);
+  const v6 = source.length === 4;
+  const half = source.length;
+  for (let i = 0; i < half; i++) {
+    words[i] = swap(source[i]!);
+    words[half + i] = swap(destination[i]!);
+  }
   const sport = swapPort(sourcePort);
   const dport = swapPort(destinationPort);
-  const v6 = source.length === 4;
   if (generator.kind === 'siphash') {
     // IPv4 hashes three words, IPv6 the bytes of a struct: the ports stand the other way round.
-    const ports = v6 ? (dport << 16) | sport : (sport << 16) | dport;
-    return (sipHash24(generator.key, [...from, ...to, ports]) + clock) | 0;
+    words[2 * half] = v6 ? (dport << 16) | sport : (sport << 16) | dport;
+    return (sipHash24(generator.key, words, 2 * half + 1) + clock) | 0;
   }
   const ports = ((sport << 16) + dport) | 0;
   const { secret } = generator;
-  const state = Int32Array.from(v6 ? from : [from[0]!, to[0]!, ports, secret[15]!]);
-  const block = v6 ? secret.map((word, i) => (word + (i < 4 ? to[i]! : i === 4 ? ports : 0)) | 0) : secret;
+  const state = v6 ? words.slice(0, 4) : Int32Array.from([words[0]!, words[1]!, ports, secret[15]!]);
+  const block = v6
+    ? secret.map((word, i) => (word + (i < 4 ? words[4 + i]! : i === 4 ? ports : 0)) | 0)
+    : secret;
   md5Transform(state, block);
   return (state[0]! + clock) | 0;
 }
+
+/** Room for the words of a tuple. */
+const words = new Int32Array(9);
 
 const swapPort = (port: number): number => ((port & 255) << 8) | (port >>> 8);

@@ -121,16 +121,18 @@ export interface RxSegment {
 
 /** In-order data that the application has not read yet. */
 export class ReceiveQueue {
-  private readonly items: RxSegment[] = [];
+  /** Made with the first data: most connections of a test or a scan never get any. */
+  private items: RxSegment[] | null = null;
   private head = 0;
   /** Memory in bytes as the receive buffer counts it. */
   memory = 0;
 
   get empty(): boolean {
-    return this.head === this.items.length;
+    return this.items === null || this.head === this.items.length;
   }
 
   push(item: RxSegment): void {
+    this.items ??= [];
     this.items.push(item);
     this.memory += truesize(item.data.length);
   }
@@ -139,8 +141,10 @@ export class ReceiveQueue {
   read(from: number, into: Uint8Array, peek: boolean): number {
     let done = 0;
     let at = from;
-    for (let i = this.head; i < this.items.length && done < into.length; i++) {
-      const item = this.items[i]!;
+    const { items } = this;
+    if (items === null) return 0;
+    for (let i = this.head; i < items.length && done < into.length; i++) {
+      const item = items[i]!;
       const skip = (at - item.seq) | 0;
       const n = Math.min(item.data.length - skip, into.length - done);
       into.set(item.data.subarray(skip, skip + n), done);
@@ -151,8 +155,8 @@ export class ReceiveQueue {
         this.head++;
       }
     }
-    if (this.head > 64 && 2 * this.head > this.items.length) {
-      this.items.splice(0, this.head);
+    if (this.head > 64 && 2 * this.head > items.length) {
+      items.splice(0, this.head);
       this.head = 0;
     }
     return done;
@@ -162,9 +166,12 @@ export class ReceiveQueue {
 /** What received data costs the receive buffer: struct sk_buff, its head, and page rounding left out. */
 export const truesize = (length: number): number => 768 + length;
 
+const noRanges: readonly RxSegment[] = [];
+
 /** Data received ahead of a gap: ranges sorted by sequence number that do not touch each other. */
 export class OutOfOrderQueue {
-  readonly ranges: RxSegment[] = [];
+  /** Shared while there is none. */
+  ranges: readonly RxSegment[] = noRanges;
   memory = 0;
 
   get empty(): boolean {
@@ -176,7 +183,7 @@ export class OutOfOrderQueue {
    * @returns the range that now holds it, and whether part of it was there before
    */
   add(seq: number, end: number, data: Uint8Array): { range: RxSegment; duplicate: RxSegment | null } {
-    const list = this.ranges;
+    const list = [...this.ranges];
     let i = 0;
     while (i < list.length && seqLt(list[i]!.end, seq)) i++;
     let merged: RxSegment = { seq, end, data };
@@ -194,6 +201,7 @@ export class OutOfOrderQueue {
     }
     const before = list.slice(i, j).reduce((sum, r) => sum + truesize(r.data.length), 0);
     list.splice(i, j - i, merged);
+    this.ranges = list;
     this.memory += truesize(merged.data.length) - before;
     return { range: merged, duplicate };
   }
@@ -202,13 +210,13 @@ export class OutOfOrderQueue {
   takeReady(rcvNxt: number): RxSegment | null {
     const first = this.ranges[0];
     if (first === undefined || seqGt(first.seq, rcvNxt)) return null;
-    this.ranges.shift();
+    this.ranges = this.ranges.slice(1);
     this.memory -= truesize(first.data.length);
     return first;
   }
 
   clear(): void {
-    this.ranges.length = 0;
+    this.ranges = noRanges;
     this.memory = 0;
   }
 }

@@ -46,6 +46,20 @@ export interface TcpEnvironment {
   readonly verifyChecksums: boolean;
 }
 
+/** Room for two addresses. */
+const tupleWords = new Int32Array(8);
+
+/** Writes an address's words from `at` on; returns where they end. */
+function wordsOf(a: Address, at: number): number {
+  if (a.family === 6) {
+    tupleWords[at++] = a.w0;
+    tupleWords[at++] = a.w1;
+    tupleWords[at++] = a.w2;
+  }
+  tupleWords[at++] = a.w3;
+  return at;
+}
+
 /** One host's TCP. */
 export class Tcp {
   readonly environment: TcpEnvironment;
@@ -146,18 +160,8 @@ export class Tcp {
   chooseTsOffset(t: { readonly local: Address; readonly remote: Address }): number {
     if (this.sysctls.tcp_timestamps !== 1) return 0;
     const { local, remote } = t;
-    return local.family === 4
-      ? sipHash24(this.tsKey, [local.w3, remote.w3])
-      : sipHash24(this.tsKey, [
-          local.w0,
-          local.w1,
-          local.w2,
-          local.w3,
-          remote.w0,
-          remote.w1,
-          remote.w2,
-          remote.w3,
-        ]);
+    const n = wordsOf(local, 0);
+    return sipHash24(this.tsKey, tupleWords, wordsOf(remote, n));
   }
 
   /** An initial sequence number for a connection from `local` to `remote`. */

@@ -9,9 +9,11 @@ export class PacketQueue {
   /** Where the packet taken last starts, and its length in bytes. */
   offset = 0;
   length = 0;
-  private readonly starts: number[] = [];
-  private readonly lengths: number[] = [];
+  /** Where each packet starts and how long it is; those before `head` are taken. */
+  private starts: Int32Array = new Int32Array(64);
+  private lengths: Int32Array = new Int32Array(64);
   private head = 0;
+  private count = 0;
   private end = 0;
 
   constructor(capacity = 65536) {
@@ -21,27 +23,27 @@ export class PacketQueue {
 
   /** How many packets wait. */
   get size(): number {
-    return this.starts.length - this.head;
+    return this.count - this.head;
   }
 
   /** Makes room for a packet of `length` bytes and returns its offset in `bytes`; the room is not cleared. */
   push(length: number): number {
-    if (this.head === this.starts.length && this.head > 0) {
-      this.starts.length = this.lengths.length = 0;
-      this.head = 0;
+    if (this.head === this.count) {
+      this.head = this.count = 0;
       this.end = 0;
     }
-    if (this.end + length > this.bytes.length) this.grow(this.end + length);
+    if (this.end + length > this.bytes.length || this.count === this.starts.length) this.grow(length);
     const at = this.end;
-    this.starts.push(at);
-    this.lengths.push(length);
+    this.starts[this.count] = at;
+    this.lengths[this.count] = length;
+    this.count++;
     this.end = at + length;
     return at;
   }
 
   /** Takes the oldest packet: true if there was one, with `offset` and `length` telling where it is. */
   shift(): boolean {
-    if (this.head === this.starts.length) return false;
+    if (this.head === this.count) return false;
     this.offset = this.starts[this.head]!;
     this.length = this.lengths[this.head]!;
     this.head++;
@@ -53,17 +55,25 @@ export class PacketQueue {
     return this.shift() ? this.bytes.slice(this.offset, this.offset + this.length) : null;
   }
 
-  private grow(needed: number): void {
-    // Taken packets at the front are given up first.
-    const first = this.head < this.starts.length ? this.starts[this.head]! : this.end;
+  /** Makes room for `length` more bytes and one more packet; what is taken at the front is given up first. */
+  private grow(length: number): void {
+    const first = this.head < this.count ? this.starts[this.head]! : this.end;
     const live = this.end - first;
-    const capacity = Math.max(this.bytes.length, 2 * (needed - first));
+    const capacity = Math.max(this.bytes.length, 2 * (live + length));
     const bytes = capacity > this.bytes.length ? new Uint8Array(capacity) : this.bytes;
     bytes.set(this.bytes.subarray(first, this.end));
-    for (let i = this.head; i < this.starts.length; i++) this.starts[i]! -= first;
-    this.starts.splice(0, this.head);
-    this.lengths.splice(0, this.head);
+    const waiting = this.count - this.head;
+    const room = 2 * waiting >= this.starts.length ? 2 * this.starts.length : this.starts.length;
+    const starts = new Int32Array(room);
+    const lengths = new Int32Array(room);
+    for (let i = 0; i < waiting; i++) {
+      starts[i] = this.starts[this.head + i]! - first;
+      lengths[i] = this.lengths[this.head + i]!;
+    }
+    this.starts = starts;
+    this.lengths = lengths;
     this.head = 0;
+    this.count = waiting;
     this.end = live;
     if (bytes !== this.bytes) {
       this.bytes = bytes;
