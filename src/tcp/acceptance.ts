@@ -59,7 +59,7 @@ function pawsRejects(conn: Connection, seg: Segment): boolean {
 
 /** A pure ACK that was merely reordered is no danger (tcp_disordered_ack). */
 function disorderedAck(conn: Connection, seg: Segment, age: number): boolean {
-  const window = seg.window * 2 ** conn.sndWscale;
+  const window = seg.window << conn.sndWscale;
   const updates =
     seqGt(seg.ack, conn.sndUna) ||
     seqGt(seg.seq, conn.sndWl1) ||

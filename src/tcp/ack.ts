@@ -65,7 +65,7 @@ export function storeTimestamp(conn: Connection, seg: Segment): void {
 
 function updateWindow(conn: Connection, seg: Segment): void {
   const shift = (seg.flags & Flag.syn) !== 0 ? 0 : conn.sndWscale;
-  const window = seg.window * 2 ** shift;
+  const window = seg.window << shift;
   const newer =
     seqGt(seg.ack, conn.sndUna) ||
     seqGt(seg.seq, conn.sndWl1) ||

@@ -21,7 +21,7 @@ export function advertisedMss(route: Route, family: 4 | 6, userMss: number): num
 }
 
 /** Half of the buffer is for data, the rest for what surrounds it, until real segments show their ratio. */
-export const windowFromSpace = (space: number): number => Math.floor(space / 2);
+export const windowFromSpace = (space: number): number => space >> 1;
 
 /** The window to offer first, what it may grow to, and the scale that needs. Bytes. */
 export interface InitialWindow {
@@ -55,7 +55,7 @@ export function initialWindow(
     const most = Math.min(Math.max(space, sysctls.tcp_rmem[2]), limit);
     scale = Math.min(Math.max(31 - Math.clz32(most) - 15, 0), maxWindowScale);
   }
-  return { window, scale, clamp: Math.min(65535 * 2 ** scale, limit) };
+  return { window, scale, clamp: Math.min(65535 << scale, limit) };
 }
 
 /** What an incoming SYN or SYN+ACK offers, cut down to what this host supports. */

@@ -7,8 +7,9 @@ import { windowFromSpace } from './negotiate.ts';
 export const freeSpace = (conn: Connection): number =>
   windowFromSpace(conn.rcvBuf - conn.receiveQueue.memory - conn.outOfOrder.memory);
 
-const alignUp = (n: number, scale: number): number => Math.ceil(n / 2 ** scale) * 2 ** scale;
-const alignDown = (n: number, scale: number): number => Math.floor(n / 2 ** scale) * 2 ** scale;
+/** To a multiple of 2^scale; windows stay below 2^30. */
+const alignUp = (n: number, scale: number): number => (n + (1 << scale) - 1) & (-1 << scale);
+const alignDown = (n: number, scale: number): number => n & (-1 << scale);
 
 /** What is left of the window offered last, bytes. */
 export const receiveWindow = (conn: Connection): number =>
@@ -45,11 +46,11 @@ export function selectWindow(conn: Connection): number {
     window = alignUp(current, conn.rcvWscale);
   }
   const most =
-    conn.rcvWscale === 0 && sysctls.tcp_workaround_signed_windows ? 32767 : 65535 * 2 ** conn.rcvWscale;
+    conn.rcvWscale === 0 && sysctls.tcp_workaround_signed_windows ? 32767 : 65535 << conn.rcvWscale;
   window = Math.min(window, most);
   conn.rcvWnd = window;
   conn.rcvWup = conn.rcvNxt;
-  const field = Math.floor(window / 2 ** conn.rcvWscale);
+  const field = window >> conn.rcvWscale;
   if (field === 0 && before > 0) counters.TCPToZeroWindowAdv++;
   else if (field > 0 && before === 0) counters.TCPFromZeroWindowAdv++;
   return field;

@@ -6,7 +6,7 @@ import { updateKeepalive } from '../retransmit.ts';
 /** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
 function segmentMemory(conn: Connection): number {
   const raw = Math.max(conn.mssClamp, conn.mssCache) + 320 + 320;
-  return 2 ** Math.ceil(Math.log2(raw)) + 256;
+  return (1 << (32 - Math.clz32(raw - 1))) + 256;
 }
 
 /** Sizes buffers and the congestion window, starts keepalive, tells the observer what was negotiated. */

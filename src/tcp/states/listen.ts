@@ -243,7 +243,7 @@ function childOf(tcp: Tcp, request: Request, seg: Segment): Connection {
   child.rcvWscale = child.windowScaling ? request.rcvWscale : 0;
   if (!child.windowScaling) child.windowClamp = Math.min(child.windowClamp, 65535);
   child.sndWl1 = request.irs;
-  child.sndWnd = seg.window * 2 ** child.sndWscale;
+  child.sndWnd = seg.window << child.sndWscale;
   child.maxWindow = child.sndWnd;
   child.sackOk = request.sackOk;
   child.timestampsOk = request.timestampsOk;

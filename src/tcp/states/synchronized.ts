@@ -85,7 +85,7 @@ function onAck(tcp: Tcp, conn: Connection, seg: Segment): boolean {
 function handshakeDone(conn: Connection, seg: Segment): void {
   conn.retransmitsSince = 0;
   conn.totalRto = 0;
-  conn.sndWnd = seg.window * 2 ** conn.sndWscale;
+  conn.sndWnd = seg.window << conn.sndWscale;
   conn.maxWindow = Math.max(conn.maxWindow, conn.sndWnd);
   conn.sndWl1 = seg.seq;
   setState(conn, ESTABLISHED, 'handshake-ack');
