@@ -21,4 +21,8 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: 'find what makes connections fail on this host',
     load: () => import('./doctor.ts'),
   },
+  'self-connect': {
+    summary: 'show how a program connects to itself, and how the guard prevents it',
+    load: () => import('./self-connect.ts'),
+  },
 };
