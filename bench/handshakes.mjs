@@ -23,6 +23,10 @@ function build(idle) {
   const sources = Array.from({ length: 8 }, (_, i) => parseAddress(`10.0.1.${i + 1}`));
   const kept = [];
   let now = 0;
+  const passTime = () => {
+    now += 10;
+    world.run(now);
+  };
   const open = (source) => {
     const socket = client.socket(4, nonBlocking);
     if (source !== null) {
@@ -31,7 +35,7 @@ function build(idle) {
     }
     socket.conn.linger = 0;
     socket.connect(target, 80);
-    world.run((now += 10));
+    passTime();
     const accepted = listener.accept(nonBlocking);
     if (typeof accepted === 'number') throw new Error(`no connection was accepted: ${accepted}`);
     return [socket, accepted];
@@ -40,7 +44,7 @@ function build(idle) {
   return () => {
     const [socket, accepted] = open(null);
     socket.release();
-    world.run((now += 10));
+    passTime();
     accepted.release();
   };
 }

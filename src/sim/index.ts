@@ -5,6 +5,7 @@ export type { Action, Conditions, LossCause } from './conditions.ts';
 export type { NodeEvent, PacketEvent, PacketName, WorldEvent } from './events.ts';
 export { addHost, type WorldHostOptions } from './hosts.ts';
 export type { Node } from './node.ts';
+export { type Pair, type PairOptions, pair } from './pair.ts';
 export { Prng } from './prng.ts';
 export { type RealClock, Realtime } from './realtime.ts';
 export { type Intervention, World, WorldError, type WorldOptions } from './world.ts';

@@ -125,13 +125,13 @@ describe('a ladder', () => {
                     CLOSED │                                    │ LISTEN
         0.000     SYN-SENT │── SYN ────────────────────────────▶│ SYN-RECEIVED   0.150
                            │     seq 100  win 1000              │
-                           │     offers MSS 1460, SACK, window  │
-                           │     scale 7 (×128)                 │
+                           │     offers MSS 1460, SACK,         │
+                           │     window scale 7 (×128)          │
         0.300  ESTABLISHED │◀─────────────────────── SYN, ACK ──│                0.150
                            │     seq 300  ack 101 (ISN + 1)     │
                            │     win 1000                       │
-                           │     offers MSS 1400, window scale 2│
-                           │     (×4)                           │
+                           │     offers MSS 1400,               │
+                           │     window scale 2 (×4)            │
         0.300              │── ACK ────────────────────────────▶│ ESTABLISHED    0.450
                            │     seq 101 (ISN + 1)              │
                            │     ack 301 (ISN + 1)              │
@@ -219,19 +219,19 @@ describe('a ladder', () => {
                     CLOSED │                                    │ LISTEN
         0.000     SYN-SENT │── SYN ────────────────────────────▶│ SYN-RECEIVED   0.150
                            │     seq 100  win 1000              │
-                           │     提供 MSS 1460, SACK, window    │
-                           │     scale 7 (×128)                 │
+                           │     提供 MSS 1460, SACK,           │
+                           │     window scale 7 (×128)          │
         0.300  ESTABLISHED │◀─────────────────────── SYN, ACK ──│                0.150
                            │     seq 300  ack 101 (ISN + 1)     │
                            │     win 1000                       │
-                           │     提供 MSS 1400, window scale 2  │
-                           │     (×4)                           │
+                           │     提供 MSS 1400,                 │
+                           │     window scale 2 (×4)            │
         0.300              │── ACK ────────────────────────────▶│ ESTABLISHED    0.450
                            │     seq 101 (ISN + 1)              │
                            │     ack 301 (ISN + 1)              │
                            │     win 128000 (1000 × 128)        │
-                           │   · 没有可捎带的数据：发出延迟的 ACK│                0.500
-                           │     (rto 1 s)                      │
+                           │   · 没有可捎带的数据：发出延迟的   │                0.500
+                           │     ACK (rto 1 s)                  │
         0.900       CLOSED │ · 收到 RST：连接被重置             │
       "
     `);

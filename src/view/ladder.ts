@@ -38,7 +38,8 @@ const codes = {
  * @returns lines without a newline at the end, none wider than `width`
  */
 export function ladder(events: readonly WorldEvent[], options: LadderOptions): string[] {
-  return new Ladder(events, options).draw();
+  // Spaces that were not to break have done their work.
+  return new Ladder(events, options).draw().map((line) => line.replaceAll('\u00a0', ' '));
 }
 
 class Ladder {
@@ -163,14 +164,12 @@ class Ladder {
   }
 
   private note(row: NoteRow): void {
-    const texts = wrap(row.text, this.middle - 4);
+    const indent = row.side === 'left' || this.alone ? ' ' : '   ';
+    const texts = wrap(row.text, this.middle - indent.length - 2);
     const end = (i: number): RowEnd => ({ at: i === 0 ? row.at : null, states: row.states.slice(i, i + 1) });
     for (let i = 0; i < Math.max(texts.length, row.states.length); i++) {
       const text = `${i === 0 ? '·' : ' '} ${texts[i] ?? ''}`;
-      const inner =
-        row.side === 'left' || this.alone
-          ? padEnd(` ${text}`, this.middle)
-          : padEnd(`   ${text}`, this.middle);
+      const inner = padEnd(`${indent}${text}`, this.middle);
       const painted = this.paint(inner, 'yellow');
       if (row.side === 'left') this.line(end(i), painted, null);
       else this.line(null, painted, end(i));

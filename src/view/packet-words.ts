@@ -22,6 +22,16 @@ const lossWords: Readonly<Record<LossCause, Record<Language, string>>> = {
   dropped: { en: 'dropped on purpose', zh: '被有意丢弃' },
 };
 
+const offers: Readonly<Record<Language, string>> = { en: 'offers', zh: '提供' };
+const dataWords: Readonly<Record<Language, string>> = { en: 'bytes of data', zh: '字节数据' };
+
+/** A list whose parts are not broken across lines: spaces inside a part do not break. */
+const together = (parts: readonly string[]): string =>
+  parts.map((part) => part.replaceAll(' ', '\u00a0')).join(', ');
+
+/** What a handshake settled, by the names of the `negotiated` event's arguments. */
+type Settled = Readonly<Record<string, number | string>>;
+
 const unsigned = (n: number): number => n >>> 0;
 
 /** Remembers what was offered, so as to know what later packets mean. */
@@ -65,26 +75,36 @@ export class PacketWords {
     lines.push(`seq ${number(segment.seq, syn ? null : (own?.isn ?? null))}`);
     if (segment.flags & Flag.ack) lines.push(`ack ${number(segment.ack, other?.isn ?? null)}`);
     lines.push(windowText(segment, own, other));
-    if (segment.payload.length > 0)
-      lines.push(
-        this.language === 'zh'
-          ? `${segment.payload.length} 字节数据`
-          : `${segment.payload.length} bytes of data`,
-      );
+    if (segment.payload.length > 0) lines.push(`${segment.payload.length} ${dataWords[this.language]}`);
     const options = segment.options.map(optionWords).filter((text) => text !== '');
-    // Timestamps alone, as every later packet has them, are kept short.
-    if (options.length > 0)
-      lines.push(
-        syn ? `${this.language === 'zh' ? '提供' : 'offers'} ${options.join(', ')}` : options.join(', '),
-      );
+    if (options.length > 0) lines.push((syn ? `${offers[this.language]} ` : '') + together(options));
     return lines;
   }
 
   /** The sentence for an event inside a host, with its arguments behind it. */
   note(event: TraceEvent): string {
+    if (event.reason === 'negotiated') return this.inForce(event.args ?? {});
     const text = sentence(event.reason, this.language);
     const args = Object.entries(event.args ?? {}).map(([name, value]) => argument(name, value));
     return args.length === 0 ? text : `${text} (${args.join(', ')})`;
+  }
+
+  /** The options in force after a handshake, from this side's point of view. */
+  private inForce(settled: Settled): string {
+    const zh = this.language === 'zh';
+    const [own, other] = [Number(settled.receiveScale), Number(settled.sendScale)];
+    const parts = [zh ? `每段最多 ${settled.mss} 字节` : `segments up to ${settled.mss} bytes`];
+    if (own >= 0 && own === other) parts.push(zh ? `双方窗口 ×${2 ** own}` : `windows ×${2 ** own}`);
+    else if (own >= 0)
+      parts.push(
+        ...(zh
+          ? [`我方窗口 ×${2 ** own}`, `对方窗口 ×${2 ** other}`]
+          : [`own window ×${2 ** own}`, `peer's ×${2 ** other}`]),
+      );
+    if (settled.sack === 1) parts.push('SACK');
+    if (settled.timestamps === 1) parts.push(zh ? '时间戳' : 'timestamps');
+    if (settled.ecn === 1) parts.push('ECN');
+    return `${zh ? '生效：' : 'in force: '}${together(parts)}`;
   }
 }
 

@@ -29,7 +29,7 @@ export function wrap(text: string, width: number): string[] {
   // A break may come before any piece: a word with the space before it, or one wide character.
   const pieces =
     text.match(
-      / ?(?:[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffe6]|[^\s\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffe6]+)/g,
+      / ?(?:[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffe6]|[^ \u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffe6]+)/g,
     ) ?? [];
   const lines: string[] = [];
   let line = '';

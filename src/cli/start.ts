@@ -1,0 +1,104 @@
+/** `halfopen start`: the classic three-way handshake between two hosts, drawn as a ladder. */
+import { parseArgs } from 'node:util';
+import { OpenFlag } from '../host/index.ts';
+import { type Pair, pair } from '../sim/index.ts';
+import { type Language, ladder } from '../view/index.ts';
+import { parseAddress } from '../wire/address.ts';
+import { packetText } from '../wire/text.ts';
+import { commands } from './commands.ts';
+
+const help = `Usage: halfopen start [OPTION]...
+
+Shows the classic three-way handshake: two hosts with Linux 6.18's defaults, joined by a wire of 25 ms, in virtual time.
+
+  --lang en|zh   language of the sentences (en)
+  --json         events instead of the drawing, one JSON object a line
+  --help
+`;
+
+const port = 8080;
+
+/** A client connects to a server; nothing is sent afterwards. */
+function story(): Pair {
+  const it = pair({ conditions: { delayUs: 25_000 } });
+  const { world, client, server } = it;
+  const listener = server.socket(4, OpenFlag.nonBlock);
+  listener.bind(parseAddress('0.0.0.0'), port);
+  listener.listen(128);
+  client.socket(4, OpenFlag.nonBlock).connect(parseAddress('192.0.2.2'), port);
+  world.run(1_000_000);
+  return it;
+}
+
+/** What to try next, as far as this version has it. */
+const suggestions: Readonly<Record<string, [string, Record<Language, string>]>> = {
+  run: [
+    'halfopen run --ladder scripts',
+    { en: 'run packetdrill scripts, without root and in virtual time', zh: '无需 root，在虚拟时间中运行 packetdrill 脚本' },
+  ],
+  explain: [
+    'halfopen explain FILE.pcap',
+    { en: 'what happened to every connection attempt in a capture', zh: '解释抓包中每一次连接尝试的结局' },
+  ],
+  doctor: [
+    'halfopen doctor',
+    { en: 'find what makes connections fail on this machine', zh: '查找本机连接失败的原因' },
+  ],
+};
+
+function drawing({ events }: Pair, language: Language): string {
+  const sent = events.find((event) => event.kind === 'sent');
+  const source = sent === undefined ? '' : (/^\S+/.exec(packetText(sent.bytes, 'tshark'))?.[0] ?? '');
+  const lines = ladder(events, {
+    left: 'client',
+    right: 'server',
+    leftTitle: ['client', source],
+    rightTitle: ['server', `192.0.2.2:${port}`],
+    leftState: 'CLOSED',
+    rightState: 'CLOSED',
+    width: Math.min(process.stdout.columns ?? 80, 110),
+    colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    language,
+  });
+  const title = {
+    en: 'The three-way handshake as Linux 6.18 does it: built-in TCP, virtual time',
+    zh: '三次握手，与 Linux 6.18 的行为一致：内置 TCP，虚拟时间',
+  }[language];
+  const next = Object.entries(suggestions).filter(([name]) => name in commands);
+  const width = Math.max(0, ...next.map(([, [command]]) => command.length));
+  const rows = next.map(([, [command, text]]) => `  npx ${command.padEnd(width)}   ${text[language]}`);
+  return [title, '', ...lines, '', { en: 'Try next:', zh: '接下来可以试试：' }[language], ...rows, ''].join('\n');
+}
+
+function json({ events }: Pair): string {
+  const rows = events.map((event) =>
+    event.kind === 'tcp'
+      ? { at: event.at, kind: event.event.kind, node: event.node, reason: event.event.reason, from: event.event.from, to: event.event.to, args: event.event.args }
+      : { at: event.at, kind: event.kind, ...event.packet, text: packetText(event.bytes, 'tshark') },
+  );
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+}
+
+export async function run(args: string[]): Promise<number> {
+  let values: { lang?: string; json?: boolean; help?: boolean };
+  try {
+    ({ values } = parseArgs({
+      args,
+      options: { lang: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    }));
+  } catch (error) {
+    process.stderr.write(`halfopen start: ${(error as Error).message}\n\n${help}`);
+    return 2;
+  }
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const language = values.lang ?? 'en';
+  if (language !== 'en' && language !== 'zh') {
+    process.stderr.write(`halfopen start: --lang must be en or zh, not '${language}'\n`);
+    return 2;
+  }
+  process.stdout.write(values.json ? json(story()) : drawing(story(), language));
+  return 0;
+}
