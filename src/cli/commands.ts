@@ -9,6 +9,10 @@ export interface Command {
 }
 
 export const commands: Readonly<Record<string, Command>> = {
+  start: {
+    summary: 'the three-way handshake, drawn as a ladder: the first minute',
+    load: () => import('./start.ts'),
+  },
   explain: {
     summary: 'what happened to every connection attempt in a capture',
     load: () => import('./explain.ts'),

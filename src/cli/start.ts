@@ -34,7 +34,10 @@ function story(): Pair {
 const suggestions: Readonly<Record<string, [string, Record<Language, string>]>> = {
   run: [
     'halfopen run --ladder scripts',
-    { en: 'run packetdrill scripts, without root and in virtual time', zh: '无需 root，在虚拟时间中运行 packetdrill 脚本' },
+    {
+      en: 'run packetdrill scripts, without root and in virtual time',
+      zh: '无需 root，在虚拟时间中运行 packetdrill 脚本',
+    },
   ],
   explain: [
     'halfopen explain FILE.pcap',
@@ -64,16 +67,44 @@ function drawing({ events }: Pair, language: Language): string {
     en: 'The three-way handshake as Linux 6.18 does it: built-in TCP, virtual time',
     zh: '三次握手，与 Linux 6.18 的行为一致：内置 TCP，虚拟时间',
   }[language];
+  const lesson = {
+    en: [
+      'A SYN consumes one sequence number, so both acknowledgments are ISN + 1.',
+      'An option is in force only if both sides offered it; windows are scaled from the third packet on.',
+    ],
+    zh: [
+      'SYN 占用一个序号，因此双方的确认号都是 ISN + 1。',
+      '只有双方都提供的选项才生效；从第三个包起窗口才按比例放大。',
+    ],
+  }[language];
   const next = Object.entries(suggestions).filter(([name]) => name in commands);
   const width = Math.max(0, ...next.map(([, [command]]) => command.length));
   const rows = next.map(([, [command, text]]) => `  npx ${command.padEnd(width)}   ${text[language]}`);
-  return [title, '', ...lines, '', { en: 'Try next:', zh: '接下来可以试试：' }[language], ...rows, ''].join('\n');
+  return [
+    title,
+    '',
+    ...lines,
+    '',
+    ...lesson,
+    '',
+    { en: 'Try next:', zh: '接下来可以试试：' }[language],
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 function json({ events }: Pair): string {
   const rows = events.map((event) =>
     event.kind === 'tcp'
-      ? { at: event.at, kind: event.event.kind, node: event.node, reason: event.event.reason, from: event.event.from, to: event.event.to, args: event.event.args }
+      ? {
+          at: event.at,
+          kind: event.event.kind,
+          node: event.node,
+          reason: event.event.reason,
+          from: event.event.from,
+          to: event.event.to,
+          args: event.event.args,
+        }
       : { at: event.at, kind: event.kind, ...event.packet, text: packetText(event.bytes, 'tshark') },
   );
   return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
