@@ -88,7 +88,7 @@ function windowAnswered(conn: Connection): void {
     return;
   }
   conn.backoff = 0;
-  conn.retransmitsSince = 0;
+  conn.retransmitsSince = -1;
   stopRetransmit(conn);
 }
 
@@ -119,8 +119,8 @@ function cleanQueue(conn: Connection, seg: Segment): void {
   sampleRtt(conn, seg, retransmitted ? -1 : now - ackedSince);
   if (conn.caState === CaState.loss && seqGe(conn.sndUna, conn.highSeq)) {
     conn.caState = CaState.open;
-    conn.retransmitsSince = 0;
-  } else if (conn.caState === CaState.open) conn.retransmitsSince = 0;
+    conn.retransmitsSince = -1;
+  } else if (conn.caState === CaState.open) conn.retransmitsSince = -1;
   if (acked > 0) congestionAvoidance(conn, acked);
   if (conn.packetsOut === 0) stopRetransmit(conn);
   else armRetransmit(conn);

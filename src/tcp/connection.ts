@@ -151,8 +151,8 @@ export class Connection implements Tuple, TimerOwner {
   /** Retransmissions of the segment at SND.UNA (or zero-window probes) since it last moved. */
   retransmits = 0;
   probes = 0;
-  /** µs of the first retransmission of this series, 0 if none. */
-  retransmitsSince = 0;
+  /** µs of the first retransmission of this series, -1 if none. */
+  retransmitsSince = -1;
   totalRetransmits = 0;
   synDataAcked = false;
   totalRto = 0;

@@ -47,7 +47,7 @@ export class Request implements Tuple, TimerOwner {
   retransmits = 0;
   /** The handshake's ACK came, but the connection was not made (deferred, or no room). */
   acked = false;
-  sentAt = 0;
+  sentAt = -1;
   timer = -1;
   lastAckAt: number = -Infinity;
   isCookie = false;
@@ -101,7 +101,7 @@ export class Request implements Tuple, TimerOwner {
       Math.min(this.rcvWnd, 65535),
       options,
     );
-    if (this.sentAt === 0) this.sentAt = this.tcp.now;
+    if (this.sentAt < 0) this.sentAt = this.tcp.now;
   }
 
   private write(seq: number, flags: number, window: number, options: OptionSet): void {

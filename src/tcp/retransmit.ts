@@ -44,14 +44,14 @@ const probeDelay = (conn: Connection): number =>
 
 /** TCP_USER_TIMEOUT cuts the last wait short, so that giving up is not late. */
 function clampToUserTimeout(conn: Connection, delay: number): number {
-  if (conn.userTimeout === 0 || conn.retransmitsSince === 0) return delay;
+  if (conn.userTimeout === 0 || conn.retransmitsSince < 0) return delay;
   const left = conn.userTimeout * 1000 - (conn.tcp.now - conn.retransmitsSince);
   return left <= 0 ? 1000 : Math.min(delay, left);
 }
 
 /** Whether this series of retransmissions has lasted as long as `boundary` doublings would have (or the user's limit). */
 function timedOut(conn: Connection, boundary: number, userTimeoutMs: number): boolean {
-  if (conn.retransmits === 0) return false;
+  if (conn.retransmits === 0 || conn.retransmitsSince < 0) return false;
   const base = isHandshake(conn) ? initialRto : 200_000;
   const limit = userTimeoutMs > 0 ? userTimeoutMs * 1000 : modelTimeout(boundary, base, maxRto(conn));
   return conn.tcp.now - conn.retransmitsSince >= limit;
@@ -126,7 +126,7 @@ export function retransmit(conn: Connection, segment: TxSegment): void {
   if ((segment.flags & Flag.syn) !== 0) tcp.counters.TCPSynRetrans++;
   conn.totalRetransmits += packets;
   conn.bytesRetransmitted += segment.length;
-  if (conn.retransmitsSince === 0) conn.retransmitsSince = segment.sentAt;
+  if (conn.retransmitsSince < 0) conn.retransmitsSince = segment.sentAt;
 }
 
 function trimHead(conn: Connection, segment: TxSegment): void {
@@ -208,7 +208,7 @@ export function onProbeTimer(conn: Connection): void {
     conn.backoff = 0;
     return;
   }
-  if (conn.retransmitsSince === 0) conn.retransmitsSince = tcp.now;
+  if (conn.retransmitsSince < 0) conn.retransmitsSince = tcp.now;
   const tooLong = conn.userTimeout > 0 && tcp.now - conn.retransmitsSince >= conn.userTimeout * 1000;
   const alive = Math.max(conn.rto, 200_000) * 2 ** conn.backoff < maxRto(conn);
   const most = conn.orphaned ? orphanRetries(conn, alive) : tcp.sysctls.tcp_retries2;

@@ -210,7 +210,7 @@ function makeChild(tcp: Tcp, request: Request, seg: Segment): void {
   const child = childOf(tcp, request, seg);
   tcp.table.replace(request, child);
   tcp.counters.PassiveOpens++;
-  if (request.retransmits === 0 && request.sentAt > 0) rttSample(child, tcp.now - request.sentAt);
+  if (request.retransmits === 0 && request.sentAt >= 0) rttSample(child, tcp.now - request.sentAt);
   else if (child.srtt === 0 && request.retransmits > 0) child.rto = 3_000_000;
   child.parent = listener;
   listener.listener!.accepted.push(child);

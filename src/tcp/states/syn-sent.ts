@@ -95,7 +95,7 @@ function onSynAck(tcp: Tcp, conn: Connection, seg: Segment): void {
   syncMss(conn);
   initializeRcvMss(conn);
   conn.lastDataAt = tcp.now;
-  conn.retransmitsSince = 0;
+  conn.retransmitsSince = -1;
   conn.totalRto = 0;
   setState(conn, ESTABLISHED, 'syn-ack-received');
   establish(conn);

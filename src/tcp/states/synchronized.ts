@@ -83,7 +83,7 @@ function onAck(tcp: Tcp, conn: Connection, seg: Segment): boolean {
 
 /** SYN-RECEIVED → ESTABLISHED. */
 function handshakeDone(conn: Connection, seg: Segment): void {
-  conn.retransmitsSince = 0;
+  conn.retransmitsSince = -1;
   conn.totalRto = 0;
   conn.sndWnd = seg.window << conn.sndWscale;
   conn.maxWindow = Math.max(conn.maxWindow, conn.sndWnd);
