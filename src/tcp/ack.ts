@@ -4,7 +4,7 @@ import type { Segment } from '../wire/segment.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
 import { Flag } from '../wire/tcp.ts';
 import { sendChallengeAck } from './acceptance.ts';
-import { CaState, congestionAvoidance } from './congestion.ts';
+import { CaState, congestionAvoidance, restartAfterIdle, updatePacingRate } from './congestion.ts';
 import type { Connection } from './connection.ts';
 import { Poll } from './lifecycle.ts';
 import type { TxSegment } from './queues.ts';
@@ -46,6 +46,7 @@ export function handleAck(conn: Connection, seg: Segment, challenge: boolean): A
     return 'ok';
   }
   if (acked > 0) cleanQueue(conn, seg);
+  updatePacingRate(conn);
   return 'ok';
 }
 
@@ -74,6 +75,7 @@ function updateWindow(conn: Connection, seg: Segment): void {
   conn.sndWl1 = seg.seq;
   if (window === conn.sndWnd) return;
   conn.sndWnd = window;
+  if (conn.sendQueue.sendHead !== null) restartAfterIdle(conn);
   if (window > conn.maxWindow) {
     conn.maxWindow = window;
     syncMss(conn);

@@ -22,9 +22,15 @@ export function cwndQuota(conn: Connection): number {
 /** The window at the start: the route's initcwnd, or 10 segments (RFC 6928). */
 export const initialCwnd = (conn: Connection): number => conn.route?.initcwnd || 10;
 
+/** The rate at which the window crosses the path, with room to grow (tcp_update_pacing_rate). */
+export function updatePacingRate(conn: Connection): void {
+  const ratio = conn.cwnd < conn.ssthresh >> 1 ? 2 : 1.2;
+  const bytes = conn.mssCache * Math.max(conn.cwnd, conn.packetsOut) * ratio;
+  conn.pacingRate = conn.srtt > 0 ? (bytes * 8e6) / conn.srtt : bytes * 8e6;
+}
+
 /** Remembers whether the congestion window is what holds sending back: only then may it grow (RFC 7661 in spirit). */
-export function validateCwnd(conn: Connection): void {
-  const limited = inFlight(conn) >= conn.cwnd;
+export function validateCwnd(conn: Connection, limited: boolean): void {
   if (
     !seqLe(conn.sndUna, conn.cwndUsageSeq) ||
     limited ||
@@ -34,6 +40,17 @@ export function validateCwnd(conn: Connection): void {
     conn.maxPacketsOut = conn.packetsOut;
     conn.cwndUsageSeq = conn.sndNxt;
   }
+}
+
+/** The window after a pause: halved for every time-out that passed, down to the initial one (RFC 5681 section 4.1). */
+export function restartAfterIdle(conn: Connection): void {
+  const { now, sysctls } = conn.tcp;
+  let idle = now - conn.lastSendAt;
+  if (sysctls.tcp_slow_start_after_idle === 0 || conn.packetsOut > 0 || idle <= conn.rto) return;
+  const least = Math.min(initialCwnd(conn), conn.cwnd);
+  conn.ssthresh = Math.max(conn.ssthresh, (conn.cwnd >> 1) + (conn.cwnd >> 2));
+  for (idle -= conn.rto; idle > 0 && conn.cwnd > least; idle -= conn.rto) conn.cwnd >>= 1;
+  conn.cwnd = Math.max(conn.cwnd, least);
 }
 
 /** Nothing is left to send: the application is what limits. */

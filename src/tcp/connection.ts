@@ -151,7 +151,7 @@ export class Connection implements Tuple, TimerOwner {
   /** Retransmissions of the segment at SND.UNA (or zero-window probes) since it last moved. */
   retransmits = 0;
   probes = 0;
-  /** µs of the first retransmission of this series, -1 if none. */
+  /** µs of the first retransmission of this series (of a SYN: of its first copy), -1 if none. */
   retransmitsSince = -1;
   totalRetransmits = 0;
   synDataAcked = false;
@@ -171,6 +171,10 @@ export class Connection implements Tuple, TimerOwner {
   /** SND.NXT when loss was found: recovery ends when it is acknowledged. */
   highSeq = 0;
   caState = 0;
+  /** Bytes per second that the estimate says the path takes; Infinity before there is one. It sizes offloaded segments. */
+  pacingRate: number = Infinity;
+  /** µs when anything was sent last. */
+  lastTransmitAt: number = -Infinity;
   /** Segments (of one MSS) in flight, and of those: retransmitted, SACKed, lost. */
   packetsOut = 0;
   retransOut = 0;

@@ -90,6 +90,7 @@ function write(
   );
   conn.ipId = (conn.ipId + 1) & 0xffff;
   conn.segsOut++;
+  conn.lastTransmitAt = tcp.now;
   if (length > 0) {
     conn.dataSegsOut++;
     conn.bytesSent += length;

@@ -11,7 +11,7 @@ import { done, enterTimeWait, timeWaitLength } from './lifecycle.ts';
 import { sendAck, sendActiveReset, sendOldSequence, transmit } from './output.ts';
 import type { TxSegment } from './queues.ts';
 import { initialRto, maxRto } from './rtt.ts';
-import { packetCount, sendMss } from './send.ts';
+import { packetCount, pushOneSegment, sendMss } from './send.ts';
 import { CLOSED, FIN_WAIT_2, LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { modelTimeout } from './syn-timeout.ts';
 
@@ -225,6 +225,7 @@ export function onProbeTimer(conn: Connection): void {
 
 /** Sends what the window takes of the next segment, or an old sequence number (tcp_write_wakeup). */
 function probe(conn: Connection): void {
+  if (pushOneSegment(conn)) return;
   conn.tcp.counters.TCPWinProbe++;
   conn.tcp.note(conn, 'timer', 'zero-window-probe');
   sendOldSequence(conn);

@@ -4,7 +4,14 @@
  */
 import { seqAdd, seqDiff, seqGt, seqLe } from '../wire/seq.ts';
 import { Flag } from '../wire/tcp.ts';
-import { applicationLimited, cwndQuota, validateCwnd } from './congestion.ts';
+import {
+  applicationLimited,
+  CaState,
+  cwndQuota,
+  inFlight,
+  restartAfterIdle,
+  validateCwnd,
+} from './congestion.ts';
 import type { Connection } from './connection.ts';
 import { Errno } from './errno.ts';
 import { currentMss } from './negotiate.ts';
@@ -98,6 +105,7 @@ export function sendData(conn: Connection, data: Uint8Array, from: number, flags
         pushTail(conn, mss, flags & ~Msg.more, Nagle.push);
         return done > from ? done - from : -Errno.EAGAIN;
       }
+      restartAfterIdle(conn);
       segment = new TxSegment(conn.writeSeq, 0, Math.min(goal, data.length - done));
       conn.sendQueue.append(segment);
     }
@@ -195,20 +203,58 @@ function splitPoint(
   return nagleHolds(conn, partial !== 0, nagle) ? needed - partial : needed;
 }
 
+/** How many packets one offloaded segment may make: about a millisecond of data at the present rate. */
+function offloadPackets(conn: Connection, mss: number): number {
+  let bytes = conn.pacingRate / 1024;
+  // Short paths are no bottleneck worth cutting for (tcp_tso_rtt_log 9).
+  const shortness = Math.floor(conn.minRtt / 512);
+  if (shortness < 32) bytes += mostGsoBytes >>> shortness;
+  return Math.max(Math.floor(Math.min(bytes, mostGsoBytes) / mss), conn.tcp.sysctls.tcp_min_tso_segs);
+}
+
+/** The next ACK will let a larger segment out: worth waiting for (tcp_tso_should_defer). */
+function worthWaiting(
+  conn: Connection,
+  s: TxSegment,
+  mss: number,
+  packets: number,
+): 'cwnd' | 'window' | null {
+  const { now, sysctls } = conn.tcp;
+  if (conn.caState >= CaState.recovery || now - conn.lastTransmitAt > 1000) return null;
+  const window = seqDiff(windowEnd(conn), s.seq);
+  const congestion = (conn.cwnd - inFlight(conn)) * mss;
+  const limit = Math.min(window, congestion);
+  if (limit >= packets * mss || (s !== conn.sendQueue.tail && limit >= s.length)) return null;
+  const divisor = sysctls.tcp_tso_win_divisor;
+  const enough = divisor > 0 ? Math.floor(Math.min(conn.sndWnd, conn.cwnd * mss) / divisor) : 3 * mss + 1;
+  if (limit >= enough) return null;
+  const head = conn.sendQueue.head;
+  if (head === null || head === conn.sendQueue.sendHead) return null;
+  // The ACK is still far away.
+  if (now - head.sentAt < conn.srtt >> 4) return null;
+  if (congestion < window && congestion <= s.length) return 'cwnd';
+  if (congestion >= window && window <= s.length) return 'window';
+  return (s.flags & Flag.fin) !== 0 || s.eor ? null : 'window';
+}
+
 /** The heart of sending: takes segments from the queue as long as both windows and Nagle allow (tcp_write_xmit). */
 export function writeOut(conn: Connection, mss: number, nagle: number, one: boolean): void {
   let sent = false;
+  let limited = false;
+  const offload = offloadPackets(conn, mss);
   for (let s = conn.sendQueue.sendHead; s !== null; s = conn.sendQueue.sendHead) {
-    const quota = cwndQuota(conn);
+    const quota = Math.min(cwndQuota(conn), offload);
     if (quota === 0) break;
     const first = seqAdd(s.seq, Math.min(s.length, mss));
     if (seqGt(s.length > mss ? first : s.end, windowEnd(conn))) break;
-    const eagerness = s === conn.sendQueue.tail ? nagle : Nagle.push;
-    const packets = packetCount(s, mss);
-    if (packets === 1) {
+    if (packetCount(s, mss) === 1) {
+      const eagerness = s === conn.sendQueue.tail ? nagle : Nagle.push;
       const free = (eagerness & Nagle.push) !== 0 || conn.urgentMode || (s.flags & Flag.fin) !== 0;
       if (!free && nagleHolds(conn, s.length < mss, eagerness)) break;
     } else {
+      const wait = one ? null : worthWaiting(conn, s, mss, offload);
+      limited ||= wait === 'cwnd';
+      if (wait !== null) break;
       const limit = conn.urgentMode ? mss : splitPoint(conn, s, mss, quota, nagle);
       if (limit <= 0) break;
       if (s.length > limit) conn.sendQueue.split(s, limit);
@@ -218,8 +264,26 @@ export function writeOut(conn: Connection, mss: number, nagle: number, one: bool
     sent = true;
     if (one) break;
   }
-  if (sent) validateCwnd(conn);
+  limited ||= inFlight(conn) >= conn.cwnd;
+  if (sent || limited) validateCwnd(conn, limited);
   else if (conn.sendQueue.sendHead === null) applicationLimited(conn);
+}
+
+/**
+ * Sends what the window takes of the next segment although Nagle or a cork held it: the probe timer went off
+ * (tcp_write_wakeup). False if the window takes nothing.
+ */
+export function pushOneSegment(conn: Connection): boolean {
+  const s = conn.sendQueue.sendHead;
+  const window = s === null ? 0 : seqDiff(windowEnd(conn), s.seq);
+  if (s === null || window <= 0) return false;
+  const mss = sendMss(conn);
+  const most = Math.min(window, mss);
+  if (s.length > most) conn.sendQueue.split(s, most);
+  s.flags |= Flag.psh;
+  transmit(conn, s, mss);
+  newDataSent(conn, s, mss);
+  return true;
 }
 
 function newDataSent(conn: Connection, segment: TxSegment, mss: number): void {

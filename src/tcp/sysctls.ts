@@ -34,6 +34,7 @@ export interface TcpSysctls {
   tcp_max_tw_buckets: number;
   tcp_min_rtt_wlen: number;
   tcp_min_snd_mss: number;
+  tcp_min_tso_segs: number;
   tcp_moderate_rcvbuf: number;
   tcp_mtu_probing: number;
   tcp_no_metrics_save: number;
@@ -99,6 +100,7 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_max_tw_buckets: 131072,
   tcp_min_rtt_wlen: 300,
   tcp_min_snd_mss: 48,
+  tcp_min_tso_segs: 2,
   tcp_moderate_rcvbuf: 1,
   tcp_mtu_probing: 0,
   tcp_no_metrics_save: 0,

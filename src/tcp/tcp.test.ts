@@ -163,3 +163,17 @@ describe('a SYN that nobody answers', () => {
     expect(run(4)).toEqual({ sent: [0, 1, 2, 3, 4, 5, 7, 11, 19, 35, 67], failedAt: 131, error: 110 });
   });
 });
+
+test('a handshake that begins at time 0 of the clock gives an RTT sample on both sides', () => {
+  const pair = hosts();
+  const listener = pair.listen(80);
+  const client = pair.connect(40000, 80);
+  const syn = pair.a.out.take()!;
+  pair.b.input(0, syn, new DataView(syn.buffer), 0, syn.length);
+  pair.now = 10_000;
+  const synAck = pair.b.out.take()!;
+  pair.a.input(10_000, synAck, new DataView(synAck.buffer), 0, synAck.length);
+  pair.settle();
+  expect(client.srtt >> 3).toBe(10_000);
+  expect(listener.listener!.accepted[0]!.srtt >> 3).toBe(10_000);
+});

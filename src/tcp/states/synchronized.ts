@@ -8,6 +8,7 @@ import { seqGt, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { acceptable, sendChallengeAck } from '../acceptance.ts';
 import { allAcked, handleAck } from '../ack.ts';
+import { updatePacingRate } from '../congestion.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { done, enterTimeWait, reset, setState, timeWaitLength, wakeAll } from '../lifecycle.ts';
 import { ackIfDue, enterQuickAck, initializeRcvMss, queueData } from '../receive.ts';
@@ -90,6 +91,7 @@ function handshakeDone(conn: Connection, seg: Segment): void {
   conn.sndWl1 = seg.seq;
   setState(conn, ESTABLISHED, 'handshake-ack');
   establish(conn);
+  updatePacingRate(conn);
   initializeRcvMss(conn);
   conn.lastSendAt = conn.tcp.now;
   conn.owner?.wake(conn, wakeAll);
