@@ -49,8 +49,10 @@ export class Machine {
 
   syscall(call: SystemCall): Outcome | 'pending' {
     const outcome = this.system.syscall(call);
+    // What needed nobody else (a connection over the loopback, say) has ended already.
+    const result = outcome === 'pending' ? (this.system.ended?.()?.outcome ?? outcome) : outcome;
     this.drain();
-    return outcome;
+    return result;
   }
 
   /** Runs until a time or until something happened; what happened is in the queue or was told to `onEnded`. */
