@@ -8,7 +8,9 @@ import { root, testNeeding } from './needs.ts';
 testNeeding('test/conformance.test.ts', 'packetdrill-suite')(
   'the scripts of the outside suite that passed once still pass',
   () => {
-    const names = readFileSync(join(root, 'test', 'conformance-passes.txt'), 'utf8').trim().split('\n');
+    const names = readFileSync(join(root, 'test', 'conformance-passes.txt'), 'utf8')
+      .trim()
+      .split('\n');
     const failing = names.flatMap((name) => {
       const file = join(process.env.PACKETDRILL_SUITE!, name);
       const ip = name.endsWith('v6.pkt') ? 'ipv6' : 'ipv4';

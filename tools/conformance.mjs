@@ -55,7 +55,9 @@ if (update) {
   writeFileSync(list, `${passed.join('\n')}\n`);
   process.stdout.write(`${relative(process.cwd(), list)}: ${passed.length} names\n`);
 } else if (existsSync(list)) {
-  const expected = readFileSync(list, 'utf8').split('\n').filter((name) => name !== '');
+  const expected = readFileSync(list, 'utf8')
+    .split('\n')
+    .filter((name) => name !== '');
   const regressed = expected.filter((name) => names.includes(name) && !passed.includes(name));
   const fresh = passed.filter((name) => !expected.includes(name));
   if (fresh.length > 0) process.stdout.write(`${fresh.length} more than expected; --update notes them\n`);

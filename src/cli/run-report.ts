@@ -4,7 +4,7 @@ import type { Failure } from '../drill/failure.ts';
 import { formatFailure, type ReportStyle } from '../drill/report.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
 import { worldEpochUs } from '../sim/capture.ts';
-import type { SentEvent } from '../sim/events.ts';
+import type { PacketEvent, WorldEvent } from '../sim/events.ts';
 import { ladder } from '../view/ladder.ts';
 import { pcapngHeader, pcapngPacket } from '../wire/pcap.ts';
 import { packetText } from '../wire/text.ts';
@@ -114,13 +114,17 @@ function jsonError(failure: Failure): Record<string, string | number | null> {
 }
 
 function verboseLines(result: JobResult): string[] {
-  const sent = result.events.filter((event): event is SentEvent => event.kind === 'sent');
-  const lines = sent.map(({ at, packet, bytes }) => {
+  const lines = result.events.filter(seenByHost).map(({ at, packet, bytes }) => {
     const way = packet.from === 'host' ? 'outbound' : 'inbound ';
     return style.dim(`  ${way} ${(at / 1e6).toFixed(6).padStart(10)} ${packetText(bytes, 'short')}`);
   });
   const printed = result.output.split('\n').filter((line) => line !== '');
   return [...lines, ...printed.map((line) => `  ${line}`)];
+}
+
+/** A packet as tcpdump on the host sees it: what it sends when that leaves, the rest when it arrives. */
+function seenByHost(event: WorldEvent): event is PacketEvent {
+  return event.kind !== 'tcp' && event.kind === (event.packet.from === 'host' ? 'sent' : 'arrived');
 }
 
 /** The run as a ladder: the system under test on the left, the script on the right. */
@@ -143,7 +147,7 @@ export function captureOf(results: readonly JobResult[]): Uint8Array {
   const parts = [pcapngHeader(interfaces.length > 0 ? interfaces : [{}])];
   for (const [interfaceId, { events }] of results.entries()) {
     for (const event of events) {
-      if (event.kind === 'sent' && !event.packet.link.endsWith('.lo')) {
+      if (seenByHost(event)) {
         parts.push(pcapngPacket(BigInt(worldEpochUs + event.at) * 1000n, event.bytes, { interfaceId }));
       }
     }

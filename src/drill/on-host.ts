@@ -6,6 +6,7 @@ import { type CallAddress, Calls } from '../host/calls.ts';
 import type { Result } from '../host/file.ts';
 import { Host, type HostOptions } from '../host/host.ts';
 import { MessageFlag, Socket } from '../host/socket.ts';
+import type { Conditions } from '../sim/conditions.ts';
 import type { WorldEvent } from '../sim/events.ts';
 import type { Node } from '../sim/node.ts';
 import { World } from '../sim/world.ts';
@@ -32,8 +33,9 @@ import type {
 export interface HostSystemOptions {
   /** Seed of its random numbers; 1 if not given. */
   readonly seed?: number;
-  /** Each packet takes up to this long over the link, µs; 0 if not given. */
-  readonly jitterUs?: number;
+  /** What the link does to packets on their way to the host, and from it; nothing if not given. */
+  readonly toHost?: Conditions;
+  readonly fromHost?: Conditions;
   /** The script's folder, from which commands are run, and a reader of files there. Commands read nothing without. */
   readonly folder?: string;
   readonly readFile?: (path: string) => string | null;
@@ -67,7 +69,14 @@ export class HostSystem implements SystemUnderTest {
   private end: { readonly outcome: Outcome; readonly atUs: number } | null = null;
 
   constructor(network: DrillNetwork, options: HostSystemOptions) {
-    const { seed = 1, jitterUs = 0, folder = '.', readFile = (): null => null, record = true } = options;
+    const {
+      seed = 1,
+      toHost = {},
+      fromHost = {},
+      folder = '.',
+      readFile = (): null => null,
+      record = true,
+    } = options;
     this.world = new World({ seed });
     const random = this.world.random.fork(hostName);
     const word = (): number => random.uint32() | 0;
@@ -78,7 +87,7 @@ export class HostSystem implements SystemUnderTest {
     this.commands = new HostCommands(this.host, link, isn, (us) => void this.world.run(this.now() + us));
     this.world.add(hostName, this.leaving());
     this.world.add(scriptName, this.receiver());
-    this.world.link(link, hostName, scriptName, { jitterUs });
+    this.world.link(link, hostName, scriptName, fromHost, toHost);
     if (record) {
       this.host.trace = (event): void => this.world.trace(hostName, event);
       this.world.watch((event) => this.events.push(event));
