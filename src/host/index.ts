@@ -1,5 +1,6 @@
 /** The public face of the host: a Linux-like machine with its sockets. */
 export { type CallAddress, Calls } from './calls.ts';
+export { type DialOptions, dial, isSelfConnected } from './dial.ts';
 export type { EpollEntry, PollEntry } from './epoll.ts';
 export { OpenFlag, type Result, type Wait } from './file.ts';
 export { Host, type HostOptions, type InterfaceOptions } from './host.ts';
