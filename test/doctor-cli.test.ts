@@ -84,6 +84,13 @@ describe('halfopen doctor', () => {
     expect(stderr).toBe(`halfopen doctor: nothing could be read from ${folder}/empty/net\n`);
   });
 
+  test('ends without a word when nobody reads on', async () => {
+    const script = '"$0" "$1" doctor --watch --json --interval 0.05 | head -n 1 >&2; echo "$PIPESTATUS"';
+    const { stdout, stderr } = await execute('bash', ['-c', script, process.execPath, main]);
+    expect(stdout).toBe('141\n');
+    expect(stderr.split('\n')).toEqual([expect.stringMatching(/^\{"at":/), '']);
+  });
+
   test('has no colour in a pipe', async () => {
     expect((await over('plain', { settings: { 'net.ipv4.tcp_sack': '0' } })).stdout).not.toContain('\u001b');
   });
@@ -204,6 +211,24 @@ describe('halfopen doctor in another namespace', () => {
     ]);
     const read = report.findings[0]!.evidence.map(({ where }) => where);
     expect(read[0]).toBe(`${mounted}/1/net/tcp and ${mounted}/1/net/tcp6`);
+  });
+
+  testNeeding(
+    here,
+    'netns',
+    'python3',
+  )('is interrupted there once, by a terminal that interrupts all of its processes', async () => {
+    await inNamespace('healthy', async (pid) => {
+      const args = [main, 'doctor', '--pid', `${pid}`, '--watch', '--interval', '0.1'];
+      const child = spawn(process.execPath, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+      const closed = once(child, 'close');
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+      await once(child.stdout, 'data');
+      process.kill(-child.pid!, 'SIGINT');
+      child.stdout.resume();
+      expect([...(await closed), stderr]).toEqual([0, null, '']);
+    });
   });
 
   testNeeding(

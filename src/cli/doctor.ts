@@ -231,19 +231,20 @@ function render({ format }: Options, report: Report): string {
 async function watch(options: Options, source: Source): Promise<number> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
+  // They stay to the end: a terminal's ^C can reach this process twice, once through the one that entered a namespace.
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   let last: Report | null = null;
   try {
-    for (let before = sample(source); ; before = { counters: last.host.after, at: performance.now() }) {
+    let before = sample(source);
+    for (;;) {
       const now: Report = await look(options, source, before, stop.signal);
       process.stdout.write(renderChange(options, last, now));
+      before = { counters: now.host.after, at: before.at + now.host.seconds * 1000 };
       last = now;
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     return last === null ? 0 : exitCode(last.examination);
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 

@@ -37,4 +37,10 @@ async function main(): Promise<number> {
   return (await command.load()).run(args);
 }
 
+// Whoever reads the output has gone (`| head`): end as other programs do, without a stack trace. 141 is 128 + SIGPIPE.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(141);
+});
+
 process.exitCode = await main();
