@@ -5,10 +5,11 @@
 //
 // "all" is the whole command as a user runs it: start, two samples a second apart, every check, the report. "reading"
 // is the same with samples 0.05 s apart, less the time that an empty host takes: what the sockets themselves cost.
-// "cat" is how long cat takes to read the same files: what the kernel and the machine cost.
+// "cat" is how long cat takes to read the same files: what the kernel and the machine cost. CPU is that of the whole
+// command, user and system: on a busy machine it says more than the time.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -68,14 +69,21 @@ sys.stdin.read()
   return child;
 }
 
-/** Runs the command; gives what it read and how long it took, in seconds. */
+/** CPU seconds of all programs that this one has run to their end (proc_pid_stat(5): cutime, cstime). */
+function childrenCpu() {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / 100;
+}
+
+/** Runs the command; gives what it read, how long it took and how much CPU, in seconds. */
 function doctor(source, interval) {
   const begun = performance.now();
+  const cpu = childrenCpu();
   const args = [main, 'doctor', '--json', '--interval', String(interval), ...source];
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
   const seconds = (performance.now() - begun) / 1000;
   if (stderr !== '') throw new Error(stderr);
-  return { sockets: JSON.parse(stdout).sockets, seconds };
+  return { sockets: JSON.parse(stdout).sockets, seconds, cpu: childrenCpu() - cpu };
 }
 
 /** How long cat takes, in seconds. */
@@ -103,15 +111,17 @@ try {
   const all = [];
   const reading = [];
   const cats = [];
+  const cpu = [];
   let sockets = 0;
   for (let round = 0; round < rounds; round++) {
     const run = doctor(source, 1);
     sockets = run.sockets;
     all.push(run.seconds);
+    cpu.push(run.cpu);
     cats.push(cat(net));
     reading.push(doctor(source, 0.05).seconds - doctor(empty, 0.05).seconds);
   }
-  const figures = `all ${median(all).toFixed(2)} s (worst ${Math.max(...all).toFixed(2)}), reading ${median(reading).toFixed(2)} s, cat ${median(cats).toFixed(2)} s`;
+  const figures = `all ${median(all).toFixed(2)} s (worst ${Math.max(...all).toFixed(2)}), reading ${median(reading).toFixed(2)} s, cat ${median(cats).toFixed(2)} s, CPU ${median(cpu).toFixed(2)} s`;
   console.log(`${sockets} sockets: ${figures}, median of ${rounds}`);
 } finally {
   holder?.stdin.end();

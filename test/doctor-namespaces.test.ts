@@ -149,6 +149,16 @@ function expectFindings(report: JsonReport, { mayFind = [] }: Scenario, finds: r
   expect(report.unknown).toEqual([]);
 }
 
+/** Runs a command that only looks, for a moment: it must be one that its program understands. */
+async function expectToRun(command: string): Promise<void> {
+  // What stands before the program is the way into the namespace.
+  const program = command.replace(/^nsenter -t \d+ -n /, '').split(' ')[0]!;
+  if ((await execute('sh', ['-c', `command -v ${program}`])).code !== 0) return;
+  const { code, stderr } = await execute('timeout', ['0.5', 'sh', '-c', command]);
+  // 124: it was still looking. ping ends with 1 if nobody answers.
+  expect([0, 124, ...(program === 'ping' ? [1] : [])], `${command}: ${stderr}`).toContain(code);
+}
+
 const needs = (scenario: Scenario): Need[] => ['netns', 'python3', ...(scenario.needs ?? [])];
 
 describe.concurrent('in a network namespace of its own the doctor', () => {
@@ -168,6 +178,9 @@ describe.concurrent('in a network namespace of its own the doctor', () => {
             what: expect.stringMatching(/^held by python\S* \(process \d+\)$/),
           };
           expect(report.findings[0]!.evidence).toContainEqual(held);
+        }
+        for (const fix of report.findings.flatMap(({ fixes }) => fixes)) {
+          if (fix.kind === 'look') await expectToRun(fix.text);
         }
         if (scenario.afterFix === undefined) return;
         const script = await doctor('--pid', `${pid}`, '--fix', '--interval', '0.3');

@@ -26,7 +26,8 @@ export async function execute(
   let stderr = '';
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  child.stdin!.end(input);
+  // A program may end without having read its input.
+  child.stdin!.on('error', () => {}).end(input);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stdout, stderr };
 }

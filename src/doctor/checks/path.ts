@@ -65,7 +65,7 @@ const retransmissions: Check = {
       name: 'TcpExt.TCPTimeouts',
       severity: 'warn',
       means: 'retransmission timers expired',
-      fixes: [{ kind: 'look', command: "ss -nti '( state established or state syn-sent )'" }],
+      fixes: [{ kind: 'look', command: 'ss -nti state established state syn-sent' }],
     }),
   ],
 };
@@ -150,7 +150,8 @@ const mtuBlackHole: Check = {
           settingEvidence(host, name),
         ],
         fixes: [
-          { kind: 'look', command: `ping -c 3 -M do -s 1472 ${bare(peer)}` },
+          // A full Ethernet packet: 1500 bytes less the headers of IP and ICMP.
+          { kind: 'look', command: `ping -c 3 -M do -s ${peer.startsWith('[') ? 1452 : 1472} ${bare(peer)}` },
           { kind: 'sysctl', name, value: '1' },
           {
             kind: 'advice',
