@@ -31,8 +31,6 @@ export interface DrillConfig {
   /** Parse only. */
   dryRun: boolean;
   verbose: boolean;
-  /** Which struct snippets see. */
-  codeSockopt: '' | 'TCP_INFO' | 'TCP_CC_INFO' | 'SO_MEMINFO';
   /** Shell scripts to run before the script's own init command. */
   initScripts: readonly string[];
 }
@@ -57,7 +55,6 @@ export function defaultConfig(ipVersion: IpVersion = 'ipv4'): DrillConfig {
     nonFatal: new Set(),
     dryRun: false,
     verbose: false,
-    codeSockopt: '',
     initScripts: [],
   };
 }
@@ -78,6 +75,7 @@ const withoutEffect: Readonly<Record<string, boolean>> = {
   mss: true,
   code_command: true,
   code_format: true,
+  code_sockopt: true,
   is_anyip: false,
   send_omit_free: false,
   debug: false,
@@ -162,11 +160,6 @@ const setters: Readonly<Record<string, Setter>> = {
     config.prefixLength = octets
       .map((it) => it.toString(2).replaceAll('0', '').length)
       .reduce((a, b) => a + b);
-    return true;
-  },
-  code_sockopt: (config, value) => {
-    if (value !== 'TCP_INFO' && value !== 'TCP_CC_INFO' && value !== 'SO_MEMINFO') return false;
-    config.codeSockopt = value;
     return true;
   },
   non_fatal: (config, value) => {
