@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -77,6 +77,28 @@ describe('copies of /proc', () => {
     expect(unknown).toContain('syn-queue-drops: /sys/net/ipv4/tcp_syncookies: there is no such file');
   });
 
+  test('say of each socket which file it was in', async () => {
+    writeCopies(folder, {
+      sockets: [
+        { local: '127.0.0.1:50000', state: '0A' },
+        { local: '127.0.0.1:8080', state: '0A' },
+        { local: '[00000000000000000000000001000000]:50002', state: '0A' },
+      ],
+    });
+    const evidence = examine(await read(), checks).found.map((finding) => finding.evidence[0]!.where);
+    expect(evidence).toEqual([`${folder}/net/tcp`, `${folder}/net/tcp6`]);
+  });
+
+  test('with connection tracking whose settings are hidden leave it unknown', async () => {
+    writeCopies(folder, { settings: { 'net.netfilter.nf_conntrack_max': null } });
+    expect(unknownOf(await read())).toEqual([]);
+    mkdirSync(join(folder, 'net', 'stat'));
+    writeFileSync(join(folder, 'net', 'stat', 'nf_conntrack'), 'entries\n');
+    expect(unknownOf(await read())).toEqual([
+      'conntrack-full: /sys/net/netfilter/nf_conntrack_max: there is no such file',
+    ]);
+  });
+
   test('that hold nothing are said to hold nothing', async () => {
     const host = await read();
     expect(nothingRead(host)).toBe(true);
@@ -93,8 +115,7 @@ describe('copies of /proc', () => {
   test('with a folder in the place of a file say that it cannot be read', async () => {
     writeCopies(folder, {});
     rmSync(join(folder, 'net', 'netstat'));
-    writeCopies(join(folder, 'net', 'netstat'), {});
-    rmSync(join(folder, 'net', 'snmp'));
+    mkdirSync(join(folder, 'net', 'netstat'));
     expect(unknownOf(await read())[0]).toMatch(/: it cannot be read \(EISDIR\)$/);
   });
 });

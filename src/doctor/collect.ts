@@ -9,7 +9,7 @@ import { SocketParser, type Sockets, state } from './sockets.ts';
 
 /** Where a host is read from. */
 export interface Source {
-  /** The folder with tcp, tcp6, netstat and snmp. */
+  /** The folder with tcp, tcp6 and netstat. */
   readonly net: string;
   /** The folder with the settings, or why what stands there is not this host's. */
   readonly sys: { readonly path: string } | { readonly why: string };
@@ -85,15 +85,14 @@ function readText(path: string, live: boolean): Reading<string> {
   }
 }
 
-/** Reads the counters of /proc/net/netstat and /proc/net/snmp; if one file fails, of the other. */
+/** Reads the counters of /proc/net/netstat. */
 export function readCounters(source: Source): Reading<Counters> {
-  const files = ['netstat', 'snmp'].map((name) => readText(`${source.net}/${name}`, source.live));
+  const file = readText(`${source.net}/netstat`, source.live);
+  if (!file.ok) return file;
   const counters = new Map<string, number>();
-  for (const file of files) if (file.ok) parseCounters(file.value, counters);
-  const where = files.map((file) => file.where).join(' and ');
-  if (counters.size > 0) return { ok: true, where, value: counters };
-  const why = files.map((file) => (file.ok ? 'it holds no counters' : file.why))[0]!;
-  return { ok: false, where, why };
+  parseCounters(file.value, counters);
+  if (counters.size === 0) return { ok: false, where: file.where, why: 'it holds no counters' };
+  return { ...file, value: counters };
 }
 
 /** Reads pairs of lines: `TcpExt: NAME NAME...` and `TcpExt: 1 2...`. Passes over what is not one. */
@@ -115,17 +114,18 @@ export function parseCounters(text: string, into: Map<string, number>): void {
 export function readSockets(source: Source): SocketReading {
   const parser = new SocketParser(endianness() === 'LE');
   const gaps: { where: string; why: string }[] = [];
-  const read: string[] = [];
+  const files: { where: string; firstRow: number }[] = [];
   for (const name of ['tcp', 'tcp6']) {
     const where = `${source.net}/${name}`;
     const unknownBefore = parser.unknownLines;
+    const firstRow = parser.length;
     try {
       readInto(parser, where);
-      read.push(where);
+      files.push({ where, firstRow });
     } catch (error) {
       // Without IPv6 the kernel has neither file, and nothing is missing.
       const noIPv6 =
-        source.live && name === 'tcp6' && read.length > 0 && !existsSync(`${source.net}/if_inet6`);
+        source.live && name === 'tcp6' && files.length > 0 && !existsSync(`${source.net}/if_inet6`);
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !noIPv6) {
         gaps.push({ where, why: messageOf(error) });
       }
@@ -133,7 +133,7 @@ export function readSockets(source: Source): SocketReading {
     const unknown = parser.unknownLines - unknownBefore;
     if (unknown > 0) gaps.push({ where, why: `${unknown} of its lines were not understood` });
   }
-  return { sockets: parser.sockets, where: read.join(' and '), gaps };
+  return { sockets: parser.sockets, files, gaps };
 }
 
 function readInto(parser: SocketParser, path: string): void {
@@ -164,10 +164,13 @@ function readInto(parser: SocketParser, path: string): void {
 
 function readSettings(source: Source): Map<string, Reading<string>> {
   const { sys } = source;
-  const read = (name: string): Reading<string> =>
-    'path' in sys
-      ? readText(`${sys.path}/${name.replaceAll('.', '/')}`, source.live)
-      : { ok: false, where: name, why: sys.why };
+  const read = (name: string): Reading<string> => {
+    if ('why' in sys) return { ok: false, where: name, why: sys.why };
+    const reading = readText(`${sys.path}/${name.replaceAll('.', '/')}`, source.live);
+    // The kernel hides these settings from some namespaces although connection tracking is at work there.
+    const hidden = name.startsWith('net.netfilter.') && existsSync(`${source.net}/stat/nf_conntrack`);
+    return reading.ok || !hidden ? reading : { ...reading, absent: false };
+  };
   return new Map(settings.map((name) => [name, read(name)]));
 }
 
@@ -247,5 +250,5 @@ export async function collect(source: Source, before: Sample, wait: () => Promis
 /** Whether nothing at all could be read. */
 export function nothingRead(host: Host): boolean {
   const settingsRead = [...host.sysctls.values()].some((reading) => reading.ok);
-  return host.sockets.where === '' && !host.after.ok && !settingsRead;
+  return host.sockets.files.length === 0 && !host.after.ok && !settingsRead;
 }

@@ -15,13 +15,13 @@ export type Reading<T> =
 /** Sockets of both families, and what is missing from them. */
 export interface SocketReading {
   readonly sockets: Sockets;
-  /** The files they came from. */
-  readonly where: string;
+  /** The files they came from, and which row was the first of each. */
+  readonly files: readonly { readonly where: string; readonly firstRow: number }[];
   /** Files that could not be read, or of which lines were not understood: what is in them stays unknown. */
   readonly gaps: readonly { readonly where: string; readonly why: string }[];
 }
 
-/** Counters by protocol and name, such as TcpExt.ListenOverflows (/proc/net/netstat and /proc/net/snmp). */
+/** Counters by protocol and name, such as TcpExt.ListenOverflows (/proc/net/netstat). */
 export type Counters = ReadonlyMap<string, number>;
 
 /** A host at one moment, with the counters of a moment before. */
@@ -53,6 +53,12 @@ export class Unread extends Error {
 export function known<T>(reading: Reading<T>): T {
   if (!reading.ok) throw new Unread(reading.where, reading.why);
   return reading.value;
+}
+
+/** The file that a socket was read from; without a row, all files of sockets. */
+export function socketFile({ sockets: { files } }: Host, row?: number): string {
+  if (row === undefined) return files.map(({ where }) => where).join(' and ');
+  return files.findLast(({ firstRow }) => firstRow <= row)!.where;
 }
 
 /** A setting's reading. @throws Unread if the collector was not asked for it */

@@ -99,6 +99,11 @@ export class SocketParser {
     this.#littleEndian = littleEndian;
   }
 
+  /** How many sockets were read so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** The sockets read so far. */
   get sockets(): Sockets {
     return { length: this.#length, ...this.#columns };

@@ -113,7 +113,7 @@ export function hostWith({
   };
   const all = Object.entries({ ...healthySettings, ...settings });
   return {
-    sockets: { sockets: parser.sockets, where: '/proc/net/tcp', gaps: [] },
+    sockets: { sockets: parser.sockets, files: [{ where: '/proc/net/tcp', firstRow: 0 }], gaps: [] },
     before: sample(before),
     after: sample({ ...before, ...counters }),
     seconds: 1,
@@ -141,7 +141,6 @@ export function writeCopies(
   const values = Object.entries({ ...healthyCounters, ...counters });
   const names = values.map(([name]) => name).join(' ');
   write('net/netstat', `TcpExt: ${names}\nTcpExt: ${values.map(([, value]) => value).join(' ')}\n`);
-  write('net/snmp', 'Tcp: RtoAlgorithm RtoMin\nTcp: 1 200\n');
   for (const [name, value] of Object.entries({ ...healthySettings, ...settings })) {
     if (value !== null) write(`sys/${name.replaceAll('.', '/')}`, `${value}\n`);
   }

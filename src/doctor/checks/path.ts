@@ -1,7 +1,7 @@
 /** Checks of the way between the hosts: what is sent and not answered. */
 import { synSchedule } from '../../tcp/syn-timeout.ts';
 import type { Check, Fix } from '../check.ts';
-import { type Host, numberOf, sysctl, Unread } from '../host.ts';
+import { type Host, numberOf, socketFile, sysctl, Unread } from '../host.ts';
 import { endpointText, isIPv4, retransmissionTimer, state } from '../sockets.ts';
 import { bySize, growing, plural, settingEvidence } from './common.ts';
 
@@ -39,7 +39,7 @@ const synSentStuck: Check = {
         severity: 'warn',
         subject: to,
         summary: `${to} does not answer: ${plural(stuck, 'connection')} in SYN-SENT after ${stuckRetransmits} retransmissions or more`,
-        evidence: [{ where: host.sockets.where, what: `${stuck} SYN-SENT to ${to}` }],
+        evidence: [{ where: socketFile(host), what: `${stuck} SYN-SENT to ${to}` }],
         fixes: [
           { kind: 'look', command: `ip route get ${bare(to)}` },
           lookAtFirewall,
@@ -146,7 +146,7 @@ const mtuBlackHole: Check = {
         subject: peer,
         summary: `${peer} acknowledges nothing of what ${plural(stuck, 'connection')} sent: it is gone, or the path drops large packets`,
         evidence: [
-          { where: host.sockets.where, what: `${stuck} with ${stuckRetransmits} time-outs in a row or more` },
+          { where: socketFile(host), what: `${stuck} with ${stuckRetransmits} time-outs in a row or more` },
           settingEvidence(host, name),
         ],
         fixes: [

@@ -1,6 +1,6 @@
 /** Checks of ports: who listens on one, who is connected to itself, and how many are left. */
 import type { Check, Finding, Fix } from '../check.ts';
-import { type Host, known, numberOf, sysctl, Unread } from '../host.ts';
+import { type Host, known, numberOf, socketFile, sysctl, Unread } from '../host.ts';
 import { countOutside, holds, type PortRange, parsePortList, parsePortRange } from '../ports.ts';
 import { addressText, endpointText, isIPv4, isLoopback, type Sockets, state } from '../sockets.ts';
 import { plural, settingEvidence } from './common.ts';
@@ -70,7 +70,7 @@ const listenerInEphemeralRange: Check = {
             ? `${subject} listens on a port that connect() hands out (${range.first}-${range.last}, same parity as ${range.first})`
             : `${subject} listens inside ${range.first}-${range.last}, on a port that connect() hands out only when those of the other parity are taken`,
           evidence: [
-            { where: host.sockets.where, what: `${subject} LISTEN` },
+            { where: socketFile(host, row), what: `${subject} LISTEN` },
             settingEvidence(host, rangeName),
             settingEvidence(host, reservedName),
           ],
@@ -117,7 +117,7 @@ const selfConnectedSocket: Check = {
           summary: waiting
             ? `${subject} was connected to itself and holds its port in TIME-WAIT for at most 60 s more`
             : `${subject} is connected to itself`,
-          evidence: [{ where: host.sockets.where, what: `${subject} to ${subject}` }],
+          evidence: [{ where: socketFile(host, row), what: `${subject} to ${subject}` }],
           fixes: [
             {
               kind: 'command',
@@ -219,7 +219,7 @@ const ephemeralPressure: Check = {
             severity: group.taken * 10 > usable * 9 ? 'critical' : 'warn',
             subject: `${from} -> ${to}`,
             summary: `${share} % of the ports for connections from ${from} to ${to} are taken (${group.taken} of ${usable}${waiting})`,
-            evidence: [{ where: host.sockets.where, what: plural(group.taken, 'socket') }, ...evidence],
+            evidence: [{ where: socketFile(host), what: plural(group.taken, 'socket') }, ...evidence],
             fixes: pressureFixes(host, group, range),
           };
         });

@@ -1,6 +1,6 @@
 /** Checks of what happens to connections that arrive: the accept queue and the queue of half-open ones. */
 import type { Check, Finding, Fix } from '../check.ts';
-import { type Host, known, numberOf, sysctl } from '../host.ts';
+import { type Host, known, numberOf, socketFile, sysctl } from '../host.ts';
 import { endpointText, state } from '../sockets.ts';
 import { bySize, count, growing, plural, settingEvidence } from './common.ts';
 
@@ -54,7 +54,7 @@ const acceptQueueFull: Check = {
           inode: sockets.inode[row]!,
           summary: `${subject}: ${plural(waiting, 'connection')} wait for accept(), the backlog is ${count(limit)}: no other gets in`,
           evidence: [
-            { where: host.sockets.where, what: `${subject} LISTEN, receive queue ${waiting}` },
+            { where: socketFile(host, row), what: `${subject} LISTEN, receive queue ${waiting}` },
             { where: host.acceptLimits.where, what: `backlog ${limit}` },
           ],
           fixes: [...raiseSomaxconn(host), acceptFaster, lookAtListeners],
@@ -226,7 +226,7 @@ const halfOpenPiling: Check = {
           subject,
           summary: `${subject}: ${plural(halfOpen, 'half-open connection')} whose SYN,ACK went unanswered for more than a second`,
           evidence: [
-            { where: host.sockets.where, what: `${halfOpen} SYN-RECEIVED with retransmits of 1 or more` },
+            { where: socketFile(host), what: `${halfOpen} SYN-RECEIVED with retransmits of 1 or more` },
           ],
           fixes: [
             lookAtHalfOpen,
