@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Attempt } from '../src/explain/attempt.ts';
 import { Explainer } from '../src/explain/explain.ts';
-import type { SynOptions } from '../src/explain/options.ts';
+import type { OptionSet } from '../src/explain/options.ts';
 import { CaptureError } from '../src/wire/pcap-reader.ts';
 
 /** One row of a truth table: column by name. */
@@ -102,12 +102,12 @@ function options(
   side: string,
   row: Row,
   prefix: string,
-  o: SynOptions,
+  o: OptionSet,
   compare: (name: string, truth: string, ours: string | number) => void,
 ): void {
   compare(`${side} MSS`, row[`${prefix}_mss`]!, o.mss ?? '');
   compare(`${side} window scale`, row[`${prefix}_ws`]!, o.windowScale ?? '');
   compare(`${side} SACK`, row[`${prefix}_sack`] || '0', o.sack ? 1 : 0);
-  compare(`${side} time stamps`, row[`${prefix}_ts`] || '0', o.timestamp === null ? 0 : 1);
+  compare(`${side} time stamps`, row[`${prefix}_ts`] || '0', o.timestamps ? 1 : 0);
   compare(`${side} kinds`, row[`${prefix}_kinds`]!, o.kinds.join());
 }

@@ -42,11 +42,16 @@ export interface Attempt {
 
 /** Explains one attempt. */
 export function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: number): Attempt {
-  const { handshake, ...judgement } = judge(evidence);
+  const { verdict, outcome, certainty, notes, frames, handshake } = judge(evidence);
   const system = clientSystem(handshake.syn);
   const attempt = {
     number: evidence.number,
-    ...judgement,
+    verdict,
+    outcome,
+    certainty,
+    notes,
+    sentence: '',
+    frames,
     client: evidence.client,
     clientPort: evidence.clientPort,
     server: evidence.server,
@@ -57,12 +62,13 @@ export function explainAttempt(evidence: Evidence, encapsulation: string, baseSe
     capturePoint: capturePoint(handshake),
     inForce: inForce(evidence, handshake),
     system,
-    backOff: backOff(handshake.syns, system),
+    backOff: handshake.plain ? null : backOff(handshake.syns, system),
     zeekState: zeekState(evidence, handshake),
     handshake,
     evidence,
   };
-  return { ...attempt, sentence: sentence(attempt) };
+  attempt.sentence = sentence(attempt);
+  return attempt;
 }
 
 /** Seconds since 1970 as ISO 8601 text in UTC with nanoseconds. `time`: ns since the base. */

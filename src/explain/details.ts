@@ -1,7 +1,7 @@
 /** The figures of a handshake: round-trip time, where the capture was taken, options in force, who the client may be. */
 import type { Evidence, PacketSeen } from './evidence.ts';
 import type { Handshake } from './handshake.ts';
-import type { SynOptions } from './options.ts';
+import type { OptionSet } from './options.ts';
 import * as R from './records.ts';
 
 /** Round-trip time in two halves, in ns; they meet at the capture point. Null: not to be had from this capture. */
@@ -24,10 +24,13 @@ export function roundTrip(h: Handshake): RoundTrip {
 
 /** Which copy of the SYN+ACK the client's ACK answers: by its echo, otherwise the last before it. */
 function acknowledgedCopy(h: Handshake, finalAck: PacketSeen): PacketSeen | null {
-  const before = h.synAcks.filter((p) => p.time <= finalAck.time);
-  const echo = finalAck.options.timestamp?.echo;
-  const named = echo === undefined ? [] : before.filter((p) => p.options.timestamp?.value === echo);
-  return named[0] ?? before[before.length - 1] ?? null;
+  let last: PacketSeen | null = null;
+  for (const p of h.synAcks) {
+    if (p.time > finalAck.time) break;
+    if (finalAck.options.timestamps && p.options.timestamps && p.timestamp === finalAck.echo) return p;
+    last = p;
+  }
+  return last;
 }
 
 /** The TTL a packet was sent with: the next of the values in use. */
@@ -73,12 +76,29 @@ export interface InForce {
 /** RFC 7323 section 2.3: a shift of more than 14 counts as 14. */
 const MAX_SCALE = 14;
 
+/** Shared by all attempts whose options are the same. */
+const agreements = new Map<
+  number,
+  { readonly offer: OptionSet; readonly answer: OptionSet; readonly force: InForce }
+>();
+
 export function inForce(e: Evidence, h: Handshake): InForce | null {
   const { answeredSyn, synAck } = h;
   if (answeredSyn === null || synAck === null) return null;
   const offer = answeredSyn.options;
   const answer = synAck.options;
-  const fallback = e.ipv6 ? 1220 : 536;
+  const ecn = (answeredSyn.flags & 0xc0) === 0xc0 && (synAck.flags & 0xc0) === 0x40;
+  // Ids are below 4,096.
+  const key = (offer.id << 14) | (answer.id << 2) | (ecn ? 2 : 0) | (e.ipv6 ? 1 : 0);
+  const known = agreements.get(key);
+  if (known !== undefined && known.offer === offer && known.answer === answer) return known.force;
+  const force = agreement(offer, answer, e.ipv6 ? 1220 : 536, ecn);
+  if (agreements.size > 16_384) agreements.clear();
+  agreements.set(key, { offer, answer, force });
+  return force;
+}
+
+function agreement(offer: OptionSet, answer: OptionSet, fallback: number, ecn: boolean): InForce {
   const scaled = offer.windowScale !== null && answer.windowScale !== null;
   return {
     clientMss: answer.mss ?? fallback,
@@ -86,8 +106,8 @@ export function inForce(e: Evidence, h: Handshake): InForce | null {
     clientScale: scaled ? Math.min(MAX_SCALE, offer.windowScale!) : 0,
     serverScale: scaled ? Math.min(MAX_SCALE, answer.windowScale!) : 0,
     sack: offer.sack && answer.sack,
-    timestamps: offer.timestamp !== null && answer.timestamp !== null,
-    ecn: (answeredSyn.flags & 0xc0) === 0xc0 && (synAck.flags & 0xc0) === 0x40,
+    timestamps: offer.timestamps && answer.timestamps,
+    ecn,
   };
 }
 
@@ -96,11 +116,11 @@ export type System = 'Linux' | 'Windows' | 'macOS or iOS' | 'FreeBSD';
 
 export function clientSystem(syn: PacketSeen | null): System | null {
   if (syn === null || syn.options.malformed || syn.length > 0) return null;
-  const { kinds, mss } = syn.options;
-  const order = kinds.join();
+  const { mss } = syn.options;
   const ttl = initialTtl(syn.ttl);
   // A path of more than 30 routers is unlikely: the guess of the initial TTL would be wrong.
   if (mss === null || ttl - syn.ttl > 30) return null;
+  const order = orderText(syn.options);
   if (ttl === 64 && order === '2,4,8,1,3')
     return syn.window % mss === 0 || [64240, 65535, 65495].includes(syn.window) ? 'Linux' : null;
   if (ttl === 128 && (order === '2,1,3,1,1,4' || order === '2,1,1,4'))
@@ -108,6 +128,18 @@ export function clientSystem(syn: PacketSeen | null): System | null {
   if (ttl === 64 && order.startsWith('2,1,3,1,1,8,4,0') && syn.window === 65535) return 'macOS or iOS';
   if (ttl === 64 && order === '2,1,3,4,8' && syn.window === 65535) return 'FreeBSD';
   return null;
+}
+
+const orders = new WeakMap<OptionSet, string>();
+
+/** The kinds as text; sets of options are shared, so this is done once for each. */
+function orderText(options: OptionSet): string {
+  let order = orders.get(options);
+  if (order === undefined) {
+    order = options.kinds.join();
+    orders.set(options, order);
+  }
+  return order;
 }
 
 /** Seconds between the copies of a SYN. */
@@ -174,12 +206,12 @@ export function zeekState(e: Evidence, h: Handshake): string {
 }
 
 /** The options of a SYN as short text: `MSS 1460, WS 7, SACK, TS`. */
-export function optionsText(o: SynOptions): string {
+export function optionsText(o: OptionSet): string {
   const parts: string[] = [];
   if (o.mss !== null) parts.push(`MSS ${o.mss}`);
   if (o.windowScale !== null) parts.push(`WS ${o.windowScale}`);
   if (o.sack) parts.push('SACK');
-  if (o.timestamp !== null) parts.push('TS');
+  if (o.timestamps) parts.push('TS');
   if (o.fastOpen !== null) parts.push(o.fastOpen === '' ? 'TFO request' : 'TFO cookie');
   if (o.mptcp) parts.push('MPTCP');
   return parts.length === 0 ? 'none' : parts.join(', ');

@@ -1,6 +1,6 @@
 /** Writes into attempts' records what a segment changes, and keeps the packets that tell the story of the handshake. */
 import type { Decapsulator } from './decapsulate.ts';
-import { readOptions } from './options.ts';
+import { findOption } from './options.ts';
 import * as R from './records.ts';
 
 /** The segment at hand: times in ns since the capture's base, lengths in bytes. */
@@ -51,11 +51,9 @@ export class EventLog {
     const before = words[base + R.STATE]!;
     if (words[base + R.ENCAPSULATION] !== d.encapsulation) words[base + R.STATE]! |= R.TWO_ENCAPSULATIONS;
     const duplicate =
-      (before & R.SETTLED) === 0 || s.flags & (SYN | FIN | RST)
-        ? this.isDuplicate(base, s, d, fromClient)
-        : false;
-    if (!stray) this.apply(base, s, fromClient, duplicate);
-    if ((before & R.SETTLED) === 0 || this.tells(s.flags, before, fromClient)) {
+      this.seenBefore(base, s.flags, before, fromClient) && this.isDuplicate(base, s, d, fromClient);
+    if (!stray) this.apply(base, s, d, fromClient, duplicate);
+    if ((before & R.SETTLED) === 0 || s.flags & (SYN | RST)) {
       this.append(slot, s, d, fromClient, (stray ? R.MISMATCH : 0) | (duplicate ? R.DUPLICATE : 0));
     }
     const after = words[base + R.STATE]!;
@@ -68,13 +66,14 @@ export class EventLog {
     return after & ~before;
   }
 
-  /** Whether a packet is still of interest once the connection is settled: any SYN or RST, each side's first FIN. */
-  private tells(flags: number, state: number, fromClient: boolean): boolean {
-    if (flags & (SYN | RST)) return true;
-    return (flags & FIN) !== 0 && (state & (fromClient ? R.CLIENT_FIN : R.SERVER_FIN)) === 0;
+  /** Whether the side has sent a packet of the kind before: only then can it be a duplicate. */
+  private seenBefore(base: number, flags: number, state: number, fromClient: boolean): boolean {
+    if (flags & RST) return (state & (fromClient ? R.CLIENT_RST : R.SERVER_RST)) !== 0;
+    if (flags & SYN) return this.store.words[base + (flags & ACK ? R.SYNACKS : R.SYNS)] !== 0;
+    return (state & R.SETTLED) === 0 && (state & (fromClient ? R.CLIENT_ACK : R.SERVER_ACK)) !== 0;
   }
 
-  private apply(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
+  private apply(base: number, s: Segment, d: Decapsulator, fromClient: boolean, duplicate: boolean): void {
     const { flags } = s;
     const server = fromClient ? 0 : R.H_SERVER;
     if (flags & RST) {
@@ -84,14 +83,14 @@ export class EventLog {
     }
     if (flags & SYN) {
       if (flags & ACK) this.applySynAck(base, s, fromClient, duplicate);
-      else this.applySyn(base, s, fromClient, duplicate);
+      else this.applySyn(base, s, d, fromClient, duplicate);
       if (flags & FIN) this.store.words[base + R.STATE]! |= fromClient ? R.CLIENT_FIN : R.SERVER_FIN;
       return;
     }
     this.applyOther(base, s, fromClient);
   }
 
-  private applySyn(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
+  private applySyn(base: number, s: Segment, d: Decapsulator, fromClient: boolean, duplicate: boolean): void {
     const { words } = this.store;
     const state = words[base + R.STATE]!;
     words[base + R.SYNS]! += duplicate ? 0x10000 : 1;
@@ -99,6 +98,7 @@ export class EventLog {
     if (fromClient) {
       const late = (state & R.CLIENT_KNOWN) !== 0 && (state & R.SYN_SEEN) === 0;
       words[base + R.CLIENT_ISN] = s.seq;
+      words[base + R.OFFER] = offerOf(s, d);
       words[base + R.STATE] =
         (state & ~R.MID_STREAM) | R.SYN_SEEN | R.CLIENT_KNOWN | (late ? R.REORDERED : 0);
       this.advance(base + R.CLIENT_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.CLIENT_KNOWN) !== 0);
@@ -193,7 +193,7 @@ export class EventLog {
     const { words } = this.store;
     const wanted = (s.flags & 0x1ff) | (fromClient ? R.FROM_CLIENT : 0);
     const id = d.ipId | (d.view.getUint16(d.tcpAt + 14 + 2 <= d.tcpEnd - 2 ? d.tcpAt + 16 : d.tcpAt) << 16);
-    for (let event = words[base + R.FIRST_EVENT]!; event >= 0; ) {
+    for (let event = words[base + R.NEWEST_EVENT]!; event >= 0; ) {
       const page = this.events.page(event);
       const at = this.events.offset(event);
       const { words: w } = page;
@@ -209,21 +209,6 @@ export class EventLog {
       event = w[at + R.E_NEXT]!;
     }
     return false;
-  }
-
-  /** What the client's SYN offered, as far as SYN cookies are concerned; null if the SYN is not in the capture. */
-  clientOptions(slot: number): { scale: number; sack: boolean; ecn: boolean } | null {
-    for (let event = this.store.words[slot * R.WORDS + R.FIRST_EVENT]!; event >= 0; ) {
-      const { words } = this.events.page(event);
-      const at = this.events.offset(event);
-      const flags = words[at + R.E_FLAGS]!;
-      if (flags & R.FROM_CLIENT && (flags & (SYN | ACK)) === SYN) {
-        const options = readOptions(optionBytes(words, at));
-        return { scale: options.windowScale ?? -1, sack: options.sack, ecn: (flags & 0xc0) === 0xc0 };
-      }
-      event = words[at + R.E_NEXT]!;
-    }
-    return null;
   }
 
   /** Keeps the segment at hand as an event of the attempt. */
@@ -267,7 +252,7 @@ export class EventLog {
     words.set(d.icmpSender, at + R.E_OPTIONS);
   }
 
-  /** A new event at the end of the attempt's list, or -1 if it has enough. */
+  /** A new event at the front of the attempt's list, or -1 if it has enough. */
   private chain(slot: number, time: number): number {
     const { words } = this.store;
     const base = slot * R.WORDS;
@@ -277,12 +262,11 @@ export class EventLog {
     }
     const event = this.events.allocate();
     const page = this.events.page(event);
-    page.words[this.events.offset(event) + R.E_NEXT] = -1;
+    const newest = words[base + R.NEWEST_EVENT]!;
+    page.words[this.events.offset(event) + R.E_NEXT] = newest;
     page.times[this.events.timeIndex(event)] = time;
-    const last = words[base + R.LAST_EVENT]!;
-    if (last < 0) words[base + R.FIRST_EVENT] = event;
-    else this.events.page(last).words[this.events.offset(last) + R.E_NEXT] = event;
-    words[base + R.LAST_EVENT] = event;
+    words[base + R.NEWEST_EVENT] = event;
+    if (newest < 0) words[base + R.OLDEST_EVENT] = event;
     words[base + R.EVENTS]!++;
     return event;
   }
@@ -344,7 +328,7 @@ export class EventLog {
       const other = letter > R.H_SERVER ? letter - R.H_SERVER : letter + R.H_SERVER;
       words[word] = (words[word]! & ~(15 << shift)) | (other << shift);
     }
-    for (let event = words[base + R.FIRST_EVENT]!; event >= 0; ) {
+    for (let event = words[base + R.NEWEST_EVENT]!; event >= 0; ) {
       const page = this.events.page(event);
       const offset = this.events.offset(event);
       page.words[offset + R.E_FLAGS]! ^= R.FROM_CLIENT;
@@ -353,10 +337,13 @@ export class EventLog {
   }
 }
 
-/** The option bytes kept with an event. */
-export function optionBytes(words: Int32Array, at: number): Uint8Array {
-  const length = words[at + R.E_FLAGS]! >>> 24;
-  const bytes = new Uint8Array(length);
-  for (let n = 0; n < length; n++) bytes[n] = words[at + R.E_OPTIONS + (n >> 2)]! >>> (24 - ((n & 3) << 3));
-  return bytes;
+/** What a SYN offers, as far as SYN cookies are concerned: see OFFER. */
+function offerOf(s: Segment, d: Decapsulator): number {
+  const { view } = d;
+  const at = d.tcpAt + 20;
+  const end = Math.min(d.tcpEnd, d.tcpAt + s.header);
+  const scale = findOption(view, at, end, 3);
+  const sack = findOption(view, at, end, 4) >= 0 ? 0x20 : 0;
+  const ecn = (s.flags & 0xc0) === 0xc0 ? 0x40 : 0;
+  return (scale < 0 ? 31 : view.getUint8(scale + 2) & 15) | sack | ecn;
 }

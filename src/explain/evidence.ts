@@ -1,7 +1,6 @@
 /** An attempt's record and its packets as values, for judging and telling. */
 import type { EventLog } from './event-log.ts';
-import { optionBytes } from './event-log.ts';
-import { addressText, readOptions, type SynOptions } from './options.ts';
+import { addressText, OptionReader, type OptionSet } from './options.ts';
 import * as R from './records.ts';
 
 /** One packet of an attempt's handshake or end. */
@@ -26,7 +25,10 @@ export interface PacketSeen {
   readonly duplicate: boolean;
   /** Its numbers do not belong to this attempt. */
   readonly stray: boolean;
-  readonly options: SynOptions;
+  readonly options: OptionSet;
+  /** Its time stamp and the one it echoes; 0 without the option. */
+  readonly timestamp: number;
+  readonly echo: number;
   /** If it is an ICMP error that quotes the attempt. */
   readonly icmp: { readonly type: number; readonly code: number; readonly sender: string } | null;
 }
@@ -70,7 +72,7 @@ export interface Evidence {
   readonly now: number;
 }
 
-const noOptions: SynOptions = readOptions(new Uint8Array(0));
+const reader = new OptionReader();
 const letters = ' SHADFR shadfr';
 
 /** Reads an attempt out of its record. The last four fields come from elsewhere. */
@@ -114,7 +116,7 @@ export function readEvidence(
       previous === 0
         ? null
         : { number: previous, state: words[base + R.PREVIOUS_STATE]!, ageMs: words[base + R.PREVIOUS_AGE]! },
-    packets: packets(log, words[base + R.FIRST_EVENT]!),
+    packets: packets(log, words[base + R.NEWEST_EVENT]!),
     ...rest,
   };
 }
@@ -137,15 +139,17 @@ function history(low: number, high: number): string {
   return text;
 }
 
-function packets(log: EventLog, first: number): PacketSeen[] {
+/** The events in the order of the capture. */
+function packets(log: EventLog, newest: number): PacketSeen[] {
   const list: PacketSeen[] = [];
-  for (let event = first; event >= 0; ) {
+  for (let event = newest; event >= 0; ) {
     const page = log.events.page(event);
     const { words } = page;
     const at = log.events.offset(event);
     const flags = words[at + R.E_FLAGS]!;
     const icmp = (flags & R.IS_ICMP) !== 0;
     const ack = words[at + R.E_ACK]!;
+    const options = reader.read(words, at + R.E_OPTIONS, icmp ? 0 : flags >>> 24);
     list.push({
       frame: words[at + R.E_FRAME]!,
       time: page.times[log.events.timeIndex(event)]!,
@@ -159,10 +163,12 @@ function packets(log: EventLog, first: number): PacketSeen[] {
       ipId: words[at + R.E_ID]! & 0xffff,
       duplicate: (flags & R.DUPLICATE) !== 0,
       stray: (flags & R.MISMATCH) !== 0,
-      options: icmp || flags >>> 24 === 0 ? noOptions : readOptions(optionBytes(words, at)),
+      options,
+      timestamp: reader.value,
+      echo: reader.echo,
       icmp: icmp ? { type: ack >>> 8, code: ack & 255, sender: addressText(words, at + R.E_OPTIONS) } : null,
     });
     event = words[at + R.E_NEXT]!;
   }
-  return list;
+  return list.reverse();
 }

@@ -9,6 +9,8 @@ const ACK = 16;
 
 /** The packets of a handshake. Null: not in the capture. */
 export interface Handshake {
+  /** Whether it is three packets, each once and in order, and nothing else. */
+  readonly plain: boolean;
   /** Copies of the client's SYN, without copies of the same transmission, in the order of time. */
   readonly syns: readonly PacketSeen[];
   readonly syn: PacketSeen | null;
@@ -51,6 +53,61 @@ const ANSWER_NS = 1e9;
 
 /** Sorts out an attempt's packets. */
 export function handshakeOf(e: Evidence): Handshake {
+  return plainHandshake(e) ?? anyHandshake(e);
+}
+
+/** States in which there is more to tell than three packets. */
+const MORE =
+  R.SERVER_SYN |
+  R.CLIENT_RST |
+  R.SERVER_RST |
+  R.ICMP_SEEN |
+  R.TWO_ENCAPSULATIONS |
+  R.REORDERED |
+  R.EVENTS_LEFT_OUT;
+
+/** The quick way for what nearly all attempts are: SYN, SYN+ACK, ACK, each once and in order, and nothing else. */
+function plainHandshake(e: Evidence): Handshake | null {
+  const { packets } = e;
+  if (packets.length !== 3 || e.state & MORE || e.synCount !== 1 || e.synAckCount !== 1) return null;
+  const syn = packets[0]!;
+  const synAck = packets[1]!;
+  const ack = packets[2]!;
+  const kinds = SYN | ACK | RST | FIN;
+  if (!syn.fromClient || (syn.flags & kinds) !== SYN || syn.length > 0 || syn.options.fastOpen !== null)
+    return null;
+  if (synAck.fromClient || (synAck.flags & kinds) !== (SYN | ACK) || synAck.stray || synAck.time < syn.time)
+    return null;
+  if (!ack.fromClient || (ack.flags & kinds) !== ACK || ack.duplicate || ack.stray || ack.time < synAck.time)
+    return null;
+  if (ack.ack !== ((e.serverIsn + 1) | 0) || synAck.ack !== ((e.clientIsn + 1) | 0)) return null;
+  return {
+    plain: true,
+    syns: [syn],
+    syn,
+    answeredSyn: syn,
+    answeredByEcho: false,
+    ambiguous: false,
+    synAcks: [synAck],
+    synAck,
+    finalAck: ack,
+    serverSyn: null,
+    clientSynAck: null,
+    earlyAck: null,
+    serverAck: null,
+    tfoSyn: null,
+    serverData: (e.state & R.SERVER_DATA) !== 0,
+    clientReset: null,
+    serverReset: null,
+    icmp: null,
+    challenge: null,
+    impliedAck: null,
+    oneSided: false,
+    cutShort: false,
+  };
+}
+
+function anyHandshake(e: Evidence): Handshake {
   const own = e.packets.filter((p) => p.icmp === null && !p.stray);
   const fresh = own.filter((p) => !p.duplicate);
   const syns = byTime(fresh.filter((p) => p.fromClient && (p.flags & (SYN | ACK | RST)) === SYN));
@@ -67,9 +124,12 @@ export function handshakeOf(e: Evidence): Handshake {
   const plainAck = (p: PacketSeen): boolean => !p.fromClient && (p.flags & (SYN | RST | FIN | ACK)) === ACK;
   const acksSyn = (p: PacketSeen): boolean => plainAck(p) && p.ack === ((e.clientIsn + 1) | 0);
   return {
+    plain: false,
     syns,
     syn,
-    ...answer,
+    answeredSyn: answer.answeredSyn,
+    answeredByEcho: answer.answeredByEcho,
+    ambiguous: answer.ambiguous,
     synAcks,
     synAck,
     finalAck,
@@ -118,8 +178,9 @@ function answeredCopy(
   const only = syns[0] ?? null;
   if (synAck === null || syns.length < 2)
     return { answeredSyn: only, answeredByEcho: false, ambiguous: false };
-  const echo = synAck.options.timestamp?.echo;
-  const named = echo === undefined ? [] : syns.filter((p) => p.options.timestamp?.value === echo);
+  const named = synAck.options.timestamps
+    ? syns.filter((p) => p.options.timestamps && p.timestamp === synAck.echo)
+    : [];
   if (named.length === 1) return { answeredSyn: named[0]!, answeredByEcho: true, ambiguous: false };
   const before = syns.filter((p) => p.time <= synAck.time);
   const answeredSyn = before[before.length - 1] ?? only;

@@ -126,14 +126,15 @@ export class Hosts {
     const base = slot * R.WORDS;
     const end = Math.min(d.tcpEnd, d.tcpAt + header);
     const stamp = findOption(d.view, d.tcpAt + 20, end, 8);
-    const syn = log.clientOptions(slot);
+    const offer = (words[base + R.STATE]! & R.SYN_SEEN) === 0 ? -1 : words[base + R.OFFER]!;
     const value = stamp < 0 ? 0 : d.view.getInt32(stamp + 2);
-    const bits =
-      syn === null
-        ? -1
-        : expectedCookieBits(syn.scale, syn.sack, findOption(d.view, d.tcpAt + 20, end, 3) >= 0);
+    const scaled = findOption(d.view, d.tcpAt + 20, end, 3) >= 0;
+    const bits = (scaled && (offer & 31) < 15 ? offer & 15 : 15) | ((offer & 0x20) >> 1);
     const matches =
-      stamp >= 0 && (value & (syn?.ecn ? 31 : 63)) === bits && value >>> 6 !== server.lastTimestamp;
+      stamp >= 0 &&
+      offer >= 0 &&
+      (value & (offer & 0x40 ? 31 : 63)) === bits &&
+      value >>> 6 !== server.lastTimestamp;
     server.cookieRun = matches ? server.cookieRun + 1 : 0;
     if (!matches) {
       server.recent.length = 0;
@@ -212,11 +213,6 @@ function mark(words: Int32Array, list: [slot: number, number: number][], bit: nu
     if (words[slot * R.WORDS + R.NUMBER] === number) words[slot * R.WORDS + R.STATE]! |= bit;
   }
   list.length = 0;
-}
-
-/** The bits as the server would set them. */
-function expectedCookieBits(scale: number, sack: boolean, scaled: boolean): number {
-  return (scaled && scale >= 0 ? scale : 15) | (sack ? 16 : 0);
 }
 
 const isScan = (c: Counter): boolean => c.distinct >= SCAN_DESTINATIONS && c.good * 4 <= c.syns;

@@ -1,76 +1,110 @@
-/** An attempt as one line of NDJSON. The schema is in docs/explain-json.md. Written by hand: there may be millions. */
+/**
+ * An attempt as one line of NDJSON. The schema is in docs/explain-json.md: what is absent, zero, false or empty is left
+ * out, but for the fields that say who, when and what. Put together by hand: there may be millions of lines.
+ */
 import { type Attempt, timeText } from './attempt.ts';
+import type { InForce } from './details.ts';
 import type { PacketSeen } from './evidence.ts';
-import type { SynOptions } from './options.ts';
+import type { OptionSet } from './options.ts';
 
-/** One line, without the line feed. All text in it is ASCII. */
+/** One line, without the line feed. */
 export function attemptJson(a: Attempt): string {
-  const { evidence: e, handshake: h, roundTrip: r } = a;
+  const { evidence: e, handshake: h } = a;
+  const syn = h.syn === null ? '' : `,"offered":{"window":${h.syn.window}${optionsJson(h.syn.options)}`;
+  const synAck =
+    h.synAck === null ? '' : `,"answered":{"window":${h.synAck.window}${optionsJson(h.synAck.options)}`;
   return (
-    `{"attempt":${a.number},"verdict":"${a.verdict}","outcome":"${a.outcome}","certainty":"${a.certainty}",` +
-    `"notes":${codes(a.notes)},"sentence":${quoted(a.sentence)},"frames":[${a.frames.join()}],` +
-    `"time":"${timeText(a.baseSeconds, e.firstTime)}","duration":${seconds(e.lastTime - e.firstTime)},` +
-    `"client":"${a.client}","client_port":${a.clientPort},"server":"${a.server}","server_port":${a.serverPort},` +
-    `"encapsulation":"${a.encapsulation}","syns":${e.synCount},"syn_copies":${e.synDuplicates},` +
-    `"synacks":${e.synAckCount},"synack_copies":${e.synAckDuplicates},` +
-    `"syn_frames":${frames(h.syns)},"synack_frames":${frames(h.synAcks)},` +
-    `"final_ack_frame":${h.finalAck?.frame ?? null},${reset(h.clientReset, h.serverReset)}` +
-    `"rtt_ms":${milliseconds(sum(r.serverNs, r.clientNs))},"rtt_server_ms":${milliseconds(r.serverNs)},` +
-    `"rtt_client_ms":${milliseconds(r.clientNs)},"rtt_ambiguous":${r.ambiguous},` +
-    `"capture_point":${text(a.capturePoint)},"offered":${options(h.syn)},"answered":${options(h.synAck)},` +
-    `"in_force":${inForce(a)},"isn_step":${e.isnStep},"client_system":${text(a.system)},` +
-    `"backoff":${text(a.backOff?.pattern ?? null)},"connect_timeout":${a.backOff?.timeout ?? null},` +
-    `"client_packets":${e.clientPackets},"server_packets":${e.serverPackets},` +
-    `"client_bytes":${e.clientBytes},"server_bytes":${e.serverBytes},` +
-    `"previous":${e.previous?.number ?? null},"conn_state":"${a.zeekState}","history":"${e.history}"}`
+    `{"attempt":${a.number},"verdict":"${a.verdict}","outcome":"${a.outcome}","certainty":"${a.certainty}","sentence":"${a.sentence}"` +
+    `${list('notes', a.notes)},"frames":[${a.frames.join()}],"time":"${timeText(a.baseSeconds, e.firstTime)}",` +
+    `"duration":${scaled(e.lastTime - e.firstTime, 1e9, 9)},"client":"${a.client}","client_port":${a.clientPort},` +
+    `"server":"${a.server}","server_port":${a.serverPort}${a.encapsulation === '' ? '' : `,"encapsulation":"${a.encapsulation}"`}` +
+    `,"syns":${e.synCount},"synacks":${e.synAckCount}${handshakeJson(a)}${roundTripJson(a)}${syn}${synAck}` +
+    `${a.inForce === null ? '' : forceJson(a.inForce)}${rareJson(a)},"client_packets":${e.clientPackets},` +
+    `"server_packets":${e.serverPackets},"client_bytes":${e.clientBytes},"server_bytes":${e.serverBytes},` +
+    `"conn_state":"${a.zeekState}","history":"${e.history}"}`
   );
 }
 
-const text = (value: string | null): string => (value === null ? 'null' : `"${value}"`);
-
-/** Sentences are ours, but for addresses; only `µ` is not ASCII. */
-const quoted = (value: string): string => `"${value.replaceAll('µ', '\\u00b5').replaceAll('"', '\\"')}"`;
-
-const codes = (list: readonly string[]): string => (list.length === 0 ? '[]' : `["${list.join('","')}"]`);
-
-const frames = (list: readonly PacketSeen[]): string =>
-  list.length === 1 ? `[${list[0]!.frame}]` : `[${list.map((p) => p.frame).join()}]`;
-
-/** Nanoseconds as seconds, exactly. */
-const seconds = (ns: number): string => String(Math.round(ns / 1e3) / 1e6);
-
-const milliseconds = (ns: number | null): string => (ns === null ? 'null' : String(Math.round(ns) / 1e6));
-
-const sum = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a + b);
-
-function reset(client: PacketSeen | null, server: PacketSeen | null): string {
-  const one = client !== null && (server === null || client.frame < server.frame) ? client : server;
-  if (one === null) return '"rst_frame":null,"rst_by":null,';
-  return `"rst_frame":${one.frame},"rst_by":"${one === client ? 'client' : 'server'}",`;
+function list(name: string, codes: readonly string[]): string {
+  return codes.length === 0 ? '' : `,"${name}":["${codes.join('","')}"]`;
 }
 
-const known = new Map<string, string>();
+/** The frames of the handshake; a plain one has them in `frames` already. */
+function handshakeJson({ evidence: e, handshake: h }: Attempt): string {
+  if (h.plain) return '';
+  let json = '';
+  if (e.synDuplicates > 0) json += `,"syn_copies":${e.synDuplicates}`;
+  if (e.synAckDuplicates > 0) json += `,"synack_copies":${e.synAckDuplicates}`;
+  if (h.syns.length > 0) json += `,"syn_frames":[${frames(h.syns)}]`;
+  if (h.synAcks.length > 0) json += `,"synack_frames":[${frames(h.synAcks)}]`;
+  if (h.finalAck !== null) json += `,"final_ack_frame":${h.finalAck.frame}`;
+  const { clientReset: client, serverReset: server } = h;
+  const one = client !== null && (server === null || client.frame < server.frame) ? client : server;
+  if (one !== null) json += `,"rst_frame":${one.frame},"rst_by":"${one === client ? 'client' : 'server'}"`;
+  return json;
+}
 
-function options(p: PacketSeen | null): string {
-  if (p === null) return 'null';
-  const o: SynOptions = p.options;
-  const kinds = o.kinds.join();
-  // Few clients differ in more than their time stamps: the text is kept.
-  const key = `${kinds}|${o.mss}|${o.windowScale}|${o.fastOpen}|${p.window}|${o.mptcp}`;
-  let json = known.get(key);
+const frames = (packets: readonly PacketSeen[]): string => packets.map((p) => p.frame).join();
+
+function roundTripJson({ roundTrip: { serverNs, clientNs, ambiguous } }: Attempt): string {
+  let json = '';
+  if (serverNs !== null && clientNs !== null) json += `,"rtt_ms":${scaled(serverNs + clientNs, 1e6, 6)}`;
+  if (serverNs !== null) json += `,"rtt_server_ms":${scaled(serverNs, 1e6, 6)}`;
+  if (clientNs !== null) json += `,"rtt_client_ms":${scaled(clientNs, 1e6, 6)}`;
+  return ambiguous ? `${json},"rtt_ambiguous":true` : json;
+}
+
+function rareJson(a: Attempt): string {
+  const { evidence: e } = a;
+  let json = '';
+  if (a.capturePoint !== null) json += `,"capture_point":"${a.capturePoint}"`;
+  if (a.system !== null) json += `,"client_system":"${a.system}"`;
+  if (e.isnStep !== null) json += `,"isn_step":${e.isnStep}`;
+  if (a.backOff !== null) {
+    json += `,"backoff":"${a.backOff.pattern}"`;
+    if (a.backOff.timeout !== null) json += `,"connect_timeout":${a.backOff.timeout}`;
+  }
+  if (e.previous !== null) json += `,"previous":${e.previous.number}`;
+  return json;
+}
+
+/** Whole nanoseconds in a larger unit, exactly, without the slow printing of fractions. */
+function scaled(ns: number, unit: number, digits: number): string {
+  const sign = ns < 0 ? '-' : '';
+  const size = Math.abs(ns);
+  const whole = Math.floor(size / unit);
+  const rest = size - whole * unit;
+  if (rest === 0) return `${sign}${whole}`;
+  // Most captures count microseconds.
+  const micro = rest % 1000 === 0;
+  return `${sign}${whole}.${String(micro ? rest / 1000 : rest).padStart(micro ? digits - 3 : digits, '0')}`;
+}
+
+const optionTexts = new WeakMap<OptionSet, string>();
+
+/** The options, and the brace that ends them. Sets of options are shared, so each is put into text once. */
+function optionsJson(o: OptionSet): string {
+  let json = optionTexts.get(o);
   if (json === undefined) {
     json =
-      `{"mss":${o.mss},"window_scale":${o.windowScale},"sack":${o.sack},"timestamps":${o.timestamp !== null},` +
-      `"fast_open":${text(o.fastOpen)},"mptcp":${o.mptcp},"window":${p.window},"kinds":[${kinds}]}`;
-    if (known.size < 4096) known.set(key, json);
+      `${o.mss === null ? '' : `,"mss":${o.mss}`}${o.windowScale === null ? '' : `,"window_scale":${o.windowScale}`}` +
+      `${o.sack ? ',"sack":true' : ''}${o.timestamps ? ',"timestamps":true' : ''}` +
+      `${o.fastOpen === null ? '' : `,"fast_open":"${o.fastOpen}"`}${o.mptcp ? ',"mptcp":true' : ''},"kinds":[${o.kinds.join()}]}`;
+    optionTexts.set(o, json);
   }
   return json;
 }
 
-function inForce({ inForce: f }: Attempt): string {
-  if (f === null) return 'null';
-  return (
-    `{"client_mss":${f.clientMss},"server_mss":${f.serverMss},"client_scale":${f.clientScale},"server_scale":${f.serverScale},` +
-    `"sack":${f.sack},"timestamps":${f.timestamps},"ecn":${f.ecn}}`
-  );
+const forceTexts = new WeakMap<InForce, string>();
+
+function forceJson(f: InForce): string {
+  let json = forceTexts.get(f);
+  if (json === undefined) {
+    json =
+      `,"in_force":{"client_mss":${f.clientMss},"server_mss":${f.serverMss}` +
+      `${f.clientScale === 0 ? '' : `,"client_scale":${f.clientScale}`}${f.serverScale === 0 ? '' : `,"server_scale":${f.serverScale}`}` +
+      `${f.sack ? ',"sack":true' : ''}${f.timestamps ? ',"timestamps":true' : ''}${f.ecn ? ',"ecn":true' : ''}}`;
+    forceTexts.set(f, json);
+  }
+  return json;
 }

@@ -3,7 +3,7 @@
  */
 import type { Evidence, PacketSeen } from './evidence.ts';
 import { type Handshake, handshakeOf } from './handshake.ts';
-import { noteworthy } from './notes.ts';
+import { noteworthy, optionNotes } from './notes.ts';
 import * as R from './records.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
 
@@ -33,17 +33,36 @@ const CROSSED_NS = 150e6;
 /** Judges an attempt. */
 export function judge(e: Evidence): Judgement {
   const h = handshakeOf(e);
+  if (
+    h.plain &&
+    (e.state & R.COOKIE) === 0 &&
+    e.previous === null &&
+    (e.client !== e.server || e.clientPort !== e.serverPort)
+  )
+    return plain(e, h);
   const finding = unusual(e, h) ?? ending(e, h);
   const others = alsoTrue(e, h, finding.verdict);
-  const frames = [...new Set(finding.packets.flatMap((p) => (p === null ? [] : [p.frame])))].sort(
-    (a, b) => a - b,
-  );
+  const frames: number[] = [];
+  for (const p of finding.packets) if (p !== null && !frames.includes(p.frame)) frames.push(p.frame);
+  frames.sort((a, b) => a - b);
   return {
     verdict: finding.verdict,
     outcome: finding.outcome,
     certainty: finding.certainty,
     notes: [...others, ...noteworthy(e, h, finding.verdict)],
     frames,
+    handshake: h,
+  };
+}
+
+/** A completed handshake of which only the options can be remarkable. */
+function plain(e: Evidence, h: Handshake): Judgement {
+  return {
+    verdict: 'completed',
+    outcome: 'completed',
+    certainty: 'certain',
+    notes: optionNotes(e, h),
+    frames: [h.syn!.frame, h.synAck!.frame, h.finalAck!.frame],
     handshake: h,
   };
 }

@@ -122,6 +122,12 @@ export class Lookup {
     );
   }
 
+  /** Whether a slot is among the candidates. */
+  isCandidate(slot: number): boolean {
+    for (let n = 0; n < this.count; n++) if (this.candidates[n] === slot) return true;
+    return false;
+  }
+
   /** Whether the segment at hand goes from the attempt's client to its server. */
   fromClient(base: number): boolean {
     const { words } = this.store;

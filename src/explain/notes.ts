@@ -1,7 +1,7 @@
 /** What else is worth knowing of an attempt: each rule looks for one thing. */
 import type { Evidence, PacketSeen } from './evidence.ts';
 import type { Handshake } from './handshake.ts';
-import type { SynOptions } from './options.ts';
+import type { OptionSet } from './options.ts';
 import * as R from './records.ts';
 import type { Note, Verdict } from './verdicts.ts';
 
@@ -11,8 +11,8 @@ const RST = 4;
 const ACK = 16;
 const ECN = 0xc0;
 
-/** Options a SYN may not carry: SACK blocks (RFC 2018 section 3 allows SACK only once established). */
-const forbiddenOnSyn = [5];
+/** An option that a SYN may not carry: blocks are sent once established only (RFC 2018 section 3). */
+const SACK_BLOCKS = 5;
 
 /** Another incarnation's last packet this recently makes the tuple shared. */
 const SHARED_MS = 30_000;
@@ -94,12 +94,24 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   return list;
 }
 
+/** The notes that a plain handshake can have, all about options and numbers. */
+export function optionNotes(e: Evidence, h: Handshake): Note[] {
+  const offer = h.syn!.options;
+  const answer = h.synAck!.options;
+  const list: Note[] = [];
+  if (offer !== answer && unasked(offer, answer)) list.push('options-unasked');
+  if (malformed(h.syn!) || malformed(h.synAck!)) list.push('options-malformed');
+  if (answer.fastOpen !== null && answer.fastOpen !== '') list.push('fast-open-granted');
+  if (e.isnStep !== null) list.push('isn-predictable');
+  return list;
+}
+
 /** Whether a later SYN offers less than the first. */
-function dropped(before: SynOptions, after: SynOptions): boolean {
+function dropped(before: OptionSet, after: OptionSet): boolean {
   return (
     (before.windowScale !== null && after.windowScale === null) ||
     (before.sack && !after.sack) ||
-    (before.timestamp !== null && after.timestamp === null) ||
+    (before.timestamps && !after.timestamps) ||
     (before.mss !== null && after.mss === null) ||
     (before.fastOpen !== null && after.fastOpen === null) ||
     (before.mptcp && !after.mptcp)
@@ -120,22 +132,19 @@ function rewritten(packets: readonly PacketSeen[], copy: PacketSeen): boolean {
   const a = original.options;
   const b = copy.options;
   return (
-    a.mss !== b.mss ||
-    a.windowScale !== b.windowScale ||
-    a.sack !== b.sack ||
-    (a.timestamp === null) !== (b.timestamp === null)
+    a.mss !== b.mss || a.windowScale !== b.windowScale || a.sack !== b.sack || a.timestamps !== b.timestamps
   );
 }
 
 /** Window scale, time stamps and SACK may only be answered if they were offered (RFC 7323, RFC 2018). */
-function unasked(offer: SynOptions, answer: SynOptions): boolean {
+function unasked(offer: OptionSet, answer: OptionSet): boolean {
   return (
     (answer.windowScale !== null && offer.windowScale === null) ||
-    (answer.timestamp !== null && offer.timestamp === null) ||
+    (answer.timestamps && !offer.timestamps) ||
     (answer.sack && !offer.sack)
   );
 }
 
 function malformed(p: PacketSeen): boolean {
-  return p.options.malformed || p.options.kinds.some((kind) => forbiddenOnSyn.includes(kind));
+  return p.options.malformed || p.options.kinds.includes(SACK_BLOCKS);
 }

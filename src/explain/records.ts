@@ -1,10 +1,13 @@
 /**
  * Where attempts live while the capture is read: records in typed arrays, so that a million of them cost neither the
- * garbage collector nor, beyond their 160 bytes, memory. An attempt's packets are a linked list of event records.
+ * garbage collector nor, beyond their 192 bytes, memory. An attempt's packets are a linked list of event records.
  */
 
-/** Fields of an attempt's record: int32 words from `slot * WORDS` on. */
-export const WORDS = 32;
+/**
+ * Fields of an attempt's record: int32 words from `slot * WORDS` on. A record is three cache lines of 64 bytes; a packet of
+ * an established connection touches the first two only.
+ */
+export const WORDS = 48;
 export const CLIENT = 0; // four words of address, as in wire/address.ts
 export const SERVER = 4;
 export const PORTS = 8; // client << 16 | server
@@ -12,31 +15,34 @@ export const ENCAPSULATION = 9;
 export const HASH = 10;
 export const NEXT = 11; // next record of the bucket, or of the free list; -1 at the end
 export const STATE = 12;
-export const CLIENT_ISN = 13;
-export const SERVER_ISN = 14;
-export const CLIENT_NEXT = 15; // one past the highest sequence number seen
-export const SERVER_NEXT = 16;
-export const FIRST_EVENT = 17;
-export const LAST_EVENT = 18;
-export const EVENTS = 19;
-export const NUMBER = 20;
-export const FIRST_FRAME = 21;
-export const LAST_FRAME = 22;
-export const CLIENT_PACKETS = 23;
-export const SERVER_PACKETS = 24;
-export const HISTORY = 25; // two words of letters, four bits each
-export const SYNS = 27; // distinct transmissions, and duplicates << 16
-export const SYNACKS = 28;
-export const PREVIOUS = 29; // number of the attempt before on the same tuple; 0 for none
-export const PREVIOUS_STATE = 30; // its STATE when this one began
-export const PREVIOUS_AGE = 31; // milliseconds since its last packet, then
+export const CLIENT_NEXT = 13; // one past the highest sequence number seen
+export const SERVER_NEXT = 14;
+export const LAST_FRAME = 15;
+// Words 16 to 21 are doubles, see below.
+export const CLIENT_PACKETS = 22;
+export const SERVER_PACKETS = 23;
+export const HISTORY = 24; // two words of letters, four bits each
+export const CLIENT_ISN = 26;
+export const SERVER_ISN = 27;
+// Words 28 and 29 are a double.
+export const SYNS = 30; // distinct transmissions, and duplicates << 16
+export const SYNACKS = 31;
+export const OLDEST_EVENT = 32;
+export const NEWEST_EVENT = 33; // the list runs from the newest to the oldest
+export const EVENTS = 34;
+export const NUMBER = 35;
+export const FIRST_FRAME = 36;
+export const PREVIOUS = 37; // number of the attempt before on the same tuple; 0 for none
+export const PREVIOUS_STATE = 38; // its STATE when this one began
+export const PREVIOUS_AGE = 39; // milliseconds since its last packet, then
+export const OFFER = 40; // of the SYN: window scale (31: none), SACK << 5, ECN << 6
 
-/** Fields of an attempt's record that need 53 bits: doubles from `slot * DOUBLES` on. Times are ns since the capture's base. */
-export const DOUBLES = 4;
-export const FIRST_TIME = 0;
-export const LAST_TIME = 1;
-export const CLIENT_BYTES = 2;
-export const SERVER_BYTES = 3;
+/** Fields that need 53 bits: doubles from `slot * DOUBLES` on, in the same memory. Times are ns since the capture's base. */
+export const DOUBLES = 24;
+export const LAST_TIME = 8;
+export const CLIENT_BYTES = 9;
+export const SERVER_BYTES = 10;
+export const FIRST_TIME = 14;
 
 /** Bits of STATE. */
 export const SYN_SEEN = 1;
@@ -137,19 +143,19 @@ export class EventStore {
     return this.top++;
   }
 
-  /** Gives back a list of events from `first` to `last`. */
-  release(first: number, last: number, count: number): void {
-    if (first < 0) return;
-    this.page(last).words[this.offset(last) + E_NEXT] = this.free;
-    this.free = first;
+  /** Gives back a list of events. */
+  release(newest: number, oldest: number, count: number): void {
+    if (newest < 0) return;
+    this.page(oldest).words[this.offset(oldest) + E_NEXT] = this.free;
+    this.free = newest;
     this.used -= count;
   }
 }
 
 /** The records and the table that finds them by tuple. */
 export class AttemptStore {
-  words: Int32Array;
-  doubles: Float64Array;
+  words: Int32Array<ArrayBuffer>;
+  doubles: Float64Array<ArrayBuffer>;
   heads: Int32Array;
   mask: number;
   /** How many records are in use, and how many slots were ever used. */
@@ -161,7 +167,7 @@ export class AttemptStore {
   constructor() {
     this.capacity = 1024;
     this.words = new Int32Array(this.capacity * WORDS);
-    this.doubles = new Float64Array(this.capacity * DOUBLES);
+    this.doubles = new Float64Array(this.words.buffer);
     this.heads = new Int32Array(this.capacity * 2).fill(-1);
     this.mask = this.heads.length - 1;
   }
@@ -172,7 +178,6 @@ export class AttemptStore {
     if (slot >= 0) {
       this.free = this.words[slot * WORDS + NEXT]!;
       this.words.fill(0, slot * WORDS, (slot + 1) * WORDS);
-      this.doubles.fill(0, slot * DOUBLES, (slot + 1) * DOUBLES);
     } else {
       if (this.top === this.capacity) this.grow();
       slot = this.top++;
@@ -208,9 +213,7 @@ export class AttemptStore {
     const words = new Int32Array(this.capacity * WORDS);
     words.set(this.words);
     this.words = words;
-    const doubles = new Float64Array(this.capacity * DOUBLES);
-    doubles.set(this.doubles);
-    this.doubles = doubles;
+    this.doubles = new Float64Array(words.buffer);
     this.heads = new Int32Array(this.capacity * 2).fill(-1);
     this.mask = this.heads.length - 1;
     // Older records first, so that each bucket keeps its order: the newest in front.

@@ -17,7 +17,7 @@ const ACK = 16;
 
 /** Limits of memory; see docs/explain.md. */
 export interface TrackerLimits {
-  /** Up to this many attempts are kept to the end, in order. */
+  /** This many attempts that are over are kept, so that what comes late still finds them. Fewer come out in order. */
   readonly relaxed: number;
   /** Never more than this many at a time. */
   readonly attempts: number;
@@ -42,6 +42,9 @@ export class Tracker {
   private readonly limits: TrackerLimits;
   private started = false;
   private sweepAt = 0;
+  /** Attempts that are over, as slot and number, in a ring. */
+  private readonly queue: Int32Array;
+  private queued = 0;
   private readonly lookup: Lookup;
   private readonly at: Segment = { time: 0, frame: 0, flags: 0, seq: 0, ack: 0, payload: 0, header: 0 };
 
@@ -50,6 +53,7 @@ export class Tracker {
     this.hosts = hosts;
     this.finish = finish;
     this.limits = limits;
+    this.queue = new Int32Array(limits.relaxed * 2);
     this.lookup = new Lookup(
       this.store,
       this.at,
@@ -153,6 +157,7 @@ export class Tracker {
     const news = this.log.record(slot, this.at, d, fromClient, reset || stray);
     if (news & R.SYNACK_SEEN && !fromClient) this.hosts.answered(this.log, slot, d, this.at.header);
     if (news & R.CONFIRMED) this.hosts.confirmed(store, slot);
+    if (news & ENDS && isOver(store.words[base + R.STATE]!)) this.over(slot);
     this.mention(slot, d);
   }
 
@@ -174,7 +179,7 @@ export class Tracker {
 
   /** Begins an attempt with the segment at hand. */
   private begin(d: Decapsulator, hash: number): number {
-    if (this.store.used >= this.limits.relaxed) this.sweep();
+    if (this.store.used >= this.limits.relaxed * 2) this.sweep();
     const { store } = this;
     const { source, destination } = this.lookup;
     const { flags } = this.at;
@@ -185,16 +190,20 @@ export class Tracker {
     const dport = this.lookup.ports & 0xffff;
     // Without a SYN nobody is known to be the client: the side with the higher port is taken for it.
     const forward = flags & SYN ? (flags & ACK) === 0 : sport >= dport;
-    words.set(forward ? source : destination, base + R.CLIENT);
-    words.set(forward ? destination : source, base + R.SERVER);
+    const client = forward ? source : destination;
+    const server = forward ? destination : source;
+    for (let n = 0; n < 4; n++) {
+      words[base + R.CLIENT + n] = client[n]!;
+      words[base + R.SERVER + n] = server[n]!;
+    }
     words[base + R.PORTS] = forward
       ? this.lookup.ports
       : (this.lookup.ports << 16) | (this.lookup.ports >>> 16);
     words[base + R.ENCAPSULATION] = d.encapsulation;
     words[base + R.NUMBER] = ++this.begun;
     words[base + R.FIRST_FRAME] = this.at.frame;
-    words[base + R.FIRST_EVENT] = -1;
-    words[base + R.LAST_EVENT] = -1;
+    words[base + R.OLDEST_EVENT] = -1;
+    words[base + R.NEWEST_EVENT] = -1;
     words[base + R.STATE] = R.USED | (d.isIpv6 ? R.IPV6 : 0) | (flags & SYN ? 0 : R.MID_STREAM);
     doubles[slot * R.DOUBLES + R.FIRST_TIME] = this.at.time;
     doubles[slot * R.DOUBLES + R.LAST_TIME] = this.at.time;
@@ -243,43 +252,62 @@ export class Tracker {
     const { words } = this.store;
     const base = slot * R.WORDS;
     this.log.events.release(
-      words[base + R.FIRST_EVENT]!,
-      words[base + R.LAST_EVENT]!,
+      words[base + R.NEWEST_EVENT]!,
+      words[base + R.OLDEST_EVENT]!,
       words[base + R.EVENTS]!,
     );
     this.store.release(slot);
   }
 
-  /** Looks at a few attempts, in turn, and finishes those that are over; more and more of them as memory fills. */
+  /** Puts an attempt that is over at the end of the queue; the one at its front makes room. */
+  private over(slot: number): void {
+    const { queue, limits } = this;
+    const number = this.store.words[slot * R.WORDS + R.NUMBER]!;
+    const place = this.queued++ % limits.relaxed;
+    const at = place * 2;
+    const front = queue[at]!;
+    if (this.queued > limits.relaxed && this.store.words[front * R.WORDS + R.NUMBER] === queue[at + 1])
+      this.retire(front);
+    queue[at] = slot;
+    queue[at + 1] = number;
+  }
+
+  /** Looks at a few attempts, in turn, and finishes those that have been idle for long; when memory is full, the idlest. */
   private sweep(): void {
     const { store, limits } = this;
     const crowded = store.used >= limits.attempts || this.log.events.used >= limits.attempts * 6;
-    const looks = crowded ? 64 : 3;
+    const looks = crowded ? 64 : 2;
     let idlest = -1;
     let idlestTime = Number.POSITIVE_INFINITY;
-    let freed = false;
     for (let n = 0; n < looks; n++) {
       if (++this.sweepAt >= store.top) this.sweepAt = 0;
       const slot = this.sweepAt;
       const state = store.words[slot * R.WORDS + R.STATE]!;
-      if ((state & R.USED) === 0) continue;
+      if ((state & R.USED) === 0 || this.lookup.isCandidate(slot)) continue;
       const last = store.doubles[slot * R.DOUBLES + R.LAST_TIME]!;
       if (this.at.time - last > lingerNs(state)) {
         this.retire(slot);
-        freed = true;
-      } else if (last < idlestTime && !this.lookup.candidates.subarray(0, this.lookup.count).includes(slot)) {
+        return;
+      }
+      if (last < idlestTime) {
         idlest = slot;
         idlestTime = last;
       }
     }
-    if (crowded && !freed && idlest >= 0) this.retire(idlest);
+    if (crowded && idlest >= 0) this.retire(idlest);
   }
 }
 
-/** How long after its last packet an attempt is kept when there are many. */
+const ENDS = R.CLIENT_RST | R.SERVER_RST | R.CLIENT_FIN | R.SERVER_FIN;
+
+/** Whether a connection has ended: by RST, or by FINs from both sides. */
+function isOver(state: number): boolean {
+  if (state & (R.CLIENT_RST | R.SERVER_RST)) return true;
+  return (state & (R.CLIENT_FIN | R.SERVER_FIN)) === (R.CLIENT_FIN | R.SERVER_FIN);
+}
+
+/** How long an attempt may be silent before it is taken to be over, if there are many. */
 function lingerNs(state: number): number {
-  if (state & (R.CLIENT_RST | R.SERVER_RST)) return 5e9;
-  if ((state & R.CLIENT_FIN) !== 0 && (state & R.SERVER_FIN) !== 0) return 5e9;
-  // The longest pause between two SYNs of one attempt is 64 s on Linux, and 180 s would be the next anywhere.
+  // The longest pause between two SYNs of one attempt is 64 s on Linux.
   return (state & R.CONFIRMED) === 0 ? 150e9 : 900e9;
 }
