@@ -36,14 +36,34 @@ export class Decapsulator {
   icmpType = 0;
   icmpCode = 0;
   readonly icmpSender: Int32Array = new Int32Array(4);
-  readonly encapsulations: Encapsulations = new Encapsulations();
-  readonly fragments: Reassembler = new Reassembler();
+  /** One of {@link Found}: what the packet holds. Then, when it was captured, and the hash of its tuple (by whoever needs it). */
+  found = 0;
+  frame = 0;
+  seconds = 0;
+  nanoseconds = 0;
+  hash = 0;
+  readonly encapsulations: Encapsulations;
+  readonly fragments: Reassembler;
   /** Bytes that the packet had on the wire beyond those captured. */
   private missing = 0;
   private depth = 0;
 
-  /** Returns one of {@link Found}. */
+  /** @param sibling one that looks at other packets of the same capture; names and fragments are shared with it */
+  constructor(sibling?: Decapsulator) {
+    this.encapsulations = sibling?.encapsulations ?? new Encapsulations();
+    this.fragments = sibling?.fragments ?? new Reassembler();
+  }
+
+  /** Looks at a packet. Returns one of {@link Found}. The packet's buffer is not copied. */
   decode(packet: CapturedPacket): number {
+    this.frame = packet.frame;
+    this.seconds = packet.seconds;
+    this.nanoseconds = packet.nanoseconds;
+    this.found = this.look(packet);
+    return this.found;
+  }
+
+  private look(packet: CapturedPacket): number {
     const { view, start, end } = packet;
     this.data = packet.data;
     this.view = view;

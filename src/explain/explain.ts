@@ -22,9 +22,13 @@ export interface CaptureSummary {
   readonly orphanIcmp: number;
 }
 
+/** Packets that are handled together. */
+const BATCH = 64;
+
 /** Explains one capture given in chunks. */
 export class Explainer {
-  private readonly decapsulator = new Decapsulator();
+  private readonly batch: Decapsulator[] = [];
+  private waiting = 0;
   private readonly hosts = new Hosts();
   private readonly tracker: Tracker;
   private readonly reader: CaptureReader;
@@ -34,11 +38,24 @@ export class Explainer {
   constructor(onAttempt: (attempt: Attempt) => void, limits: TrackerLimits = defaultLimits) {
     this.onAttempt = onAttempt;
     this.tracker = new Tracker(this.hosts, (slot) => this.finish(slot), limits);
-    const { decapsulator, tracker } = this;
-    this.reader = new CaptureReader((packet) => {
-      const found = decapsulator.decode(packet);
-      if (found !== 0) tracker.handle(found, decapsulator, packet);
-    });
+    const first = new Decapsulator();
+    const { batch } = this;
+    batch.push(first);
+    while (batch.length < BATCH) batch.push(new Decapsulator(first));
+    this.reader = new CaptureReader(
+      (packet) => {
+        if (batch[this.waiting]!.decode(packet) === 0) return;
+        if (++this.waiting === BATCH) this.flush();
+      },
+      () => this.flush(),
+    );
+  }
+
+  /** Hands over what waits: the packets' buffer is about to change. */
+  private flush(): void {
+    const count = this.waiting;
+    this.waiting = 0;
+    this.tracker.handle(this.batch, count);
   }
 
   /**
@@ -75,7 +92,7 @@ export class Explainer {
   }
 
   private finish(slot: number): void {
-    const { tracker, hosts, decapsulator } = this;
+    const { tracker, hosts } = this;
     const { words } = tracker.store;
     const base = slot * R.WORDS;
     const evidence = readEvidence(tracker.log, slot, {
@@ -84,7 +101,7 @@ export class Explainer {
       flooded: hosts.flooded(words, base),
       now: tracker.now(),
     });
-    const wrapping = decapsulator.encapsulations.text(words[base + R.ENCAPSULATION]!);
+    const wrapping = this.batch[0]!.encapsulations.text(words[base + R.ENCAPSULATION]!);
     this.onAttempt(explainAttempt(evidence, wrapping, tracker.baseSeconds));
   }
 }

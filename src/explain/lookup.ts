@@ -45,36 +45,23 @@ export class Lookup {
     this.flip = flip;
   }
 
-  /** Finds the attempts of the tuple, newest first, and returns the tuple's hash, the same for both directions. */
-  find(d: Decapsulator): number {
-    const { view, addressesAt } = d;
-    const sport = this.ports >>> 16;
-    const dport = this.ports & 0xffff;
+  /** Finds the attempts of the tuple of a segment, newest first. */
+  find(d: Decapsulator): void {
+    const { view, addressesAt, tcpAt } = d;
     const { source, destination } = this;
-    let s = 0;
-    let t = 0;
+    this.ports = (view.getUint16(tcpAt) << 16) | view.getUint16(tcpAt + 2);
     if (d.isIpv6) {
       for (let n = 0; n < 4; n++) {
-        const a = view.getInt32(addressesAt + 4 * n);
-        const b = view.getInt32(addressesAt + 16 + 4 * n);
-        source[n] = a;
-        destination[n] = b;
-        s = Math.imul(s ^ a, 0x01000193);
-        t = Math.imul(t ^ b, 0x01000193);
+        source[n] = view.getInt32(addressesAt + 4 * n);
+        destination[n] = view.getInt32(addressesAt + 16 + 4 * n);
       }
     } else {
-      s = view.getInt32(addressesAt);
-      t = view.getInt32(addressesAt + 4);
       source[0] = source[1] = destination[0] = destination[1] = 0;
       source[2] = destination[2] = 0xffff;
-      source[3] = s;
-      destination[3] = t;
+      source[3] = view.getInt32(addressesAt);
+      destination[3] = view.getInt32(addressesAt + 4);
     }
-    const hash = mix(s, sport) + mix(t, dport);
-    const spread = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-    const key = spread ^ (spread >>> 13);
-    this.collect(key);
-    return key;
+    this.collect(d.hash);
   }
 
   private collect(hash: number): void {
@@ -270,6 +257,25 @@ export class Lookup {
     if ((state & R.SYN_SEEN) === 0) return true;
     return (this.at.flags & ACK) !== 0 && this.acknowledgesSyn(base);
   }
+}
+
+/** The hash of a segment's tuple, the same for both directions. */
+export function tupleHash(d: Decapsulator): number {
+  const { view, addressesAt, tcpAt } = d;
+  let source = 0;
+  let destination = 0;
+  if (d.isIpv6) {
+    for (let n = 0; n < 16; n += 4) {
+      source = Math.imul(source ^ view.getInt32(addressesAt + n), 0x01000193);
+      destination = Math.imul(destination ^ view.getInt32(addressesAt + 16 + n), 0x01000193);
+    }
+  } else {
+    source = view.getInt32(addressesAt);
+    destination = view.getInt32(addressesAt + 4);
+  }
+  const hash = mix(source, view.getUint16(tcpAt)) + mix(destination, view.getUint16(tcpAt + 2));
+  const spread = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return spread ^ (spread >>> 13);
 }
 
 function mix(address: number, port: number): number {

@@ -53,6 +53,7 @@ export class CaptureReader {
   frames = 0;
   private readonly packet: CapturedPacket;
   private readonly onPacket: (packet: CapturedPacket) => void;
+  private readonly onPause: () => void;
   private readonly step: Step = { need: 4, skip: 0, problem: null };
   private parse: Parse | null = null;
   private carry: Uint8Array = new Uint8Array(1 << 16);
@@ -60,9 +61,13 @@ export class CaptureReader {
   private carried = 0;
   private consumed = 0;
 
-  /** @param onPacket called for each packet, in the order of the capture, with the one reused record */
-  constructor(onPacket: (packet: CapturedPacket) => void) {
+  /**
+   * @param onPacket called for each packet, in the order of the capture, with the one reused record
+   * @param onPause called when the bytes of the packets since the last call are about to become invalid
+   */
+  constructor(onPacket: (packet: CapturedPacket) => void, onPause: () => void = () => {}) {
     this.onPacket = onPacket;
+    this.onPause = onPause;
     this.packet = {
       data: this.carry,
       view: this.carryView,
@@ -151,6 +156,7 @@ export class CaptureReader {
       if (this.parse === null) return at;
     }
     at = this.parse(data, view, at, end);
+    this.onPause();
     if (step.skip > 0) {
       const skipped = Math.min(step.skip, end - at);
       step.skip -= skipped;
