@@ -10,6 +10,7 @@ import { openHost } from '../src/drill/on-host.ts';
 import { type RunResult, runScript } from '../src/drill/run.ts';
 import type { IpVersion } from '../src/drill/system-under-test.ts';
 import type { Conditions } from '../src/sim/conditions.ts';
+import { packetText } from '../src/wire/text.ts';
 import { full, root, testNeeding } from './needs.ts';
 
 const folder = join(root, 'scripts');
@@ -72,6 +73,20 @@ describe("the project's scripts", () => {
       }
     }
     expect(failed).toEqual([]);
+  });
+
+  test('the classic trace comes out with its very numbers', () => {
+    const { packets, failure } = run(join(folder, '01-three-way-handshake.pkt'), 1);
+    expect(failure).toBeNull();
+    const client = '10.211.55.5:45436';
+    const server = '10.211.55.10:8080';
+    expect(
+      packets.map(({ bytes }, i) => packetText(bytes, 'tshark', { windowShift: i === 2 ? 7 : 0 })),
+    ).toEqual([
+      `${client} → ${server} [SYN] Seq=2182928323 Win=29200 Len=0 MSS=1460 SACK_PERM=1 TSval=785148763 TSecr=0 WS=128`,
+      `${server} → ${client} [SYN, ACK] Seq=3307464518 Ack=2182928324 Win=28960 Len=0 MSS=1460 SACK_PERM=1 TSval=784782708 TSecr=785148763 WS=128`,
+      `${client} → ${server} [ACK] Seq=2182928324 Ack=3307464519 Win=29312 Len=0 TSval=785148763 TSecr=784782708`,
+    ]);
   });
 
   test('the SYN time-outs come at their nominal times, to the microsecond', () => {
