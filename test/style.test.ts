@@ -10,6 +10,7 @@ const arrows: Record<string, readonly string[]> = {
   host: ['wire', 'tcp'],
   sim: ['wire', 'tcp', 'host'],
   drill: ['wire', 'tcp', 'host', 'sim'],
+  embed: ['wire', 'tcp', 'host', 'sim'],
   explain: ['wire'],
   view: ['wire', 'tcp', 'host', 'sim', 'explain'],
   doctor: ['tcp'],

@@ -22,6 +22,8 @@ export class Realtime implements Clock {
   private transmit: (packet: Uint8Array) => void = () => {};
   private cancel: (() => void) | null = null;
   private armedFor = Number.POSITIVE_INFINITY;
+  private busy = false;
+  private readonly inbox: Uint8Array[] = [];
 
   /** Made before the node, which reads its clock. */
   constructor(real: RealClock) {
@@ -36,24 +38,32 @@ export class Realtime implements Clock {
   start(node: Node, transmit: (packet: Uint8Array) => void): void {
     this.node = node;
     this.transmit = transmit;
-    this.catchUp();
+    this.call(() => {});
   }
 
-  /** Hands the node an IP packet from the network. */
+  /** Hands the node an IP packet from the network; the buffer is the caller's again afterwards. */
   input(packet: Uint8Array): void {
-    this.catchUp();
-    const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
-    this.node?.input(this.now, packet, view, 0, packet.length);
-    this.settle();
+    // A packet that comes while the node is at work (its own `transmit` led to it) waits until it is not.
+    this.inbox.push(this.busy ? packet.slice() : packet);
+    if (!this.busy) this.call(() => {});
   }
 
-  /** Makes calls on the node, at the present time, and sends what comes of them. */
-  call<T>(action: () => T): T {
-    this.catchUp();
+  /**
+   * Makes calls on the node, at the present time, and sends what comes of them. What fell due by now is done first.
+   * A call within a call just runs: the outer one sends.
+   * @param hold lets nothing in that the sending leads to before the clock's next turn
+   */
+  call<T>(action: () => T, hold = false): T {
+    if (this.busy) return action();
+    this.busy = true;
     try {
+      this.catchUp();
       return action();
     } finally {
-      this.settle();
+      if (hold) this.drain();
+      else this.deliver();
+      this.busy = false;
+      this.arm();
     }
   }
 
@@ -77,15 +87,24 @@ export class Realtime implements Clock {
       this.drain();
     }
     this.now = present;
-    this.settle();
   }
 
-  /** Sends what waits, then sets the one timer for the node's next deadline. */
-  private settle(): void {
-    this.drain();
+  /** Lets in what waits, and sends what the node has to send, until neither is left. */
+  private deliver(): void {
+    for (;;) {
+      this.drain();
+      const packet = this.inbox.shift();
+      if (packet === undefined) return;
+      const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+      this.node?.input(this.now, packet, view, 0, packet.length);
+    }
+  }
+
+  /** Sets the one timer for the node's next deadline. */
+  private arm(): void {
     const { node } = this;
     if (node === null) return;
-    const deadline = node.nextDeadline();
+    const deadline = this.inbox.length > 0 ? this.now : node.nextDeadline();
     if (deadline === this.armedFor) return;
     this.cancel?.();
     this.cancel = null;
@@ -94,7 +113,7 @@ export class Realtime implements Clock {
     this.cancel = this.real.setTimer(Math.max(0, deadline - this.now), () => {
       this.cancel = null;
       this.armedFor = Number.POSITIVE_INFINITY;
-      this.catchUp();
+      this.call(() => {});
     });
   }
 

@@ -1,0 +1,245 @@
+import { describe, expect, test } from 'vitest';
+import type { ConnectionHandlers, StackConnection, StackError } from './connection.ts';
+import { Stack, type StackOptions } from './stack.ts';
+import { connect, listen } from './streams.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const bytes = (string: string): Uint8Array => new TextEncoder().encode(string);
+
+interface Two {
+  time: VirtualTime;
+  client: Stack;
+  server: Stack;
+}
+
+/** Two stacks whose packets reach each other at once, within the call that sends them. */
+function two(extra: Partial<StackOptions> = {}): Two {
+  const time = new VirtualTime();
+  let state = 7;
+  const random = (): number => {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+    return state >>> 0;
+  };
+  const make = (n: number, transmit: (packet: Uint8Array) => void): Stack =>
+    new Stack({ addresses: [`192.0.2.${n}/24`], clock: time, random, transmit, ...extra });
+  const client: Stack = make(1, (packet) => server.receive(packet));
+  const server: Stack = make(2, (packet) => client.receive(packet));
+  return { time, client, server };
+}
+
+/** Handlers that write down what they are told. */
+function recorder(log: string[], more: ConnectionHandlers = {}): ConnectionHandlers {
+  return {
+    connected: (it) => {
+      log.push('connected');
+      more.connected?.(it);
+    },
+    data: (data, it) => {
+      log.push(`data ${text(data)}`);
+      more.data?.(data, it);
+    },
+    ended: (it) => {
+      log.push('ended');
+      more.ended?.(it);
+    },
+    closed: (error, it) => {
+      log.push(`closed ${(error as StackError | null)?.code ?? 'well'}`);
+      more.closed?.(error, it);
+    },
+  };
+}
+
+describe('two embedded stacks', () => {
+  test('connect, talk, and close, each step told in order and once', () => {
+    const { time, client, server } = two();
+    const [c, s]: [string[], string[]] = [[], []];
+    server.listen({ port: 80 }, (connection) => {
+      s.push(`from ${connection.remote!.address}`);
+      return recorder(s, {
+        data: (data, it) => void it.write(bytes(text(data).toUpperCase())),
+        ended: (it) => it.end(),
+      });
+    });
+    client.connect(
+      { address: '192.0.2.2', port: 80 },
+      recorder(c, {
+        connected: (it) => void it.write(bytes('hello')),
+        data: (_, it) => it.end(),
+      }),
+    );
+    expect(c).toEqual([]);
+    time.advance(100_000_000);
+    expect(c).toEqual(['connected', 'data HELLO', 'ended', 'closed well']);
+    expect(s).toEqual(['from 192.0.2.1', 'data hello', 'ended', 'closed well']);
+    expect(client.host.tcp.table.size).toBe(0);
+  });
+
+  test('settle every attempt: refused, without a route, timed out, reset', () => {
+    const { time, client, server } = two();
+    const ends: string[] = [];
+    const attempt = (address: string, port: number, more: ConnectionHandlers = {}): StackConnection =>
+      client.connect(
+        { address, port },
+        { ...more, closed: (error) => ends.push(`${address} ${error?.code}`) },
+      );
+    attempt('192.0.2.2', 81);
+    expect(ends).toEqual([]);
+    attempt('203.0.113.1', 80);
+    attempt('192.0.2.99', 80);
+    server.listen({ port: 80 }, (connection) => {
+      connection.reset();
+      return {};
+    });
+    attempt('192.0.2.2', 80);
+    time.advance(200_000_000);
+    expect(ends.sort()).toEqual([
+      '192.0.2.2 ECONNREFUSED',
+      '192.0.2.2 ECONNRESET',
+      '192.0.2.99 ETIMEDOUT',
+      '203.0.113.1 ENETUNREACH',
+    ]);
+  });
+
+  test('settle 32 attempts at once', () => {
+    const { time, client, server } = two();
+    let [opened, refused] = [0, 0];
+    server.listen({ port: 80 }, () => ({}));
+    for (let i = 0; i < 32; i++)
+      client.connect(
+        { address: '192.0.2.2', port: i % 2 === 0 ? 80 : 81 },
+        { connected: () => opened++, closed: () => refused++ },
+      );
+    time.advance(1_000_000);
+    expect([opened, refused]).toEqual([16, 16]);
+  });
+
+  test('carry megabytes with write and drained, whatever the sizes, and keep no view of the caller’s buffer', () => {
+    const { time, client, server } = two();
+    const total = 3_000_000;
+    let received = 0;
+    let wrong = 0;
+    server.listen({ port: 80 }, () => ({
+      data: (data) => {
+        for (const byte of data) if (byte !== received++ % 251) wrong++;
+      },
+    }));
+    let sent = 0;
+    const buffer = new Uint8Array(70_001);
+    const pump = (it: StackConnection): void => {
+      while (sent < total) {
+        const n = Math.min(buffer.length, total - sent);
+        for (let i = 0; i < n; i++) buffer[i] = (sent + i) % 251;
+        const taken = it.write(buffer.subarray(0, n));
+        buffer.fill(255);
+        sent += taken;
+        if (taken < n) return;
+      }
+      it.end();
+    };
+    client.connect({ address: '192.0.2.2', port: 80 }, { connected: pump, drained: pump });
+    time.advance(600_000_000);
+    expect([received, wrong]).toEqual([total, 0]);
+  });
+
+  test('hold back a sender whose receiver pauses, and let it go on', () => {
+    const { time, client, server } = two();
+    let received = 0;
+    let inside: StackConnection | null = null;
+    server.listen({ port: 80 }, (connection) => {
+      inside = connection;
+      connection.pause();
+      return { data: (data) => (received += data.length) };
+    });
+    let sent = 0;
+    const fill = (it: StackConnection): void => {
+      for (let n = 1; n > 0; ) {
+        n = it.write(new Uint8Array(10_000));
+        sent += n;
+        if (sent >= 10_000_000) return;
+      }
+    };
+    client.connect({ address: '192.0.2.2', port: 80 }, { connected: fill, drained: fill });
+    time.advance(5_000_000);
+    expect(received).toBe(0);
+    const before = sent;
+    expect(before).toBeLessThan(10_000_000);
+    inside!.resume();
+    time.advance(400_000_000);
+    expect(sent).toBeGreaterThan(before);
+    expect(received).toBe(sent);
+  });
+
+  test('say what was misused', () => {
+    const { time, client, server } = two();
+    server.listen({ port: 80 }, () => ({}));
+    expect(() => server.listen({ port: 80 }, () => ({}))).toThrow('listen on port 80: EADDRINUSE');
+    expect(() => client.connect({ address: 'localhost', port: 80 }, {})).toThrow(
+      "'localhost' is not an IPv4 or IPv6 address",
+    );
+    expect(() => new Stack({ addresses: ['1.2.3/8'], transmit: () => {} })).toThrow(
+      "'1.2.3' is not an IPv4 or IPv6 address",
+    );
+    const connection = client.connect({ address: '192.0.2.2', port: 80 }, {});
+    time.advance(1000);
+    connection.reset();
+    connection.reset();
+    expect(() => connection.write(new Uint8Array(1))).toThrow('EPIPE');
+  });
+
+  test('ignore rubbish from the network', () => {
+    const { client } = two();
+    for (const packet of [
+      new Uint8Array(0),
+      new Uint8Array(3),
+      new Uint8Array(60).fill(0x45),
+      new Uint8Array(60).fill(0x60),
+    ])
+      expect(() => client.receive(packet)).not.toThrow();
+  });
+});
+
+describe('streams', () => {
+  const settle = async (time: VirtualTime): Promise<void> => {
+    for (let i = 0; i < 200; i++) {
+      time.advance(50_000);
+      await Promise.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
+  test('carry an echo, backpressure included', async () => {
+    const { time, client, server } = two();
+    listen(server, { port: 7 }, ({ readable, writable }) => void readable.pipeTo(writable));
+    const opened = connect(client, { address: '192.0.2.2', port: 7 });
+    time.advance(1000);
+    const { readable, writable } = await opened;
+    const size = 500_000;
+    const echoed = (async () => {
+      let n = 0;
+      for await (const chunk of readable) n += chunk.length;
+      return n;
+    })();
+    const writer = writable.getWriter();
+    void writer.write(new Uint8Array(size));
+    void writer.close();
+    await settle(time);
+    expect(await echoed).toBe(size);
+  });
+
+  test('reject what fails, and end quietly when cancelled', async () => {
+    const { time, client, server } = two();
+    const refused = connect(client, { address: '192.0.2.2', port: 9 });
+    time.advance(1000);
+    await expect(refused).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const ends: string[] = [];
+    listen(server, { port: 7 }, ({ readable }) => {
+      readable.pipeTo(new WritableStream()).catch((error: StackError) => ends.push(error.code));
+    });
+    const opened = connect(client, { address: '192.0.2.2', port: 7 });
+    time.advance(1000);
+    await (await opened).readable.cancel();
+    await settle(time);
+    expect(ends).toEqual(['ECONNRESET']);
+  });
+});
