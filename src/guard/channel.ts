@@ -38,7 +38,8 @@ function refuse(socket: Socket): void {
 
 const watched = new WeakSet<Socket>();
 
-function watch(socket: Socket): void {
+/** Keeps `connect` from the listeners of this socket if it is connected to itself. */
+export function watch(socket: Socket): void {
   if (watched.has(socket)) return;
   watched.add(socket);
   const emit = socket.emit;
@@ -56,7 +57,7 @@ function watch(socket: Socket): void {
   } as Socket['emit'];
 }
 
-/** Watches every client socket that Node announces, and this one. */
+/** Watches every client socket that Node announces. */
 export function guardChannel(): void {
   subscribe('net.client.socket', (message) => watch((message as { socket: Socket }).socket));
 }

@@ -6,6 +6,8 @@ import net from 'node:net';
 import type tls from 'node:tls';
 import { Agent, request } from 'undici';
 import { expect, test } from 'vitest';
+import { guard, inNamespace } from '../../test/guard/namespace.ts';
+import { testNeeding } from '../../test/needs.ts';
 import { HttpAgent, HttpsAgent, undiciConnector } from './index.ts';
 
 // A key that both sides know in advance: TLS without a certificate.
@@ -71,6 +73,22 @@ test('the https agent serves requests, keeps connections alive, and passes on a 
   up.close();
   await expect(get(https, { port: await deadPort(), agent })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
+
+testNeeding('src/guard/clients.test.ts', 'netns')(
+  'the https agent keeps to the time-out of a request while it connects',
+  () => {
+    const text = `
+      import https from 'node:https';
+      import { HttpsAgent } from '${guard}';
+      https.get({ host: '192.0.2.1', port: 443, timeout: 200, agent: new HttpsAgent() })
+        .on('error', (error) => console.log(error.message));`;
+    // What comes back over the loopback for an address that is not this host's is dropped.
+    const silent = 'ip route add 192.0.2.1 dev lo && exec "$@"';
+    const node = [process.execPath, '--input-type=module', '-e', text];
+    const { stdout, stderr } = inNamespace(['sh', '-c', silent, 'sh', ...node]);
+    expect(stdout, stderr).toBe('connecting to 192.0.2.1:443 took longer than 200 ms\n');
+  },
+);
 
 test('the undici connector serves http and https, and passes on a refusal', async () => {
   const [plain, port] = await listening(http.createServer(greet));

@@ -21,7 +21,11 @@ export class HttpAgent extends http.Agent {
   }
 }
 
-/** A node:https agent whose connections are made by {@link connect}. */
+/**
+ * A node:https agent whose connections are made by {@link connect}. A request gets its socket when the TCP connection
+ * stands: what `request.setTimeout` sets counts from then on. The option `timeout` (milliseconds) of the request or the
+ * agent holds for the connect too, which it ends with ETIMEDOUT.
+ */
 export class HttpsAgent extends https.Agent {
   /** @param options those of https.Agent, and `prevent` */
   constructor(options?: https.AgentOptions & DialOptions) {
@@ -32,9 +36,13 @@ export class HttpsAgent extends https.Agent {
   override createConnection(options: https.RequestOptions, created: Created): undefined {
     const socket = connect(options as ConnectOptions);
     const failed = (error: Error): void => created(error, undefined as never);
-    socket.once('error', failed);
+    const tooLong = (): void => {
+      const message = `connecting to ${options.host}:${options.port} took longer than ${options.timeout} ms`;
+      socket.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }));
+    };
+    socket.once('error', failed).once('timeout', tooLong);
     socket.once('connect', () => {
-      socket.off('error', failed);
+      socket.off('error', failed).off('timeout', tooLong);
       created(null, super.createConnection({ ...options, socket } as https.RequestOptions)!);
     });
   }

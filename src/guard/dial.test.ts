@@ -116,6 +116,36 @@ describe('connect has the rules of Go’s dialer', () => {
     expect(tried(50_000, 50_000, withRequire + text)).toEqual({ attempts: 2, local: '127.0.0.1 50002' });
   });
 
+  test('a connection that stands is closed when it is destroyed, whatever its first family met', () => {
+    // [::1] meets itself; before 127.0.0.1 is tried the service comes up, and there are other ports.
+    const text = `
+      import { writeFileSync } from 'node:fs';
+      const addresses = [{ address: '::1', family: 6 }, { address: '127.0.0.1', family: 4 }];
+      const lookup = (host, options, answer) => setImmediate(answer, null, addresses);
+      const socket = connect({ port: 50000, host: 'both.test', autoSelectFamily: true, lookup });
+      let attempts = 0;
+      socket.on('connectionAttempt', () => {
+        if (++attempts !== 2) return;
+        net.createServer().listen(50000);
+        writeFileSync('/proc/sys/net/ipv4/ip_local_port_range', '50002 50019');
+      });
+      socket.on('connect', () => socket.destroy(Object.assign(new Error(), { code: 'ECONNREFUSED', syscall: 'connect' })));
+      socket.on('error', () => {});
+      socket.on('close', () => say({ attempts, stopped: selfConnects() }));`;
+    expect(tried(50_000, 50_000, text)).toEqual({ attempts: 2, stopped: 1 });
+  });
+
+  test('a socket that is destroyed while its second family is tried stays destroyed', () => {
+    const text = `
+      const addresses = [{ address: '::1', family: 6 }, { address: '127.0.0.1', family: 4 }];
+      const lookup = (host, options, answer) => setImmediate(answer, null, addresses);
+      const socket = connect({ port: 50000, host: 'both.test', autoSelectFamily: true, lookup });
+      let attempts = 0;
+      socket.on('connectionAttempt', () => { if (++attempts === 2) process.nextTick(() => socket.destroy()); });
+      socket.on('close', () => setTimeout(() => say({ attempts, stopped: selfConnects() }), 100));`;
+    expect(tried(50_000, 50_000, text)).toEqual({ attempts: 2, stopped: 1 });
+  });
+
   test('want of a local port that passes is not seen', () => {
     const text = `
       await bound(50002, '127.0.0.1');

@@ -6,7 +6,9 @@ import {
   type SocketConstructorOpts,
   type TcpNetConnectOpts,
 } from 'node:net';
+import { watch } from './channel.ts';
 import { wasStopped } from './handle.ts';
+import { guardMode } from './install.ts';
 
 /** What `connect` understands beside net.connect's options. */
 export interface DialOptions {
@@ -27,16 +29,13 @@ type Listener = () => void;
 const retries = 2;
 
 interface DialError extends NodeJS.ErrnoException {
+  /** One for each address that was tried, if there were several. */
   readonly errors?: readonly NodeJS.ErrnoException[];
 }
 
-/**
- * Whether the kernel refused for want of a local port. On a busy host that can be a passing state, and connect() has
- * not sent anything yet. (The same code from bind() is an address that this host does not have: that does not pass.)
- */
-function ranOutOfPorts(error: DialError | undefined): boolean {
-  if (error?.code === 'EADDRNOTAVAIL' && error.syscall === 'connect') return true;
-  return error?.errors?.some(ranOutOfPorts) ?? false;
+/** Whether a connect ended with this code, at one of its addresses at least. */
+function endedWith(code: string, error: DialError | undefined): boolean {
+  return (error?.errors ?? [error]).some((one) => one?.code === code && one.syscall === 'connect');
 }
 
 interface Handle {
@@ -56,11 +55,13 @@ class DialedSocket extends Socket {
     // A port that was asked for, or a handle bound in advance, is the caller's decision.
     const { localPort, path, handle } = options as { localPort?: number; path?: string; handle?: object };
     this.#left = localPort || path || handle ? 0 : retries;
-    if (this.#left > 0) {
-      this.on('connectionAttemptFailed', () => {
-        this.#selfConnected ||= wasStopped(this.#handle);
-      });
-    }
+    if (this.#left === 0) return;
+    this.on('connectionAttemptFailed', () => {
+      this.#selfConnected ||= wasStopped(this.#handle);
+    });
+    this.once('connect', () => {
+      this.#left = 0;
+    });
   }
 
   get #handle(): Handle | null | undefined {
@@ -68,13 +69,19 @@ class DialedSocket extends Socket {
   }
 
   override destroy(error?: Error): this {
-    if (this.#left > 0 && (this.#selfConnected || ranOutOfPorts(error))) {
-      this.#left--;
-      this.#selfConnected = false;
-      this.#startOver();
-      return this;
-    }
-    return super.destroy(error);
+    if (this.#left === 0 || !this.#maySucceedNextTime(error)) return super.destroy(error);
+    this.#left--;
+    this.#selfConnected = false;
+    this.#startOver();
+    return this;
+  }
+
+  /**
+   * True for a self-connect, and for want of a local port, which on a busy host can be a passing state. (EADDRNOTAVAIL
+   * from bind() is an address that this host does not have: that does not pass.)
+   */
+  #maySucceedNextTime(error: Error | undefined): boolean {
+    return (this.#selfConnected && endedWith('ECONNREFUSED', error)) || endedWith('EADDRNOTAVAIL', error);
   }
 
   #startOver(): void {
@@ -110,6 +117,8 @@ function withPrevention(options: TcpNetConnectOpts): TcpNetConnectOpts {
 function dial(options: ConnectOptions, listener: Listener | undefined): Socket {
   const asked = options.prevent && 'port' in options ? withPrevention(options) : options;
   const socket = new DialedSocket(asked);
+  // Node 20 announces no socket that is not made by net.connect.
+  if (guardMode() === 'channel') watch(socket);
   if (asked.timeout) socket.setTimeout(asked.timeout);
   return socket.connect(asked, listener);
 }

@@ -72,7 +72,8 @@ function isSelfConnected(handle: TcpHandle, request: ConnectRequest): boolean {
 }
 
 function closeByReset(this: TcpHandle, callback?: () => void): void {
-  this.reset(callback);
+  if (this.reset(callback) === 0) return;
+  (Object.getPrototypeOf(this) as TcpHandle).close.call(this, callback);
 }
 
 function complete(
