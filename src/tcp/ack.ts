@@ -10,7 +10,7 @@ import { Poll } from './lifecycle.ts';
 import type { TxSegment } from './queues.ts';
 import { armProbe, armRetransmit, retransmitLost, stopRetransmit } from './retransmit.ts';
 import { rttSample } from './rtt.ts';
-import { packetCount, sendMss, syncMss, writable } from './send.ts';
+import { recount, sendMss, syncMss, writable } from './send.ts';
 
 /** How an ACK field was taken: `new` or `same` are acceptable, the rest has been answered or must be. */
 export type AckResult = 'ok' | 'old' | 'too-old' | 'future';
@@ -106,7 +106,7 @@ function cleanQueue(conn: Connection, seg: Segment): void {
       if (seqGt(seg.ack, s.seq)) trimAcked(conn, s, seg.ack, mss);
       break;
     }
-    const packets = packetCount(s, mss);
+    const { packets } = s;
     conn.packetsOut -= packets;
     if (s.retransmitted) conn.retransOut -= packets;
     if (s.sacked) conn.sackedOut -= packets;
@@ -134,15 +134,11 @@ function cleanQueue(conn: Connection, seg: Segment): void {
 function trimAcked(conn: Connection, s: TxSegment, ack: number, mss: number): void {
   const n = seqDiff(ack, s.seq);
   if (n > s.length) return;
-  const before = packetCount(s, mss);
   s.data = s.data.subarray(n);
   s.length -= n;
   s.seq = ack;
   conn.sendQueue.bytes -= n;
-  const fewer = before - packetCount(s, mss);
-  conn.packetsOut -= fewer;
-  if (s.retransmitted) conn.retransOut -= fewer;
-  if (s.lost) conn.lostOut -= fewer;
+  recount(conn, s, mss);
 }
 
 /** Karn's rule: only segments sent once, or the timestamp's echo (RFC 6298 section 3, RFC 7323 section 4). */

@@ -18,6 +18,8 @@ export class TxSegment {
   sentAt = -1;
   /** µs when it was sent first. */
   firstSentAt = -1;
+  /** How many packets it made when it was sent last: options change the MSS in between, what is counted must not. */
+  packets = 0;
   /** How often it was sent again, and whether a copy is believed to be in flight. */
   retransmits = 0;
   sacked = false;

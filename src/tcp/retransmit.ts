@@ -11,7 +11,7 @@ import { done, enterTimeWait, timeWaitLength } from './lifecycle.ts';
 import { sendAck, sendActiveReset, sendOldSequence, transmit } from './output.ts';
 import type { TxSegment } from './queues.ts';
 import { initialRto, maxRto } from './rtt.ts';
-import { packetCount, pushOneSegment, sendMss } from './send.ts';
+import { pushOneSegment, recount, sendMss } from './send.ts';
 import { CLOSED, FIN_WAIT_2, LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { modelTimeout } from './syn-timeout.ts';
 
@@ -108,11 +108,11 @@ export function retransmit(conn: Connection, segment: TxSegment): void {
   const window = seqDiff(seqAdd(conn.sndUna, conn.sndWnd), segment.seq);
   const most = window >= mss ? Math.min(limit, window - (window % mss)) : mss;
   if (segment.length > most) {
-    const before = packetCount(segment, mss);
     conn.sendQueue.split(segment, most);
-    conn.packetsOut += packetCount(segment, mss) + packetCount(segment.next!, mss) - before;
+    recount(conn, segment.next!, mss);
   }
-  const packets = packetCount(segment, mss);
+  recount(conn, segment, mss);
+  const { packets } = segment;
   // The fall-back for middle boxes that choke on an ECN SYN (RFC 3168 6.1.1.1).
   if ((segment.flags & Flag.syn) !== 0 && tcp.sysctls.tcp_ecn_fallback) {
     segment.flags &= ~(Flag.ece | Flag.cwr);
@@ -181,11 +181,10 @@ function markAllLost(conn: Connection): void {
   enterLoss(conn);
   conn.lostOut = 0;
   conn.retransOut = 0;
-  const mss = sendMss(conn);
   for (let s = conn.sendQueue.head; s !== null && s !== conn.sendQueue.sendHead; s = s.next) {
     s.retransmitted = false;
     s.lost = !s.sacked;
-    if (s.lost) conn.lostOut += packetCount(s, mss);
+    if (s.lost) conn.lostOut += s.packets;
   }
   conn.cwnd = inFlight(conn) + 1;
 }

@@ -179,6 +179,16 @@ export const pushFrames = (conn: Connection): void => {
 export const packetCount = (segment: TxSegment, mss: number): number =>
   segment.length <= mss ? 1 : Math.ceil(segment.length / mss);
 
+/** Counts the packets of a segment that was sent before anew, wherever they are counted (tcp_adjust_pcount). */
+export function recount(conn: Connection, segment: TxSegment, mss: number): void {
+  const more = packetCount(segment, mss) - segment.packets;
+  segment.packets += more;
+  conn.packetsOut += more;
+  if (segment.sacked) conn.sackedOut += more;
+  if (segment.retransmitted) conn.retransOut += more;
+  if (segment.lost) conn.lostOut += more;
+}
+
 const minshallHolds = (conn: Connection): boolean =>
   seqGt(conn.sndSml, conn.sndUna) && seqLe(conn.sndSml, conn.sndNxt);
 
@@ -289,6 +299,7 @@ export function pushOneSegment(conn: Connection): boolean {
 function newDataSent(conn: Connection, segment: TxSegment, mss: number): void {
   const before = conn.packetsOut;
   const packets = packetCount(segment, mss);
+  segment.packets = packets;
   conn.sendQueue.sendHead = segment.next;
   conn.sndNxt = segment.end;
   conn.packetsOut += packets;

@@ -66,6 +66,7 @@ export function open(conn: Connection, request: OpenRequest): void {
   transmit(conn, syn, conn.mssCache);
   conn.sendQueue.sendHead = null;
   conn.sndNxt = conn.writeSeq;
+  syn.packets = 1;
   conn.packetsOut = 1;
   tcp.counters.ActiveOpens++;
   armRetransmit(conn);
