@@ -129,7 +129,7 @@ export class HostCommands implements CommandHost {
   }
 
   flushMetrics(): void {
-    // This host remembers nothing of its peers from one connection to the next.
+    this.host.tcp.fastOpen.flush();
   }
 
   route(

@@ -302,13 +302,14 @@ export class HostSystem implements SystemUnderTest {
     return this.settle(this.calls.receive(fd, into, flags), message);
   }
 
-  private send({ fd, lengths, flags, nullBuffer }: SendCall): Outcome | 'pending' {
+  private send({ fd, lengths, flags, address, nullBuffer }: SendCall): Outcome | 'pending' {
     const data = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
     if (nullBuffer && data.length > 0) {
       const dry = this.calls.send(fd, new Uint8Array(0), flags);
       return typeof dry === 'number' && dry < 0 ? failed(-dry) : failed(efault);
     }
-    return this.settle(this.calls.send(fd, data, flags));
+    const to = address === null ? null : addressOf(address);
+    return this.settle(this.calls.send(fd, data, flags, to));
   }
 }
 

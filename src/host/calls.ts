@@ -11,7 +11,7 @@ import { Epoll, type EpollEntry, type PollEntry, pollOnce } from './epoll.ts';
 import { type OpenFile, OpenFlag, type Result } from './file.ts';
 import type { Host } from './host.ts';
 import { MemoryFile, newPipe, PipeEnd } from './pipe.ts';
-import { Family, Socket } from './socket.ts';
+import { Family, MessageFlag, Socket } from './socket.ts';
 import { getSocketOption, setSocketOption } from './socket-options.ts';
 
 const streamType = 1;
@@ -35,6 +35,12 @@ export interface CallAddress {
   readonly port: number;
 }
 
+/** 0, or -errno for an address of another family than the socket's: IPv4's is too short for an IPv6 socket. */
+function wrongFamily(socket: Socket, family: number): number {
+  if (family === (socket.family === 4 ? Family.inet : Family.inet6)) return 0;
+  return socket.family === 6 && family === Family.inet ? -Errno.EINVAL : -Errno.EAFNOSUPPORT;
+}
+
 export class Calls {
   readonly host: Host;
 
@@ -56,11 +62,7 @@ export class Calls {
   bind(fd: number, { family, address, port }: CallAddress): number {
     const socket = this.socketOf(fd);
     if (typeof socket === 'number') return socket;
-    const wanted = socket.family === 4 ? Family.inet : Family.inet6;
-    // An IPv4 address is too short for an IPv6 socket.
-    if (family !== wanted)
-      return socket.family === 6 && family === Family.inet ? -Errno.EINVAL : -Errno.EAFNOSUPPORT;
-    return socket.bind(address, port);
+    return wrongFamily(socket, family) || socket.bind(address, port);
   }
 
   listen(fd: number, backlog: number): number {
@@ -79,10 +81,7 @@ export class Calls {
     const socket = this.socketOf(fd);
     if (typeof socket === 'number') return socket;
     if (family === Family.unspec) return socket.connect(null, 0);
-    const wanted = socket.family === 4 ? Family.inet : Family.inet6;
-    if (family !== wanted)
-      return socket.family === 6 && family === Family.inet ? -Errno.EINVAL : -Errno.EAFNOSUPPORT;
-    return socket.connect(address, port);
+    return wrongFamily(socket, family) || socket.connect(address, port);
   }
 
   shutdown(fd: number, how: number): number {
@@ -108,10 +107,14 @@ export class Calls {
     return file === null ? -Errno.EBADF : -Errno.EINVAL;
   }
 
-  /** write(), writev() and send(). */
-  send(fd: number, data: Uint8Array, flags = 0): Result {
+  /** write(), writev(), send(), sendto() and sendmsg(). `to` counts only with MSG_FASTOPEN. */
+  send(fd: number, data: Uint8Array, flags = 0, to: CallAddress | null = null): Result {
     const file = this.host.descriptors.get(fd);
-    if (file instanceof Socket) return file.send(data, flags);
+    if (file instanceof Socket) {
+      if (to === null || (flags & MessageFlag.fastOpen) === 0) return file.send(data, flags);
+      if (to.family === Family.unspec) return -Errno.EOPNOTSUPP;
+      return wrongFamily(file, to.family) || file.send(data, flags, to);
+    }
     if (file instanceof PipeEnd) return this.retry(file, () => file.write(data));
     return file === null || file instanceof MemoryFile ? -Errno.EBADF : -Errno.EINVAL;
   }

@@ -117,7 +117,12 @@ function setTcp(socket: Socket, option: number, value: Uint8Array): number {
   if (option === TcpOption.congestion) return setCongestion(socket, value);
   const number = intOf(value);
   if (value.length < 4 || number === null) return -Errno.EINVAL;
-  return setTcpOption(socket.conn, option, number);
+  const { somaxconn } = socket.host.sysctls.host;
+  return setTcpOption(
+    socket.conn,
+    option,
+    option === TcpOption.fastopen ? Math.min(number, somaxconn) : number,
+  );
 }
 
 function setCongestion(socket: Socket, value: Uint8Array): number {

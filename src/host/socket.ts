@@ -6,8 +6,10 @@ import type { Connection, ConnectionOwner } from '../tcp/connection.ts';
 import { Errno } from '../tcp/errno.ts';
 import {
   accept,
+  beginFastOpen,
   close,
   disconnect,
+  endFastOpen,
   listen,
   open,
   pollMask,
@@ -21,14 +23,13 @@ import {
   type Address,
   anyIpv4,
   anyIpv6,
-  ipv4,
-  ipv6,
   isAny,
   isMapped,
   isMulticast,
   toMapped,
   unmap,
 } from '../wire/address.ts';
+import { connectTarget } from './connect-target.ts';
 import { OpenFile, OpenFlag, type Result } from './file.ts';
 import type { Host } from './host.ts';
 import { PortUse } from './ports.ts';
@@ -44,6 +45,7 @@ export const MessageFlag = {
   dontWait: 0x40,
   waitAll: 0x100,
   errorQueue: 0x2000,
+  fastOpen: 0x20000000,
 } as const;
 
 /** An address and a port. In an IPv6 socket IPv4 addresses appear as mapped ones. */
@@ -51,9 +53,6 @@ export interface Endpoint {
   readonly address: Address;
   readonly port: number;
 }
-
-const loopback4 = ipv4(0x7f000001);
-const loopback6 = ipv6(0, 0, 0, 1);
 
 export class Socket extends OpenFile implements ConnectionOwner {
   readonly host: Host;
@@ -211,22 +210,35 @@ export class Socket extends OpenFile implements ConnectionOwner {
    * @param address null dissolves the connection (AF_UNSPEC)
    */
   connect(address: Address | null, port: number): Result {
-    const { conn } = this;
     this.host.touch();
     if (address === null) return this.dissolve();
-    if (this.progress === 'connected') return -Errno.EISCONN;
-    let failure: number = -Errno.EALREADY;
-    if (this.progress === 'unconnected') {
-      if (conn.state !== CLOSED) return -Errno.EISCONN;
-      const result = this.startConnect(address, port);
-      if (result < 0) return result;
-      this.progress = 'connecting';
-      failure = -Errno.EINPROGRESS;
+    return this.follow(this.approach({ address, port }, false), this.nonBlocking);
+  }
+
+  /**
+   * Starts to connect, or finds that it goes on.
+   * @param sending the call is one that sends
+   * @returns 0 or -errno if that ends the call, otherwise what it gives if it may not wait
+   */
+  private approach(to: Endpoint | null, sending: boolean): { ends: boolean; result: number } {
+    const { conn } = this;
+    if (this.progress === 'connected') return { ends: true, result: -Errno.EISCONN };
+    if (this.progress === 'connecting') {
+      const waitsForData = sending ? -Errno.EINPROGRESS : -Errno.EISCONN;
+      return { ends: false, result: conn.deferredConnect ? waitsForData : -Errno.EALREADY };
     }
+    if (conn.state !== CLOSED) return { ends: true, result: -Errno.EISCONN };
+    const result = to === null ? -Errno.EINVAL : this.startConnect(to);
+    if (result < 0) return { ends: true, result };
+    this.progress = 'connecting';
+    return conn.deferredConnect ? { ends: true, result: 0 } : { ends: false, result: -Errno.EINPROGRESS };
+  }
+
+  private follow({ ends, result }: { ends: boolean; result: number }, nonBlocking: boolean): Result {
+    if (ends) return result;
     const outcome = this.connected();
     if (outcome !== null) return outcome;
-    if (this.nonBlocking) return failure;
-    return this.wait(this.sendTimeout, failure, () => this.connected());
+    return nonBlocking ? result : this.wait(this.sendTimeout, result, () => this.connected());
   }
 
   private dissolve(): number {
@@ -254,21 +266,11 @@ export class Socket extends OpenFile implements ConnectionOwner {
     return 0;
   }
 
-  private startConnect(address: Address, port: number): number {
+  private startConnect({ address, port }: Endpoint): number {
     const { conn, use, host } = this;
-    if (this.family === 6 && conn.v6Only && isMapped(address)) return -Errno.ENETUNREACH;
-    let remote = unmap(address);
-    const bound = isAny(this.bound) ? null : this.bound;
-    if (isAny(remote)) {
-      // Connecting to "any" means this host itself.
-      remote = bound ?? (remote.family === 4 ? loopback4 : loopback6);
-    }
-    if (isMulticast(remote)) return -Errno.ENETUNREACH;
-    if (bound !== null && bound.family !== remote.family)
-      return remote.family === 4 ? -Errno.ENETUNREACH : -Errno.EINVAL;
-    const route = host.network.route(remote, bound);
-    if (route === null) return -Errno.ENETUNREACH;
-    const local = bound ?? route.source;
+    const target = connectTarget(host.network, this.bound, this.family === 6 && conn.v6Only, address);
+    if (typeof target === 'number') return target;
+    const { local, remote, route } = target;
     if (use.port === 0) {
       const chosen = host.choosePort(local, remote, port, this.portRange);
       if (chosen < 0) return chosen;
@@ -324,23 +326,54 @@ export class Socket extends OpenFile implements ConnectionOwner {
 
   /**
    * The calls that write.
+   * @param to where to, which counts only if the call opens the connection (MSG_FASTOPEN)
    * @returns the number of bytes taken, -errno, or a wait
    */
-  send(data: Uint8Array, flags: number): Result {
+  send(data: Uint8Array, flags: number, to: Endpoint | null = null): Result {
     const { conn } = this;
     this.host.touch();
-    let done = 0;
+    const nonBlocking = this.nonBlocking || (flags & MessageFlag.dontWait) !== 0;
+    if ((flags & MessageFlag.fastOpen) === 0 && !conn.deferredConnect)
+      return this.sendFrom(data, 0, flags, nonBlocking);
+    const begun = beginFastOpen(conn, data);
+    if (begun < 0) return begun;
+    const opening = this.follow(this.approach(to, true), nonBlocking);
+    const goOn = (result: number): Result => {
+      conn.writePending = false;
+      const sent = endFastOpen(conn);
+      if (result === -Errno.EINPROGRESS && sent > 0) return sent;
+      return result < 0 ? result : this.sendFrom(data, sent, flags, nonBlocking);
+    };
+    if (typeof opening === 'number') return goOn(opening);
+    // What did not go with the SYN will carry the handshake's last ACK.
+    conn.writePending = (conn.fastOpenAttempt?.copied ?? 0) < data.length;
+    let rest: Result | null = null;
+    const attempt = (now: number): number | null => {
+      if (rest === null) {
+        const opened = opening.attempt(now);
+        if (opened === null) return null;
+        rest = goOn(opened);
+      }
+      return typeof rest === 'number' ? rest : rest.attempt(now);
+    };
+    return { deadline: opening.deadline, attempt };
+  }
+
+  private sendFrom(data: Uint8Array, from: number, flags: number, nonBlocking: boolean): Result {
+    const { conn } = this;
+    let done = from;
     const attempt = (): number | null => {
       const n = send(conn, data, done, flags);
       if (n >= 0) done += n;
       else if (n !== -Errno.EAGAIN) return done > 0 ? done : n;
-      return done === data.length && n >= 0 ? done : null;
+      const finished = done === data.length && n >= 0;
+      conn.writePending = !nonBlocking && !finished;
+      return finished ? done : null;
     };
     const result = attempt();
     if (result !== null) return result;
     const short = (): number => (done > 0 ? done : -Errno.EAGAIN);
-    if (this.nonBlocking || (flags & MessageFlag.dontWait) !== 0) return short();
-    return this.wait(this.sendTimeout, short, attempt);
+    return nonBlocking ? short() : this.wait(this.sendTimeout, short, attempt);
   }
 
   /** accept() as a call that may wait; `install` gives the new socket its descriptor. */

@@ -48,6 +48,9 @@ function parseInteger(word: string, range: Range): number | null {
 
 const words = (text: string): string[] => text.split(/[\s\0]+/).filter((word) => word !== '');
 
+/** What tcp_fastopen_key shows before a key was written or needed. */
+const noFastOpenKey = '00000000-00000000-00000000-00000000';
+
 export class Sysctls {
   readonly tcp: TcpSysctls = defaultTcpSysctls();
   readonly host: HostSysctls = {
@@ -177,7 +180,7 @@ export class Sysctls {
         write: () => -Errno.EACCES,
       });
     entries.set('net.ipv4.tcp_fastopen_key', {
-      read: () => tcp.tcp_fastopen_key,
+      read: () => tcp.tcp_fastopen_key || noFastOpenKey,
       write: (text) => {
         const keys = text.trim().split(',');
         const groups = keys.map((key) => /^([0-9a-f]{1,8}(-|$)){4}$/i.test(key));

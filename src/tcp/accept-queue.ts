@@ -15,6 +15,10 @@ export class Listener {
   readonly requests: Set<Request> = new Set();
   /** How many of those have not needed a retransmission. */
   young = 0;
+  /** Fast Open connections whose SYN+ACK is unanswered, and those that a client reset within the last minute. */
+  fastOpenPending = 0;
+  /** When the latter stop counting, µs, oldest first. */
+  readonly fastOpenResets: number[] = [];
   /** Whether a flood was already reported. */
   floodWarned = false;
 

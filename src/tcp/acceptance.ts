@@ -126,7 +126,10 @@ export function acceptable(conn: Connection, seg: Segment): boolean {
   if (rst) {
     const exact = seg.seq === conn.rcvNxt || resetOfFin(conn, seg) || seg.seq === highestSack(conn);
     if (exact) reset(conn, resetError(conn.state), 'rst-received');
-    else sendChallengeAck(conn, 'rst-not-exact');
+    else {
+      tcp.fastOpen.strangeReset(conn);
+      sendChallengeAck(conn, 'rst-not-exact');
+    }
     return false;
   }
   if (syn) {

@@ -11,6 +11,7 @@ import type { TxSegment } from './queues.ts';
 import { armProbe, armRetransmit, retransmitLost, stopRetransmit } from './retransmit.ts';
 import { rttSample } from './rtt.ts';
 import { recount, sendMss, syncMss, writable } from './send.ts';
+import { SYN_SENT } from './state.ts';
 
 /** How an ACK field was taken: `new` or `same` are acceptable, the rest has been answered or must be. */
 export type AckResult = 'ok' | 'old' | 'too-old' | 'future';
@@ -113,7 +114,7 @@ function cleanQueue(conn: Connection, seg: Segment): void {
     if (s.lost) conn.lostOut -= packets;
     if (s.retransmits > 0) retransmitted = true;
     else if (ackedSince < 0) ackedSince = s.sentAt;
-    if ((s.flags & Flag.syn) === 0) conn.delivered += packets;
+    conn.delivered += packets;
     conn.sendQueue.shift();
   }
   const acked = flightBefore - conn.packetsOut;
@@ -126,14 +127,16 @@ function cleanQueue(conn: Connection, seg: Segment): void {
   if (acked > 0) congestionAvoidance(conn, acked);
   if (conn.packetsOut === 0) stopRetransmit(conn);
   else armRetransmit(conn);
-  if (conn.caState === CaState.loss) retransmitLost(conn);
+  // In SYN-SENT nothing can be sent before the peer's sequence number is taken.
+  if (conn.caState === CaState.loss && conn.state !== SYN_SENT) retransmitLost(conn);
   wakeWriter(conn);
 }
 
 /** Part of an offloaded segment was acknowledged. */
 function trimAcked(conn: Connection, s: TxSegment, ack: number, mss: number): void {
   const n = seqDiff(ack, s.seq);
-  if (n > s.length) return;
+  // A single packet stays whole until all of it is acknowledged.
+  if (n > s.length || s.packets === 1) return;
   s.data = s.data.subarray(n);
   s.length -= n;
   s.seq = ack;

@@ -4,7 +4,9 @@
  */
 import { type Address, anyIpv4 } from '../wire/address.ts';
 import type { Listener } from './accept-queue.ts';
+import type { Attempt } from './fast-open-active.ts';
 import { OutOfOrderQueue, ReceiveQueue, SendQueue } from './queues.ts';
+import type { Request } from './request.ts';
 import { CLOSED } from './state.ts';
 import type { Tuple } from './table.ts';
 import type { Tcp } from './tcp.ts';
@@ -154,7 +156,6 @@ export class Connection implements Tuple, TimerOwner {
   /** µs of the first retransmission of this series (of a SYN: of its first copy), -1 if none. */
   retransmitsSince = -1;
   totalRetransmits = 0;
-  synDataAcked = false;
   totalRto = 0;
 
   // Congestion.
@@ -259,18 +260,31 @@ export class Connection implements Tuple, TimerOwner {
   ipId = 0;
   /** IP_MTU_DISCOVER: 0 never set DF. */
   pmtuDiscover = 1;
-  /** Fast Open: the client's request, and a listener's queue length. */
+  /** TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE, and TCP_FASTOPEN: the most pending connections of a listener. */
   fastOpenConnect = false;
   fastOpenNoCookie = false;
   fastOpenQueue = 0;
+
+  // Fast Open, active side.
+  /** The call that brings data for the SYN, while it goes on. */
+  fastOpenAttempt: Attempt | null = null;
+  /** connect() was called, but the SYN waits for data. */
   deferredConnect = false;
+  /** A writer waits for the handshake to end: its data will carry the ACK. */
+  writePending = false;
+  /** The SYN carried data. */
   synData = false;
+  /** The SYN carried a cookie or a request for one, and in which option. */
   synFastOpen = false;
   synFastOpenExperimental = false;
-  /** Why a Fast Open attempt fell back: 0 it did not, else enum tcp_fastopen_client_fail. */
+  /** Why data did not go with the SYN or was not taken: see `FastOpenFailure`. */
   fastOpenFailure = 0;
-  /** The client's SYN carried data and was sent through Fast Open; the passive side: still waiting for the ACK. */
-  fastOpenChild = false;
+  /** Fast Open was tried although it had been given up: success ends the suspicion. */
+  fastOpenTrial = false;
+  /** Data that came with a SYN was taken: by the peer, or here. */
+  synDataAcked = false;
+  /** Passive side: what the SYN settled, while the SYN+ACK of a connection opened by it is unanswered. */
+  earlyRequest: Request | null = null;
   saveSyn = 0;
   savedSyn: Uint8Array | null = null;
 

@@ -58,6 +58,7 @@ export const tcpExtCounterNames = [
   'TCPFastOpenActiveFail',
   'TCPFastOpenPassive',
   'TCPFastOpenPassiveFail',
+  'TCPFastOpenPassiveAltKey',
   'TCPFastOpenListenOverflow',
   'TCPFastOpenCookieReqd',
   'TCPFastOpenBlackhole',

@@ -9,6 +9,7 @@ import { seqBetween } from '../wire/seq.ts';
 import { protocolTcp } from '../wire/tcp.ts';
 import { Connection } from './connection.ts';
 import { Errno } from './errno.ts';
+import { resendAll } from './fast-open-active.ts';
 import { done, Poll } from './lifecycle.ts';
 import { Request } from './request.ts';
 import { retransmit } from './retransmit.ts';
@@ -129,7 +130,7 @@ function requestError(tcp: Tcp, request: Request, seq: number, what: Meaning): v
 function connectionError(tcp: Tcp, conn: Connection, seq: number, what: Meaning): void {
   if (conn.state === LISTEN) return;
   // Only what is in flight can have caused an error (RFC 5927 section 4.1).
-  if (!seqBetween(conn.sndUna, seq, conn.sndNxt)) {
+  if (!seqBetween(conn.earlyRequest?.iss ?? conn.sndUna, seq, conn.sndNxt)) {
     tcp.counters.OutOfWindowIcmps++;
     return;
   }
@@ -137,7 +138,9 @@ function connectionError(tcp: Tcp, conn: Connection, seq: number, what: Meaning)
     reduceMtu(conn, what.mtu);
     return;
   }
-  if (conn.state === SYN_SENT || conn.state === SYN_RECEIVED) {
+  // An early connection that was accepted is in use like any other.
+  const inUse = conn.earlyRequest !== null && conn.parent === null;
+  if ((conn.state === SYN_SENT || conn.state === SYN_RECEIVED) && !inUse) {
     conn.error = what.error;
     done(conn, 'icmp-error');
     return;
@@ -158,8 +161,14 @@ function reduceMtu(conn: Connection, mtu: number): void {
   conn.pmtu = wanted;
   const before = conn.mssCache;
   syncMss(conn);
+  if (conn.state === SYN_SENT) conn.advMss = Math.min(conn.advMss, wanted - (conn.family === 4 ? 40 : 60));
   if (conn.mssCache >= before) return;
   conn.tcp.note(conn, 'note', 'mtu-reduced', { mtu: wanted });
+  if (conn.synData && conn.state === SYN_SENT) {
+    // The SYN with its data was what was too big: all of it is lost (tcp_simple_retransmit).
+    resendAll(conn);
+    return;
+  }
   const head = conn.sendQueue.head;
   if (head === null || head === conn.sendQueue.sendHead || head.length <= sendMss(conn)) return;
   retransmit(conn, head);

@@ -22,7 +22,8 @@ export interface IsnTuple {
 
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 /** A word of network order bytes as a little-endian machine loads it. */
-const swap = (x: number): number => (x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24);
+export const swap = (x: number): number =>
+  (x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24);
 
 /** floor(abs(sin(i + 1)) × 2^32), the constants of RFC 1321 section 3.4. */
 const md5Sines = Int32Array.from(

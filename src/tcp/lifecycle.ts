@@ -1,5 +1,6 @@
 /** How a connection changes state and ends, and what stays behind in TIME-WAIT (RFC 9293 section 3.3.2, 3.6). */
 import { type Connection, Timer } from './connection.ts';
+import { releaseEarly } from './fast-open.ts';
 import { sendActiveReset } from './output.ts';
 import type { Reason } from './reasons.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
@@ -50,6 +51,8 @@ export function done(conn: Connection, reason: Reason): void {
   if (conn.state === CLOSED) return;
   if (conn.state === SYN_SENT || conn.state === SYN_RECEIVED) tcp.counters.AttemptFails++;
   stopTimers(conn);
+  if (conn.earlyRequest !== null) releaseEarly(conn, false);
+  tcp.fastOpen.over(conn);
   tcp.table.remove(conn);
   conn.shutdown = 3;
   setState(conn, CLOSED, reason);
@@ -88,6 +91,7 @@ export function enterTimeWait(conn: Connection, finWait2: boolean, length: numbe
   const { tcp } = conn;
   if (!finWait2) setState(conn, TIME_WAIT, 'fin-received');
   stopTimers(conn);
+  tcp.fastOpen.over(conn);
   const guarded = tcp.timeWaits < tcp.sysctls.tcp_max_tw_buckets;
   if (!guarded) {
     tcp.counters.TCPTimeWaitOverflow++;

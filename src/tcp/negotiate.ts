@@ -98,6 +98,7 @@ export function synOptions(conn: Connection, sysctls: TcpSysctls): OptionSet {
     options.tsEcr = conn.tsRecent;
   }
   if (sysctls.tcp_window_scaling !== 0) options.windowScale = conn.rcvWscale;
+  options.cookie = conn.fastOpenAttempt?.cookie ?? null;
   return options;
 }
 
@@ -106,7 +107,9 @@ export const asksEcn = (flags: number): boolean => (flags & (Flag.ece | Flag.cwr
 
 /** The most data one segment can carry: path MTU and the peer's MSS less the options of every segment. */
 export function currentMss(conn: Connection): number {
-  const room = conn.pmtu - headers(conn.family);
-  const mss = Math.min(room, conn.mssClamp) - (conn.timestampsOk ? 12 : 0);
-  return Math.max(mss, conn.tcp.sysctls.tcp_min_snd_mss - (conn.timestampsOk ? 12 : 0), 1);
+  return Math.max(mssOfPath(conn) - (conn.timestampsOk ? 12 : 0), 1);
 }
+
+/** What path MTU and the peer's MSS leave for data and options. */
+export const mssOfPath = (conn: Connection): number =>
+  Math.max(Math.min(conn.pmtu - headers(conn.family), conn.mssClamp), conn.tcp.sysctls.tcp_min_snd_mss);

@@ -7,6 +7,7 @@ import { fold, sumBytes } from '../wire/checksum.ts';
 import { fastOpenMagic, OptionKind } from '../wire/options.ts';
 import type { PacketQueue } from '../wire/packet-queue.ts';
 import { protocolTcp, pseudoHeaderSum } from '../wire/tcp.ts';
+import type { Cookie } from './fast-open.ts';
 
 /** The options of one segment; absent ones are 0, -1, false or null. */
 export interface OptionSet {
@@ -18,9 +19,7 @@ export interface OptionSet {
   windowScale: number;
   /** left, right, left, right, ... */
   sack: readonly number[];
-  /** An empty cookie is a request for one. */
-  cookie: Uint8Array | null;
-  cookieExperimental: boolean;
+  cookie: Cookie | null;
 }
 
 /** A set without any option. */
@@ -33,12 +32,11 @@ export const noOptions = (): OptionSet => ({
   windowScale: -1,
   sack: [],
   cookie: null,
-  cookieExperimental: false,
 });
 
 /** Bytes that a cookie option takes, padded to a multiple of four. */
-export const cookieOptionSize = (length: number, experimental: boolean): number =>
-  (length + (experimental ? 4 : 2) + 3) & ~3;
+const cookieOptionSize = ({ bytes, experimental }: Cookie): number =>
+  (bytes.length + (experimental ? 4 : 2) + 3) & ~3;
 
 /** Bytes that the options take in the header. */
 export function optionsSize(o: OptionSet): number {
@@ -48,7 +46,7 @@ export function optionsSize(o: OptionSet): number {
   else if (o.sackPermitted) size += 4;
   if (o.windowScale >= 0) size += 4;
   if (o.sack.length > 0) size += 4 + 4 * o.sack.length;
-  if (o.cookie !== null) size += cookieOptionSize(o.cookie.length, o.cookieExperimental);
+  if (o.cookie !== null) size += cookieOptionSize(o.cookie);
   return size;
 }
 
@@ -80,17 +78,18 @@ function writeOptions(view: DataView, bytes: Uint8Array, at: number, o: OptionSe
     }
   }
   if (o.cookie !== null) {
-    const end = at + cookieOptionSize(o.cookie.length, o.cookieExperimental);
-    if (o.cookieExperimental) {
-      view.setUint16(at, (OptionKind.experiment << 8) | (4 + o.cookie.length));
+    const cookie = o.cookie.bytes;
+    const end = at + cookieOptionSize(o.cookie);
+    if (o.cookie.experimental) {
+      view.setUint16(at, (OptionKind.experiment << 8) | (4 + cookie.length));
       view.setUint16(at + 2, fastOpenMagic);
       at += 4;
     } else {
-      view.setUint16(at, (OptionKind.fastOpen << 8) | (2 + o.cookie.length));
+      view.setUint16(at, (OptionKind.fastOpen << 8) | (2 + cookie.length));
       at += 2;
     }
-    bytes.set(o.cookie, at);
-    bytes.fill(OptionKind.nop, at + o.cookie.length, end);
+    bytes.set(cookie, at);
+    bytes.fill(OptionKind.nop, at + cookie.length, end);
   }
 }
 

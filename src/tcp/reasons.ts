@@ -60,7 +60,8 @@ export const reasons = [
   'duplicate-data', // D-SACK sent (2883)
   'syn-cookie-sent',
   'fast-open-cookie-sent',
-  'fast-open-rejected',
+  'fast-open-rejected', // the cookie was not ours
+  'fast-open-data-again', // SYN+ACK without our data: sent again at once (7413 4.2.1)
   'negotiated', // the options in force after the handshake
   'mtu-reduced',
 ] as const;

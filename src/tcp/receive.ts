@@ -153,6 +153,18 @@ function deliver(conn: Connection, seq: number, end: number, data: Uint8Array): 
   conn.rcvNxt = end;
 }
 
+/** Takes the data and FIN of a SYN or SYN+ACK, which Fast Open allows (tcp_fastopen_add_skb). */
+export function takeSynData(conn: Connection, seg: Segment): void {
+  if (seg.end === conn.rcvNxt) return;
+  const end = seqAdd(conn.rcvNxt, seg.payloadLength);
+  if (seg.payloadLength > 0) {
+    const data = seg.bytes.slice(seg.payloadOffset, seg.payloadOffset + seg.payloadLength);
+    deliver(conn, conn.rcvNxt, end, data);
+  }
+  conn.synDataAcked = true;
+  if ((seg.flags & Flag.fin) !== 0) finReceived(conn);
+}
+
 /** Keeps data that came ahead of a gap. A FIN among it is remembered by its sequence number. */
 function queueOutOfOrder(conn: Connection, seg: Segment, dataEnd: number, fin: boolean): void {
   const { counters } = conn.tcp;

@@ -7,6 +7,7 @@ import type { Segment } from '../wire/segment.ts';
 import { seqAdd, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
 import { Flag } from '../wire/tcp.ts';
 import { type Connection, type Route, Timer } from './connection.ts';
+import type { Cookie } from './fast-open.ts';
 import { noOptions, type OptionSet, writePacket } from './packet.ts';
 import type { Reason } from './reasons.ts';
 import { initialRto } from './rtt.ts';
@@ -51,9 +52,12 @@ export class Request implements Tuple, TimerOwner {
   timer = -1;
   lastAckAt: number = -Infinity;
   isCookie = false;
-  /** A Fast Open cookie to hand out with the SYN+ACK. */
-  cookie: Uint8Array | null = null;
-  cookieExperimental = false;
+  /** A Fast Open cookie to hand out with the first SYN+ACK. */
+  cookie: Cookie | null = null;
+  /** By Fast Open the connection exists already: this only says what its SYN+ACK is made of. */
+  early = false;
+  /** The next sequence number expected: data of the SYN is before it if it was taken. */
+  rcvNxt: number;
   savedSyn: Uint8Array | null = null;
 
   constructor(listener: Connection, seg: Segment, route: Route, id: number) {
@@ -66,6 +70,7 @@ export class Request implements Tuple, TimerOwner {
     this.remotePort = seg.sourcePort;
     this.route = route;
     this.irs = seg.seq;
+    this.rcvNxt = seqAdd(seg.seq, 1);
   }
 
   onTimer(): void {
@@ -84,10 +89,7 @@ export class Request implements Tuple, TimerOwner {
       options.tsVal = this.tcp.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;
     }
-    if (this.cookie !== null) {
-      options.cookie = this.cookie;
-      options.cookieExperimental = this.cookieExperimental;
-    }
+    options.cookie = this.cookie;
     return options;
   }
 
@@ -101,6 +103,7 @@ export class Request implements Tuple, TimerOwner {
       Math.min(this.rcvWnd, 65535),
       options,
     );
+    this.cookie = null;
     if (this.sentAt < 0) this.sentAt = this.tcp.now;
   }
 
@@ -114,7 +117,7 @@ export class Request implements Tuple, TimerOwner {
         remote: this.remote,
         remotePort: this.remotePort,
         seq,
-        ack: seqAdd(this.irs, 1),
+        ack: this.rcvNxt,
         flags,
         window,
         urgent: 0,
@@ -187,7 +190,8 @@ export class Request implements Tuple, TimerOwner {
     this.arm();
   }
 
-  private resend(): void {
+  /** Sends the SYN+ACK again. */
+  resend(): void {
     this.retransmits++;
     this.tcp.counters.RetransSegs++;
     this.tcp.counters.TCPSynRetrans++;
@@ -216,24 +220,25 @@ export class Request implements Tuple, TimerOwner {
 
   /**
    * Handles a segment for this request (tcp_check_req).
-   * @returns `established` if the caller shall make the connection, `listener` if the segment goes to the listener
+   * @returns `established` if the caller shall make the connection (an early one: go on with the segment),
+   *   `listener` if the segment goes to the listener, `reset` if an early connection is over
    */
-  handle(seg: Segment): 'established' | 'listener' | 'done' {
-    const { tcp } = this;
+  handle(seg: Segment): 'established' | 'listener' | 'reset' | 'done' {
+    const { tcp, rcvNxt } = this;
     let { flags } = seg;
     flags &= Flag.rst | Flag.syn | Flag.ack;
-    const rcvNxt = seqAdd(this.irs, 1);
     const stamped = seg.hasTimestamps && this.timestampsOk;
     const paws = stamped && seqLt(seg.tsVal, this.tsRecent) && (flags & Flag.rst) === 0;
     if (seg.seq === this.irs && flags === Flag.syn && !paws) {
       // The SYN again: our answer was lost.
       if (!this.rateLimited()) {
         this.resend();
-        this.arm();
+        if (!this.early) this.arm();
       }
       return 'done';
     }
-    if ((flags & Flag.ack) !== 0 && seg.ack !== seqAdd(this.iss, 1)) return 'listener';
+    // What an early connection may have acknowledged is checked there: it may have sent data.
+    if (!this.early && (flags & Flag.ack) !== 0 && seg.ack !== seqAdd(this.iss, 1)) return 'listener';
     if (paws || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, this.rcvWnd))) {
       if (paws) tcp.counters.PAWSEstab++;
       tcp.dropTuple(this, paws ? 'paws' : 'out-of-window');
@@ -244,8 +249,9 @@ export class Request implements Tuple, TimerOwner {
     if (seg.seq === this.irs) flags &= ~Flag.syn;
     if ((flags & (Flag.rst | Flag.syn)) !== 0) {
       tcp.counters.AttemptFails++;
-      tcp.counters.EmbryonicRsts++;
       if ((flags & Flag.rst) === 0) tcp.sendReset(seg);
+      if (this.early) return (flags & Flag.rst) !== 0 ? 'reset' : 'done';
+      tcp.counters.EmbryonicRsts++;
       this.drop((flags & Flag.rst) !== 0 ? 'rst-received' : 'syn-in-connection');
       return 'done';
     }
@@ -253,6 +259,7 @@ export class Request implements Tuple, TimerOwner {
       tcp.dropTuple(this, 'no-ack');
       return 'done';
     }
+    if (this.early) return 'established';
     if (this.timeouts < this.listener.deferAccept && seg.end === rcvNxt) {
       this.acked = true;
       tcp.counters.TCPDeferAcceptDrop++;

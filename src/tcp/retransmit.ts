@@ -17,8 +17,15 @@ import { modelTimeout } from './syn-timeout.ts';
 
 const isHandshake = (conn: Connection): boolean => conn.state === SYN_SENT || conn.state === SYN_RECEIVED;
 
-/** (Re)starts the retransmission timer. */
+/** (Re)starts the retransmission timer; while an early connection's SYN+ACK is unanswered, the timer is its. */
 export function armRetransmit(conn: Connection, delay: number = conn.rto): void {
+  if (conn.earlyRequest === null) arm(conn, delay);
+}
+
+/** (Re)starts the timer of an early connection's SYN+ACK. */
+export const armSynAck = (conn: Connection, delay: number): void => arm(conn, delay);
+
+function arm(conn: Connection, delay: number): void {
   const { timers, now } = conn.tcp;
   timers.cancel(conn.retransmitTimer);
   conn.probing = false;
@@ -35,6 +42,7 @@ export function armProbe(conn: Connection, delay: number = probeDelay(conn)): vo
 
 /** Stops the retransmission or probe timer. */
 export function stopRetransmit(conn: Connection): void {
+  if (conn.earlyRequest !== null) return;
   conn.retransmitTimer = conn.tcp.timers.cancel(conn.retransmitTimer);
   conn.probing = false;
 }
@@ -82,6 +90,7 @@ function gaveUp(conn: Connection): boolean {
     expired = false;
   }
   expired ||= timedOut(conn, boundary, conn.userTimeout);
+  conn.tcp.fastOpen.timedOut(conn, expired);
   if (!expired) return false;
   writeError(conn);
   return true;
@@ -106,6 +115,8 @@ export function retransmit(conn: Connection, segment: TxSegment): void {
   if (seqLt(segment.seq, conn.sndUna)) trimHead(conn, segment);
   const limit = mss * Math.max(conn.cwnd - inFlight(conn), 1);
   const window = seqDiff(seqAdd(conn.sndUna, conn.sndWnd), segment.seq);
+  // Beyond the window only the first segment may go: it serves as a probe.
+  if (window <= 0 && segment.seq !== conn.sndUna) return;
   const most = window >= mss ? Math.min(limit, window - (window % mss)) : mss;
   if (segment.length > most) {
     conn.sendQueue.split(segment, most);

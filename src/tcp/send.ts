@@ -132,7 +132,7 @@ function sendError(conn: Connection): number {
   const open =
     conn.state === ESTABLISHED ||
     conn.state === CLOSE_WAIT ||
-    (conn.fastOpenChild && conn.state === SYN_RECEIVED);
+    (conn.earlyRequest !== null && conn.state === SYN_RECEIVED);
   if (conn.error !== 0 || (conn.shutdown & 2) !== 0) {
     const error = conn.error;
     conn.error = 0;

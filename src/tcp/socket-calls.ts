@@ -9,6 +9,8 @@ import { Flag } from '../wire/tcp.ts';
 import { Listener } from './accept-queue.ts';
 import { type Connection, type Route, Timer } from './connection.ts';
 import { Errno } from './errno.ts';
+import { FastOpenBit, FastOpenFailure } from './fast-open.ts';
+import { newAttempt, sendSynWithData } from './fast-open-active.ts';
 import { abort, done, enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from './lifecycle.ts';
 import { advertisedMss, initialWindow, windowFromSpace } from './negotiate.ts';
 import { sendActiveReset, transmit } from './output.ts';
@@ -29,6 +31,8 @@ import {
   SYN_SENT,
 } from './state.ts';
 
+const noBytes: Uint8Array = new Uint8Array(0);
+
 /** The four-tuple and the route of an active open, chosen by the socket layer. */
 export interface OpenRequest {
   readonly local: Address;
@@ -48,28 +52,65 @@ export function open(conn: Connection, request: OpenRequest): void {
   conn.family = request.remote.family;
   conn.route = request.route;
   conn.error = conn.softError = 0;
+  conn.synData = conn.synFastOpen = conn.synDataAcked = conn.fastOpenTrial = false;
+  conn.fastOpenFailure = FastOpenFailure.none;
   prepare(conn);
   const iss = tcp.reuseTimeWait(conn) ?? tcp.chooseIsn(conn);
   conn.iss = iss;
   conn.sndUna = conn.sndNxt = conn.sndSml = conn.sndUp = iss;
-  conn.writeSeq = seqAdd(iss, 1);
-  conn.pushedSeq = conn.writeSeq;
+  conn.writeSeq = conn.pushedSeq = seqAdd(iss, 1);
   tcp.table.add(conn);
   setState(conn, SYN_SENT, 'active-open');
-  const syn = new TxSegment(iss, Flag.syn, 0);
+  if (conn.fastOpenConnect && conn.fastOpenAttempt === null) {
+    // With a cookie the SYN waits for data; without one it asks for a cookie.
+    conn.deferredConnect = tcp.fastOpen.permission(conn).data;
+    if (conn.deferredConnect) return;
+    conn.fastOpenAttempt = newAttempt(noBytes);
+  }
+  sendSyn(conn);
+}
+
+function sendSyn(conn: Connection): void {
+  const { tcp } = conn;
+  const syn = new TxSegment(conn.iss, Flag.syn, 0);
   syn.end = conn.writeSeq;
-  conn.ecnRequested = tcp.sysctls.tcp_ecn === 1 || request.route.ecn === true;
+  conn.ecnRequested = tcp.sysctls.tcp_ecn === 1 || conn.route!.ecn === true;
   if (conn.ecnRequested) syn.flags |= Flag.ece | Flag.cwr;
   conn.sendQueue.append(syn);
   conn.retransmitsSince = tcp.now;
   conn.firstTsVal = tcp.timestamp(conn.tsOffset);
-  transmit(conn, syn, conn.mssCache);
   conn.sendQueue.sendHead = null;
-  conn.sndNxt = conn.writeSeq;
   syn.packets = 1;
   conn.packetsOut = 1;
+  if (conn.fastOpenAttempt === null) transmit(conn, syn, conn.mssCache);
+  else sendSynWithData(conn, syn, conn.fastOpenAttempt);
+  conn.sndNxt = conn.pushedSeq = conn.writeSeq;
   tcp.counters.ActiveOpens++;
   armRetransmit(conn);
+}
+
+/**
+ * A call that brings data for the SYN: sendmsg() with MSG_FASTOPEN, or the first write after a deferred connect
+ * (tcp_sendmsg_fastopen). If connect() was deferred the SYN goes out now, otherwise with the `open` that must follow.
+ * @returns 0, -EOPNOTSUPP if Fast Open is off, -EALREADY if another such call goes on
+ */
+export function beginFastOpen(conn: Connection, data: Uint8Array): number {
+  if (!conn.tcp.fastOpen.on(FastOpenBit.client)) return -Errno.EOPNOTSUPP;
+  if (conn.fastOpenAttempt !== null) return -Errno.EALREADY;
+  conn.fastOpenAttempt = newAttempt(data);
+  if (conn.deferredConnect && conn.state === SYN_SENT) sendSyn(conn);
+  return 0;
+}
+
+/**
+ * The call that `beginFastOpen` began has come to its end, or goes on as an ordinary one.
+ * @returns bytes of its data that went with the SYN
+ */
+export function endFastOpen(conn: Connection): number {
+  const copied = conn.fastOpenAttempt?.copied ?? 0;
+  conn.fastOpenAttempt = null;
+  conn.deferredConnect = false;
+  return copied;
 }
 
 /** Everything that a SYN says of this side (tcp_connect_init). */
@@ -113,6 +154,9 @@ export function listen(conn: Connection, backlog: number): void {
     return;
   }
   conn.listener = new Listener(backlog);
+  const { fastOpen } = conn.tcp;
+  const everywhere = fastOpen.on(FastOpenBit.server) && fastOpen.on(FastOpenBit.allListeners);
+  if (everywhere && conn.fastOpenQueue === 0) conn.fastOpenQueue = backlog;
   setState(conn, LISTEN, 'passive-open');
   conn.tcp.listeners.add(conn);
 }
@@ -170,10 +214,10 @@ export function pollMask(conn: Connection): number {
   let mask = 0;
   if (conn.shutdown === 3 || conn.state === CLOSED) mask |= Poll.hup;
   if ((conn.shutdown & 1) !== 0) mask |= Poll.in | Poll.rdNorm | Poll.rdHup;
-  if (conn.state !== SYN_SENT && (conn.state !== SYN_RECEIVED || conn.fastOpenChild)) {
+  if (conn.state !== SYN_SENT && (conn.state !== SYN_RECEIVED || conn.earlyRequest !== null)) {
     if (readable(conn) >= Math.max(conn.rcvLowat, 1)) mask |= Poll.in | Poll.rdNorm;
     if ((conn.shutdown & 2) !== 0 || writable(conn)) mask |= Poll.out | Poll.wrNorm;
-  }
+  } else if (conn.deferredConnect && conn.state === SYN_SENT) mask |= Poll.out | Poll.wrNorm;
   if (conn.error !== 0) mask |= Poll.err;
   return mask;
 }
@@ -299,6 +343,8 @@ export function disconnect(conn: Connection): void {
     conn.owner = owner;
     conn.error = silent ? Errno.ECONNRESET : 0;
   }
+  endFastOpen(conn);
+  conn.fastOpenFailure = FastOpenFailure.none;
   conn.shutdown = 0;
   conn.done = false;
   conn.owner?.wake(conn, wakeAll);

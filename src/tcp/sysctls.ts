@@ -19,7 +19,7 @@ export interface TcpSysctls {
   /** Bits: 1 client, 2 server, 4 client without cookie, 0x200 server without cookie, 0x400 all listeners. */
   tcp_fastopen: number;
   tcp_fastopen_blackhole_timeout_sec: number;
-  /** Four (or eight, for two keys) 32-bit words in hex, joined by dashes. */
+  /** Four 32-bit words in hex, joined by dashes; a second key after a comma. Empty until one is chosen. */
   tcp_fastopen_key: string;
   tcp_fin_timeout: number;
   tcp_frto: number;
@@ -87,7 +87,7 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_ecn_fallback: 1,
   tcp_fastopen: 1,
   tcp_fastopen_blackhole_timeout_sec: 0,
-  tcp_fastopen_key: '00000000-00000000-00000000-00000000',
+  tcp_fastopen_key: '',
   tcp_fin_timeout: 60,
   tcp_frto: 2,
   tcp_invalid_ratelimit: 500,

@@ -7,6 +7,8 @@ import { PacketQueue } from '../wire/packet-queue.ts';
 import { Segment } from '../wire/segment.ts';
 import { Connection, type Route, Timer } from './connection.ts';
 import { type Counters, newCounters } from './counters.ts';
+import { FastOpen } from './fast-open.ts';
+import { onSynAckTimer } from './fast-open-passive.ts';
 import { icmpInput } from './icmp.ts';
 import { input } from './input.ts';
 import { chooseIsn, type IsnGenerator, sipHash24 } from './isn.ts';
@@ -81,6 +83,7 @@ export class Tcp {
   /** Told when a guard ends. */
   onGuardEnded: ((guard: TimeWait) => void) | null = null;
   readonly cookieKeys: CookieKeys;
+  readonly fastOpen: FastOpen = new FastOpen(this);
   private readonly tsKey: readonly number[];
   private ids = 0;
   private readonly segment: Segment = new Segment();
@@ -140,8 +143,10 @@ export class Tcp {
   }
 
   onConnectionTimer(conn: Connection, kind: number): void {
-    if (kind === Timer.retransmit) onRetransmitTimer(conn);
-    else if (kind === Timer.delayedAck) onDelayedAckTimer(conn);
+    if (kind === Timer.retransmit) {
+      if (conn.earlyRequest === null) onRetransmitTimer(conn);
+      else onSynAckTimer(conn, conn.earlyRequest);
+    } else if (kind === Timer.delayedAck) onDelayedAckTimer(conn);
     else if (kind === Timer.keepalive) onKeepaliveTimer(conn);
     else onProbeTimer(conn);
   }

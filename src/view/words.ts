@@ -172,6 +172,10 @@ export const words: Readonly<Record<Reason, Words>> = {
     en: 'the Fast Open cookie is not valid: an ordinary handshake follows',
     zh: 'Fast Open cookie 无效：转为普通握手',
   },
+  'fast-open-data-again': {
+    en: 'the SYN+ACK does not acknowledge the data sent with the SYN: it is sent again at once',
+    zh: 'SYN+ACK 未确认随 SYN 发送的数据：立即重传',
+  },
   negotiated: { en: 'the handshake is complete: these options are in force', zh: '握手完成：以下选项生效' },
   'mtu-reduced': {
     en: 'the path takes smaller packets only: the MSS shrinks',

@@ -143,9 +143,16 @@ function decodeOption(seg: Segment, view: DataView, kind: number, at: number, n:
   }
 }
 
-/** A cookie of a length the RFC forbids is as good as none (RFC 7413 section 4.1.1: 0, or 4 to 16 and even). */
+/**
+ * The last cookie counts; an odd length is no cookie at all, another length the RFC forbids is as good as none
+ * (RFC 7413 section 4.1.1: 0, or 4 to 16 and even).
+ */
 function setCookie(seg: Segment, at: number, length: number, experimental: boolean): void {
-  if (length !== 0 && (length < 4 || length > 16 || length % 2 !== 0)) return;
+  if (length % 2 !== 0) return;
+  if (length !== 0 && (length < 4 || length > 16)) {
+    seg.cookieLength = -1;
+    return;
+  }
   seg.cookieOffset = at;
   seg.cookieLength = length;
   seg.cookieExperimental = experimental;

@@ -12,7 +12,6 @@ function segmentMemory(conn: Connection): number {
 /** Sizes buffers and the congestion window, starts keepalive, tells the observer what was negotiated. */
 export function establish(conn: Connection): void {
   const { tcp } = conn;
-  if (conn.timestampsOk) conn.advMss -= 12;
   // A handshake that needed more than one time-out starts with one segment, unless the first copy was what got through.
   const spurious = conn.timestampsOk && conn.rcvTsEcr === conn.firstTsVal;
   conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);

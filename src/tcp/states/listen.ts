@@ -8,6 +8,8 @@ import { seqAdd, seqGt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { initialCwnd } from '../congestion.ts';
 import { Connection, type Route } from '../connection.ts';
+import { openEarly, opensAtOnce } from '../fast-open-passive.ts';
+import { Poll } from '../lifecycle.ts';
 import { advertisedMss, asksEcn, initialWindow, readOffer, windowFromSpace } from '../negotiate.ts';
 import { Request } from '../request.ts';
 import { rttSample } from '../rtt.ts';
@@ -16,6 +18,7 @@ import { inheritOptions } from '../socket-options.ts';
 import { LISTEN, SYN_RECEIVED } from '../state.ts';
 import { checkCookie, cookieTimestamp, makeCookie, readCookieTimestamp } from '../syn-cookies.ts';
 import type { Tcp } from '../tcp.ts';
+import { establish } from './established.ts';
 import { synchronized } from './synchronized.ts';
 
 /**
@@ -82,6 +85,10 @@ function onSyn(tcp: Tcp, listener: Connection, seg: Segment, iss: number | null)
   request.iss = iss ?? tcp.chooseIsn(request);
   setWindow(tcp, request);
   if (listener.saveSyn > 0) request.savedSyn = tcp.headersOf(seg);
+  if (opensAtOnce(tcp, request, seg)) {
+    makeEarlyChild(tcp, request, seg);
+    return;
+  }
   tcp.table.add(request);
   queue.requests.add(request);
   queue.young++;
@@ -89,6 +96,9 @@ function onSyn(tcp: Tcp, listener: Connection, seg: Segment, iss: number | null)
   request.arm();
   request.sendSynAck();
 }
+
+/** A listener with a connection to accept is readable. */
+const readable = Poll.in | Poll.rdNorm;
 
 /** Without cookies the last quarter of the SYN backlog is for peers known to be alive. */
 const almostFull = (listener: Connection, most: number): boolean =>
@@ -215,8 +225,25 @@ function makeChild(tcp: Tcp, request: Request, seg: Segment): void {
   child.parent = listener;
   listener.listener!.accepted.push(child);
   synchronized(tcp, child, seg);
-  // The listener becomes readable.
-  listener.owner?.wake(listener, 0x41);
+  listener.owner?.wake(listener, readable);
+}
+
+/** Fast Open: the connection is made by the SYN, and waits to be accepted although its SYN+ACK is unanswered. */
+function makeEarlyChild(tcp: Tcp, request: Request, seg: Segment): void {
+  const { listener } = request;
+  const queue = listener.listener!;
+  const child = childOf(tcp, request, seg);
+  child.segsIn = 1;
+  if (seg.payloadLength > 0) child.dataSegsIn = 1;
+  tcp.table.add(child);
+  tcp.counters.PassiveOpens++;
+  tcp.stateChanged(child, LISTEN, SYN_RECEIVED, 'fast-open-accepted');
+  child.parent = listener;
+  establish(child);
+  openEarly(tcp, child, request, queue, seg);
+  request.sendSynAck();
+  queue.accepted.push(child);
+  listener.owner?.wake(listener, readable);
 }
 
 /** A connection in SYN-RECEIVED with what the request knew. */

@@ -8,6 +8,7 @@ import { Flag } from '../../wire/tcp.ts';
 import { handleAck, storeTimestamp } from '../ack.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
+import { onFastOpenSynAck } from '../fast-open-active.ts';
 import { reset, setState, wakeAll } from '../lifecycle.ts';
 import { asksEcn, readOffer } from '../negotiate.ts';
 import { sendAck, transmit } from '../output.ts';
@@ -94,20 +95,27 @@ function onSynAck(tcp: Tcp, conn: Connection, seg: Segment): void {
   conn.maxWindow = Math.max(conn.maxWindow, seg.window);
   syncMss(conn);
   initializeRcvMss(conn);
+  if (conn.timestampsOk) conn.advMss -= 12;
   conn.lastDataAt = tcp.now;
   conn.retransmitsSince = -1;
   conn.totalRto = 0;
   setState(conn, ESTABLISHED, 'syn-ack-received');
   establish(conn);
+  const sentAgain = (conn.synFastOpen || conn.synData) && onFastOpenSynAck(conn, seg);
   conn.owner?.wake(conn, wakeAll);
-  if (conn.deferAccept > 0 || conn.pingpong >= tcp.sysctls.tcp_pingpong_thresh) {
+  if (!sentAgain) acknowledgeSynAck(conn);
+  pushFrames(conn);
+}
+
+function acknowledgeSynAck(conn: Connection): void {
+  const { tcp } = conn;
+  if (conn.writePending || conn.deferAccept > 0 || conn.pingpong >= tcp.sysctls.tcp_pingpong_thresh) {
     // The first data shall carry the ACK.
     conn.ackPending = true;
     enterQuickAck(conn);
     conn.delayedAckTimer = tcp.timers.cancel(conn.delayedAckTimer);
     conn.delayedAckTimer = tcp.timers.arm(conn, Timer.delayedAck, tcp.now + 200_000);
   } else sendAck(conn);
-  pushFrames(conn);
 }
 
 /** A SYN without ACK: both sides opened at once (RFC 9293 section 3.5, figure 7). */

@@ -10,9 +10,14 @@ import { acceptable, sendChallengeAck } from '../acceptance.ts';
 import { allAcked, handleAck } from '../ack.ts';
 import { updatePacingRate } from '../congestion.ts';
 import { type Connection, Timer } from '../connection.ts';
+import { Errno } from '../errno.ts';
+import { releaseEarly } from '../fast-open.ts';
+import { earlyConfirmed } from '../fast-open-passive.ts';
 import { done, enterTimeWait, reset, setState, timeWaitLength, wakeAll } from '../lifecycle.ts';
 import { ackIfDue, enterQuickAck, initializeRcvMss, queueData } from '../receive.ts';
+import type { Request } from '../request.ts';
 import { finTime } from '../retransmit.ts';
+import { rttSample } from '../rtt.ts';
 import { pushFrames } from '../send.ts';
 import { shutdownSend } from '../socket-calls.ts';
 import {
@@ -30,6 +35,7 @@ import { establish } from './established.ts';
 
 /** A segment for a synchronized connection. */
 export function synchronized(tcp: Tcp, conn: Connection, seg: Segment): void {
+  if (conn.earlyRequest !== null && !fitsRequest(conn, conn.earlyRequest, seg)) return;
   if ((seg.flags & (Flag.ack | Flag.rst | Flag.syn)) === 0) {
     tcp.drop(conn, 'no-ack');
     return;
@@ -44,6 +50,18 @@ export function synchronized(tcp: Tcp, conn: Connection, seg: Segment): void {
   if (!onData(tcp, conn, seg)) return;
   pushFrames(conn);
   ackIfDue(conn);
+}
+
+/** What a request would make of a segment holds for a connection opened early, too. */
+function fitsRequest(conn: Connection, request: Request, seg: Segment): boolean {
+  const retransmits = request.retransmits;
+  const verdict = request.handle(seg);
+  if (conn.state === SYN_RECEIVED) conn.totalRetransmits += request.retransmits - retransmits;
+  if (verdict === 'reset') {
+    releaseEarly(conn, true);
+    reset(conn, Errno.ECONNRESET, 'rst-received');
+  }
+  return verdict === 'established';
 }
 
 /** Fifth, check the ACK field. False if the segment is done with. */
@@ -67,6 +85,7 @@ function onAck(tcp: Tcp, conn: Connection, seg: Segment): boolean {
     return false;
   }
   if (result === 'old') return true;
+  if (conn.earlyRequest !== null) earlyConfirmed(conn);
   switch (conn.state) {
     case FIN_WAIT_1:
       return !allAcked(conn) || finAcked(tcp, conn, seg);
@@ -84,13 +103,22 @@ function onAck(tcp: Tcp, conn: Connection, seg: Segment): boolean {
 
 /** SYN-RECEIVED → ESTABLISHED. */
 function handshakeDone(conn: Connection, seg: Segment): void {
-  conn.retransmitsSince = -1;
-  conn.totalRto = 0;
+  // Neither a request's SYN+ACK nor a connection's own is in the send queue.
+  conn.delivered++;
+  if (conn.timestampsOk) conn.advMss -= 12;
+  const early = conn.earlyRequest;
+  if (early === null) {
+    conn.retransmitsSince = -1;
+    conn.totalRto = 0;
+  } else {
+    if (conn.srtt === 0 && early.retransmits === 0) rttSample(conn, conn.tcp.now - early.sentAt);
+    earlyConfirmed(conn);
+  }
   conn.sndWnd = seg.window << conn.sndWscale;
   conn.maxWindow = Math.max(conn.maxWindow, conn.sndWnd);
   conn.sndWl1 = seg.seq;
   setState(conn, ESTABLISHED, 'handshake-ack');
-  establish(conn);
+  if (early === null) establish(conn);
   updatePacingRate(conn);
   initializeRcvMss(conn);
   conn.lastSendAt = conn.tcp.now;

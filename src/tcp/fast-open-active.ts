@@ -1,0 +1,127 @@
+/**
+ * The active side of TCP Fast Open (RFC 7413 section 4.2.1): data and a cookie with the SYN, and what becomes of them
+ * (net/ipv4/tcp_output.c tcp_send_syn_data, tcp_input.c tcp_rcv_fastopen_synack, 6.18).
+ */
+import type { Segment } from '../wire/segment.ts';
+import { seqAdd } from '../wire/seq.ts';
+import { Flag } from '../wire/tcp.ts';
+import { CaState } from './congestion.ts';
+import type { Connection } from './connection.ts';
+import { type Cookie, FastOpenFailure } from './fast-open.ts';
+import { mssOfPath } from './negotiate.ts';
+import { transmit } from './output.ts';
+import { TxSegment } from './queues.ts';
+import { takeSynData } from './receive.ts';
+import { retransmitLost } from './retransmit.ts';
+import { syncMss } from './send.ts';
+
+/** A Fast Open under way: from the call that brings the data until it returns. */
+export interface Attempt {
+  readonly data: Uint8Array;
+  /** How much of it went with the SYN. */
+  copied: number;
+  /** The option of the SYN about to be sent; null once it was, for copies of the SYN go without. */
+  cookie: Cookie | null;
+}
+
+/** An attempt to send data with the SYN, which may be none. */
+export const newAttempt = (data: Uint8Array): Attempt => ({ data, copied: 0, cookie: null });
+
+/** Middle boxes may add options: as much room as options can take is left for them. */
+const optionRoom = 40;
+
+/** Sends a SYN that stands in the queue, with as much data as fits, if a cookie allows it. */
+export function sendSynWithData(conn: Connection, syn: TxSegment, attempt: Attempt): void {
+  const { tcp } = conn;
+  const permission = tcp.fastOpen.permission(conn);
+  const mss = permission.mss || conn.advMss;
+  conn.mssClamp = conn.userMss > 0 ? Math.min(conn.userMss, mss) : mss;
+  attempt.cookie = permission.cookie;
+  if (permission.data) {
+    syncMss(conn);
+    const room = Math.max(mssOfPath(conn) - optionRoom, 0);
+    attempt.copied = Math.min(room, attempt.data.length);
+  }
+  if (attempt.copied > 0) sendTogether(conn, syn, attempt.data.subarray(0, attempt.copied));
+  else transmit(conn, syn, conn.mssCache);
+  if (attempt.cookie !== null) {
+    conn.synFastOpen = true;
+    conn.synFastOpenExperimental = attempt.cookie.experimental;
+  }
+  attempt.cookie = null;
+}
+
+/** One packet on the wire, two segments in the queue: if it is lost, the SYN goes first and alone. */
+function sendTogether(conn: Connection, syn: TxSegment, data: Uint8Array): void {
+  const packet = new TxSegment(syn.seq, syn.flags, 0);
+  packet.data = data.slice();
+  packet.length = data.length;
+  transmit(conn, packet, data.length);
+  syn.sentAt = syn.firstSentAt = packet.sentAt;
+  const rest = new TxSegment(syn.end, Flag.psh, 0);
+  rest.data = packet.data;
+  rest.length = data.length;
+  rest.end = seqAdd(syn.end, data.length);
+  rest.packets = 1;
+  rest.sentAt = rest.firstSentAt = packet.sentAt;
+  conn.sendQueue.append(rest);
+  conn.sendQueue.sendHead = null;
+  conn.writeSeq = rest.end;
+  conn.packetsOut++;
+  conn.synData = true;
+  conn.tcp.counters.TCPOrigDataSent++;
+}
+
+/**
+ * Takes from a SYN+ACK what concerns Fast Open: the cookie, whether our data arrived, the peer's data.
+ * @returns true if our data did not arrive and was sent again, which also acknowledges the SYN+ACK
+ */
+export function onFastOpenSynAck(conn: Connection, seg: Segment): boolean {
+  const { tcp } = conn;
+  const unacked = conn.synData ? conn.sendQueue.head : null;
+  // An unsolicited cookie is not for us.
+  const cookie = conn.synFastOpen ? cookieOf(seg) : null;
+  let tries = 0;
+  if (conn.synFastOpen && conn.totalRetransmits === 0 && cookie === null && !conn.synData)
+    tries = conn.synFastOpenExperimental ? 2 : 1;
+  const mss = conn.mssClamp === conn.userMss ? seg.mss : conn.mssClamp;
+  tcp.fastOpen.remember(conn, mss, cookie, tries);
+  if (unacked !== null) {
+    const again = conn.totalRetransmits > 0;
+    conn.fastOpenFailure = again ? FastOpenFailure.retransmitted : FastOpenFailure.notAcked;
+    tcp.counters.TCPFastOpenActiveFail++;
+    tcp.note(conn, 'note', 'fast-open-data-again');
+    resendAll(conn);
+    return true;
+  }
+  conn.synDataAcked = conn.synData;
+  if (conn.synDataAcked) {
+    tcp.counters.TCPFastOpenActive++;
+    // SYN and data were one packet.
+    if (conn.delivered > 1) conn.delivered--;
+  }
+  takeSynData(conn, seg);
+  return false;
+}
+
+const cookieOf = (seg: Segment): Cookie | null =>
+  seg.cookieLength < 0
+    ? null
+    : {
+        bytes: seg.bytes.slice(seg.cookieOffset, seg.cookieOffset + seg.cookieLength),
+        experimental: seg.cookieExperimental,
+      };
+
+/** Holds everything in flight for lost, but not because of congestion, and sends it again. */
+export function resendAll(conn: Connection): void {
+  for (let s = conn.sendQueue.head; s !== null && s !== conn.sendQueue.sendHead; s = s.next) {
+    if (s.lost) continue;
+    s.lost = true;
+    conn.lostOut += s.packets;
+  }
+  if (conn.caState !== CaState.loss) {
+    conn.caState = CaState.loss;
+    conn.highSeq = conn.sndNxt;
+  }
+  retransmitLost(conn);
+}
