@@ -5,7 +5,8 @@
 import { type CallAddress, Calls } from '../host/calls.ts';
 import type { Result } from '../host/file.ts';
 import { Host, type HostOptions } from '../host/host.ts';
-import { MessageFlag, Socket } from '../host/socket.ts';
+import { Socket } from '../host/socket.ts';
+import { MessageFlag } from '../host/socket-terms.ts';
 import type { Conditions } from '../sim/conditions.ts';
 import type { WorldEvent } from '../sim/events.ts';
 import type { Node } from '../sim/node.ts';

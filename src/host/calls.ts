@@ -8,11 +8,12 @@ import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import type { Address } from '../wire/address.ts';
 import { seqDiff } from '../wire/seq.ts';
 import { Epoll, type EpollEntry, type PollEntry, pollOnce } from './epoll.ts';
-import { type OpenFile, OpenFlag, type Result } from './file.ts';
+import { andThen, type OpenFile, OpenFlag, type Result } from './file.ts';
 import type { Host } from './host.ts';
 import { MemoryFile, newPipe, PipeEnd } from './pipe.ts';
-import { Family, MessageFlag, Socket } from './socket.ts';
+import { Socket } from './socket.ts';
 import { getSocketOption, setSocketOption } from './socket-options.ts';
+import { Family, MessageFlag } from './socket-terms.ts';
 
 const streamType = 1;
 const typeMask = 0xf;
@@ -257,15 +258,7 @@ export class Calls {
     if (source instanceof Socket && target instanceof PipeEnd) {
       const data = new Uint8Array(Math.min(length, target.room));
       const give = (n: number): number => (n > 0 ? target.write(data.subarray(0, n)) : n);
-      const result = source.receive(data, 0);
-      if (typeof result === 'number') return give(result);
-      return {
-        deadline: result.deadline,
-        attempt: (now) => {
-          const n = result.attempt(now);
-          return n === null ? null : give(n);
-        },
-      };
+      return andThen(source.receive(data, 0), give);
     }
     return -Errno.EINVAL;
   }

@@ -76,6 +76,21 @@ export interface Wait {
 /** What a call comes to: a value, -errno, or a wait. */
 export type Result = number | Wait;
 
+/** What follows a call's first part, at once or when the wait is over. The whole may wait as long as the first part. */
+export function andThen(first: Result, next: (value: number) => Result): Result {
+  if (typeof first === 'number') return next(first);
+  let rest: Result | null = null;
+  const attempt = (now: number): number | null => {
+    if (rest === null) {
+      const value = first.attempt(now);
+      if (value === null) return null;
+      rest = next(value);
+    }
+    return typeof rest === 'number' ? rest : rest.attempt(now);
+  };
+  return { deadline: first.deadline, attempt };
+}
+
 /** The descriptors of a host's programs: they share one table here, from 3 on. */
 export class Descriptors {
   private readonly files: (OpenFile | null)[] = [null, null, null];

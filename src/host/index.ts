@@ -5,5 +5,6 @@ export type { EpollEntry, PollEntry } from './epoll.ts';
 export { OpenFlag, type Result, type Wait } from './file.ts';
 export { Host, type HostOptions, type InterfaceOptions } from './host.ts';
 export { parsePrefix, type RouteAttributes, type RouteEntry } from './network.ts';
-export { type Endpoint, Family, MessageFlag, Socket } from './socket.ts';
+export { Socket } from './socket.ts';
+export { type Endpoint, Family, MessageFlag } from './socket-terms.ts';
 export { Sysctls } from './sysctl.ts';

@@ -30,29 +30,10 @@ import {
   unmap,
 } from '../wire/address.ts';
 import { connectTarget } from './connect-target.ts';
-import { OpenFile, OpenFlag, type Result } from './file.ts';
+import { andThen, OpenFile, OpenFlag, type Result } from './file.ts';
 import type { Host } from './host.ts';
 import { PortUse } from './ports.ts';
-
-/** Address families of socket() and of socket addresses. */
-export const Family = { unspec: 0, inet: 2, inet6: 10 } as const;
-
-/** Flags of recv() and send(). */
-export const MessageFlag = {
-  oob: 0x1,
-  peek: 0x2,
-  trunc: 0x20,
-  dontWait: 0x40,
-  waitAll: 0x100,
-  errorQueue: 0x2000,
-  fastOpen: 0x20000000,
-} as const;
-
-/** An address and a port. In an IPv6 socket IPv4 addresses appear as mapped ones. */
-export interface Endpoint {
-  readonly address: Address;
-  readonly port: number;
-}
+import { type Endpoint, MessageFlag } from './socket-terms.ts';
 
 export class Socket extends OpenFile implements ConnectionOwner {
   readonly host: Host;
@@ -216,8 +197,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
   }
 
   /**
-   * Starts to connect, or finds that it goes on.
-   * @param sending the call is one that sends
+   * Starts to connect, or finds that it goes on; `sending` if the call is one that sends.
    * @returns 0 or -errno if that ends the call, otherwise what it gives if it may not wait
    */
   private approach(to: Endpoint | null, sending: boolean): { ends: boolean; result: number } {
@@ -344,19 +324,9 @@ export class Socket extends OpenFile implements ConnectionOwner {
       if (result === -Errno.EINPROGRESS && sent > 0) return sent;
       return result < 0 ? result : this.sendFrom(data, sent, flags, nonBlocking);
     };
-    if (typeof opening === 'number') return goOn(opening);
     // What did not go with the SYN will carry the handshake's last ACK.
-    conn.writePending = (conn.fastOpenAttempt?.copied ?? 0) < data.length;
-    let rest: Result | null = null;
-    const attempt = (now: number): number | null => {
-      if (rest === null) {
-        const opened = opening.attempt(now);
-        if (opened === null) return null;
-        rest = goOn(opened);
-      }
-      return typeof rest === 'number' ? rest : rest.attempt(now);
-    };
-    return { deadline: opening.deadline, attempt };
+    conn.writePending = typeof opening !== 'number' && (conn.fastOpenAttempt?.copied ?? 0) < data.length;
+    return andThen(opening, goOn);
   }
 
   private sendFrom(data: Uint8Array, from: number, flags: number, nonBlocking: boolean): Result {
