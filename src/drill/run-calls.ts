@@ -180,6 +180,8 @@ export class CallEvents {
           (it) => it.fd < 0 && (it.state === 'synack-sent' || it.state === 'synack-acked'),
         );
         if (flow !== undefined) flow.fd = outcome.value;
+        // As in packetdrill, accept() alone may use a descriptor again: from now on it means the new socket.
+        if (newFds[0] !== undefined) this.fds.delete(newFds[0]);
         this.addFd(newFds[0], outcome.value, flow ?? null, spec);
         break;
       }

@@ -5,7 +5,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/tcp/connection.ts';
-import { accept, close, open, receive, send, shutdown } from '../../src/tcp/socket-calls.ts';
+import {
+  accept,
+  beginFastOpen,
+  close,
+  endFastOpen,
+  open,
+  receive,
+  send,
+  shutdown,
+} from '../../src/tcp/socket-calls.ts';
 import { stateName } from '../../src/tcp/state.ts';
 import type { Tcp } from '../../src/tcp/tcp.ts';
 import { Pair } from '../../src/tcp/testing.ts';
@@ -49,6 +58,23 @@ const arrivals: Record<string, (pair: Pair) => Connection | null> = {
     pair.connect(40000, 80);
     pair.settle();
     return null;
+  },
+  'LISTEN with Fast Open': (pair) => pair.listen(80),
+  'SYN-SENT with data by Fast Open': (pair) => {
+    const conn = pair.b.newConnection();
+    beginFastOpen(conn, new Uint8Array(1000));
+    open(conn, tupleFromB(pair));
+    expect(endFastOpen(conn)).toBe(1000);
+    return conn;
+  },
+  'SYN-RECEIVED by Fast Open': (pair) => {
+    const listener = pair.listen(80);
+    pair.lose = (from, s) => from === 'a' && (s.flags & Flag.syn) === 0;
+    const conn = pair.a.newConnection();
+    beginFastOpen(conn, new Uint8Array(1000));
+    open(conn, tupleOf(pair.a, pair.b, 40000, 80));
+    pair.settle();
+    return accept(listener);
   },
   'SYN-RECEIVED by simultaneous open': (pair) => {
     const conn = pair.b.newConnection();
@@ -114,16 +140,18 @@ const arrivals: Record<string, (pair: Pair) => Connection | null> = {
   },
 };
 
-function tupleFromB(pair: Pair) {
+function tupleOf(from: Tcp, to: Tcp, localPort: number, remotePort: number) {
   const routeOf = (tcp: Tcp) => tcp.environment.route({} as Address, null)!;
   return {
-    local: routeOf(pair.b).source,
-    localPort: 80,
-    remote: routeOf(pair.a).source,
-    remotePort: 40000,
-    route: routeOf(pair.b),
+    local: routeOf(from).source,
+    localPort,
+    remote: routeOf(to).source,
+    remotePort,
+    route: routeOf(from),
   };
 }
+
+const tupleFromB = (pair: Pair) => tupleOf(pair.b, pair.a, 80, 40000);
 
 const edge = fc.oneof(
   fc.record({ base: fc.constantFrom('rcv', 'snd', 'una', 'window'), delta: fc.integer({ min: -3, max: 3 }) }),
@@ -143,6 +171,11 @@ const option: fc.Arbitrary<TcpOption> = fc.oneof(
   fc.record({
     kind: fc.constant('sack' as const),
     blocks: fc.array(fc.record({ left: fc.integer(), right: fc.integer() }), { minLength: 1, maxLength: 2 }),
+  }),
+  fc.record({
+    kind: fc.constant('fastOpen' as const),
+    cookie: fc.uint8Array({ maxLength: 18 }),
+    experimental: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('rest' as const), data: fc.uint8Array({ minLength: 1, maxLength: 8 }) }),
 );
@@ -211,9 +244,11 @@ function packetOf(attack: Attack, view: View, from: Address, to: Address): Uint8
                   ? 10
                   : o.kind === 'sack'
                     ? 2 + 8 * o.blocks.length
-                    : o.kind === 'rest'
-                      ? o.data.length
-                      : 0),
+                    : o.kind === 'fastOpen'
+                      ? (o.experimental ? 4 : 2) + o.cookie.length
+                      : o.kind === 'rest'
+                        ? o.data.length
+                        : 0),
       0,
     );
   while (size(options) > 40) options = options.slice(1);
@@ -254,6 +289,24 @@ function check(holds: boolean, what: string): void {
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
+/** What is counted as in flight must be what the send queue holds. */
+function checkFlight(tcp: Tcp): void {
+  for (const e of tcp.table.values()) {
+    if (!('sendQueue' in e)) continue;
+    let [out, lost, again] = [0, 0, 0];
+    for (let s = e.sendQueue.head; s !== null && s !== e.sendQueue.sendHead; s = s.next) {
+      out += s.packets;
+      if (s.lost) lost += s.packets;
+      if (s.retransmitted) again += s.packets;
+    }
+    const counted = `${e.packetsOut} out, ${e.lostOut} lost, ${e.retransOut} sent again`;
+    check(
+      counted === `${out} out, ${lost} lost, ${again} sent again`,
+      `${counted}, but the queue holds ${out}`,
+    );
+  }
+}
+
 /** What b sends must be well formed, and no RST may answer a RST. */
 function checkOutput(pair: Pair, answersReset: boolean): void {
   for (let packet = pair.b.out.take(); packet !== null; packet = pair.b.out.take()) {
@@ -280,7 +333,12 @@ function checkOutput(pair: Pair, answersReset: boolean): void {
 
 function attackRun(arrival: string, isn: number, attacks: readonly Attack[]): void {
   const environment = { isn: { kind: 'constant' as const, value: isn } };
-  const pair = new Pair({ address: '10.0.0.1', environment }, { address: '10.0.0.2', environment });
+  // Both sides, and no cookie needed: whatever SYN with data or an option comes opens a connection at once.
+  const sysctls = arrival.includes('Fast Open') ? { tcp_fastopen: 0x607 } : {};
+  const pair = new Pair(
+    { address: '10.0.0.1', environment, sysctls },
+    { address: '10.0.0.2', environment, sysctls },
+  );
   pair.b.trace = (event) => {
     if (event.kind !== 'state') return;
     const from = event.from!;
@@ -300,6 +358,7 @@ function attackRun(arrival: string, isn: number, attacks: readonly Attack[]): vo
     checkOutput(pair, false);
     const packet = packetOf(attack, viewOf(pair), from!, to!);
     pair.b.input(now, packet, new DataView(packet.buffer), 0, packet.length);
+    checkFlight(pair.b);
     checkOutput(pair, attack.damage === 'none' && (attack.flags & Flag.rst) !== 0);
   }
   // Whatever happened, time ends it: nothing may keep the host busy for ever.
