@@ -15,8 +15,6 @@ export const disagreements: Readonly<Record<string, string>> = {
     'explain: frames 4, 10, 14 and 16 are ICMPv6 errors that quote the SYNs of frames 3, 9, 13 and 15. The tables have no class for ICMP.',
   'rst_then_port_reuse.pcap 0':
     'explain: the RST of frame 2 has no ACK flag and a number of its own; in SYN-SENT such an RST is dropped (RFC 9293 section 3.10.7.3). So the SYN of frame 1 was not refused; it has no answer before the client sends another in frame 3.',
-  'simul_open_4whs.pcap 0':
-    "both: the table measures from the client's SYN (frame 1) to the client's own SYN+ACK (frame 3). No SYN+ACK of the server exists, so explain gives no such half.",
   'split_5whs.pcap 0':
     'explain: frames 1 to 5 are one handshake of five packets (SYN, ACK, SYN of the server, SYN+ACK of the client, ACK); tshark cuts it in two.',
   'split_5whs.pcap 1':

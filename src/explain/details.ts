@@ -15,11 +15,26 @@ export interface RoundTrip {
 }
 
 export function roundTrip(h: Handshake): RoundTrip {
+  if (h.serverSyn !== null) return crossedRoundTrip(h, h.serverSyn);
   const { answeredSyn, synAck, finalAck, ambiguous } = h;
   const acknowledged = finalAck === null ? null : acknowledgedCopy(h, finalAck);
   const serverNs = answeredSyn === null || synAck === null ? null : synAck.time - answeredSyn.time;
   const clientNs = finalAck === null || acknowledged === null ? null : finalAck.time - acknowledged.time;
   return { serverNs, clientNs, ambiguous };
+}
+
+/**
+ * SYNs from both sides: neither answers the other, but each is answered. The client's SYN by the server's SYN+ACK, or by its ACK
+ * in a split handshake; the client's SYN+ACK by the server's ACK; the server's SYN by the client's SYN+ACK or ACK.
+ */
+function crossedRoundTrip(h: Handshake, serverSyn: PacketSeen): RoundTrip {
+  const between = (from: PacketSeen | null, to: PacketSeen | null): number | null =>
+    from === null || to === null || to.time < from.time ? null : to.time - from.time;
+  return {
+    serverNs: between(h.answeredSyn, h.synAck ?? h.earlyAck) ?? between(h.clientSynAck, h.serverAck),
+    clientNs: between(serverSyn, h.clientSynAck ?? h.finalAck),
+    ambiguous: h.ambiguous,
+  };
 }
 
 /** Which copy of the SYN+ACK the client's ACK answers: by its echo, otherwise the last before it. */
@@ -157,27 +172,48 @@ export interface BackOff {
 }
 
 /**
- * Reads the gaps between SYNs. Linux: doubling from 1 s, since 6.5 four gaps of 1 s first (net/ipv4/tcp_timer.c and
- * ip-sysctl.rst, tcp_syn_linear_timeouts, 6.18); with 6 retries, 127 s, or 67 s with the linear ones.
- * Windows: 3 s and 6 s, giving up at 21 s; from Windows 8 on 1 s doubling, also 21 s.
+ * Seconds until connect() fails with the default settings, and how many SYNs are sent until then; more SYNs mean other
+ * settings. Linux: 6 retries, since 6.5 four more a second apart first (net/ipv4/tcp_timer.c, 6.18; a test compares
+ * this table with the stack's own timers). Windows: 3 s and 6 s, or from Windows 8 on 1, 2, 4 and 8 s; 21 s either way.
  */
+export const connectTimeouts: Readonly<
+  Record<
+    string,
+    Readonly<Partial<Record<BackOff['pattern'], { readonly seconds: number; readonly syns: number }>>>
+  >
+> = {
+  Linux: {
+    doubling: { seconds: 127, syns: 7 },
+    constant: { seconds: 131, syns: 6 },
+    'linear, then doubling': { seconds: 131, syns: 11 },
+  },
+  Windows: { doubling: { seconds: 21, syns: 5 } },
+};
+
+/** Reads the gaps between SYNs. */
 export function backOff(syns: readonly PacketSeen[], system: System | null): BackOff | null {
   const gaps = synGaps(syns);
   if (gaps.length === 0) return null;
-  const near = (gap: number, wanted: number): boolean =>
-    Math.abs(gap - wanted) < Math.max(0.15, wanted * 0.15);
-  const ones = gaps.findIndex((gap) => !near(gap, 1));
-  const linear = ones < 0 ? gaps.length : ones;
-  const doubles = gaps.every((gap, n) => n === 0 || near(gap, 2 * gaps[n - 1]!));
-  if (doubles) {
-    const timeout = system === 'Linux' && near(gaps[0]!, 1) ? 127 : system === 'Windows' ? 21 : null;
-    return { pattern: 'doubling', timeout: gaps.length === 1 && system === 'Linux' ? null : timeout };
-  }
-  if (linear === gaps.length) return { pattern: 'constant', timeout: system === 'Linux' ? 67 : null };
-  const rest = gaps.slice(linear - 1);
-  if (linear >= 2 && rest.every((gap, n) => n === 0 || near(gap, 2 * rest[n - 1]!)))
-    return { pattern: 'linear, then doubling', timeout: system === 'Linux' ? 67 : null };
-  return { pattern: 'other', timeout: null };
+  const pattern = patternOf(gaps);
+  const known = system === null ? undefined : connectTimeouts[system]?.[pattern];
+  // Linux's two ways differ from the third SYN on, and both begin with a second.
+  const fits = system !== 'Linux' || (gaps.length > 1 && near(gaps[0]!, 1));
+  return {
+    pattern,
+    timeout: known !== undefined && fits && syns.length <= known.syns ? known.seconds : null,
+  };
+}
+
+const near = (gap: number, wanted: number): boolean => Math.abs(gap - wanted) < Math.max(0.15, wanted * 0.15);
+
+function patternOf(gaps: readonly number[]): BackOff['pattern'] {
+  const doubling = (list: readonly number[]): boolean =>
+    list.every((gap, n) => n === 0 || near(gap, 2 * list[n - 1]!));
+  if (doubling(gaps)) return 'doubling';
+  const other = gaps.findIndex((gap) => !near(gap, gaps[0]!));
+  if (other < 0) return 'constant';
+  const linear = other >= 2 && near(gaps[0]!, 1) && doubling(gaps.slice(other - 1));
+  return linear ? 'linear, then doubling' : 'other';
 }
 
 /** Zeek's conn_state for the attempt (docs.zeek.org, base/protocols/conn/main.zeek). */

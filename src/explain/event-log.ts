@@ -2,6 +2,7 @@
 import type { Decapsulator } from './decapsulate.ts';
 import { findOption } from './options.ts';
 import * as R from './records.ts';
+import { type EventAt, sameButIsn, sameButOptions } from './rewritten.ts';
 
 /** The segment at hand: times in ns since the capture's base, lengths in bytes. */
 export interface Segment {
@@ -102,6 +103,11 @@ export class EventLog {
       words[base + R.STATE] =
         (state & ~R.MID_STREAM) | R.SYN_SEEN | R.CLIENT_KNOWN | (late ? R.REORDERED : 0);
       this.advance(base + R.CLIENT_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.CLIENT_KNOWN) !== 0);
+      // A socket that connects to itself is its own other side.
+      if (this.isOwnTuple(base)) {
+        words[base + R.SERVER_ISN] = s.seq;
+        words[base + R.STATE]! |= R.SERVER_SYN | R.SERVER_KNOWN;
+      }
     } else {
       words[base + R.SERVER_ISN] = s.seq;
       words[base + R.STATE]! |= R.SERVER_SYN | R.SERVER_KNOWN;
@@ -178,6 +184,15 @@ export class EventLog {
     words[base + R.STATE] = bits;
   }
 
+  /** Whether both ends of the tuple are the same. */
+  private isOwnTuple(base: number): boolean {
+    const { words } = this.store;
+    const ports = words[base + R.PORTS]!;
+    if (ports >>> 16 !== (ports & 0xffff)) return false;
+    for (let n = 0; n < 4; n++) if (words[base + R.CLIENT + n] !== words[base + R.SERVER + n]) return false;
+    return true;
+  }
+
   private advance(word: number, value: number, known: boolean): void {
     const { words } = this.store;
     if (!known || ((value - words[word]!) | 0) > 0) words[word] = value;
@@ -206,6 +221,7 @@ export class EventLog {
       // Equal checksums mean equal packets; with a true IP identification, options may have been rewritten on the way.
       if (same && (w[at + R.E_ID] === id || (d.ipId !== 0 && (w[at + R.E_ID]! & 0xffff) === d.ipId)))
         return true;
+      if (same && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
       event = w[at + R.E_NEXT]!;
     }
     return false;
@@ -279,6 +295,26 @@ export class EventLog {
     words[base + R.PREVIOUS_STATE] = words[before * R.WORDS + R.STATE]!;
     const age = (time - doubles[before * R.DOUBLES + R.LAST_TIME]!) / 1e6;
     words[base + R.PREVIOUS_AGE] = Math.max(-1, Math.min(0x7fffffff, Math.round(age)));
+  }
+
+  /** Notes it if the SYN that began an attempt is one of the attempt before, but for its initial sequence number. */
+  compareSyns(slot: number, before: number): void {
+    const { words } = this.store;
+    const syn = this.eventAt(words[slot * R.WORDS + R.NEWEST_EVENT]!);
+    for (let event = words[before * R.WORDS + R.NEWEST_EVENT]!; event >= 0; ) {
+      const other = this.eventAt(event);
+      if (sameButIsn(syn, other, DUPLICATE_NS)) {
+        words[slot * R.WORDS + R.STATE]! |= R.ISN_REWRITTEN;
+        words[before * R.WORDS + R.STATE]! |= R.ISN_REWRITTEN;
+        return;
+      }
+      event = other.page.words[other.offset + R.E_NEXT]!;
+    }
+  }
+
+  private eventAt(event: number): EventAt {
+    const page = this.events.page(event);
+    return { page, offset: this.events.offset(event), time: page.times[this.events.timeIndex(event)]! };
   }
 
   /** Adds a letter of Zeek's history once. */

@@ -64,6 +64,7 @@ const MORE =
   R.ICMP_SEEN |
   R.TWO_ENCAPSULATIONS |
   R.REORDERED |
+  R.ISN_REWRITTEN |
   R.EVENTS_LEFT_OUT;
 
 /** The quick way for what nearly all attempts are: SYN, SYN+ACK, ACK, each once and in order, and nothing else. */
@@ -118,7 +119,8 @@ function anyHandshake(e: Evidence): Handshake {
   const synAck = synAcks[0] ?? null;
   const answer = answeredCopy(syns, synAck);
   const clientReset = first(fresh, (p) => p.fromClient && (p.flags & RST) !== 0);
-  const anyAck = synAck === null && serverSyn === null ? null : acknowledgment(fresh, true, e.serverIsn, syn);
+  const serverBegan = synAck !== null || serverSyn !== null || (e.state & R.SERVER_SYN) !== 0;
+  const anyAck = serverBegan ? acknowledgment(fresh, true, e.serverIsn, syn) : null;
   // What a client sends after its RST confirms nothing.
   const finalAck = anyAck !== null && clientReset !== null && clientReset.time < anyAck.time ? null : anyAck;
   const plainAck = (p: PacketSeen): boolean => !p.fromClient && (p.flags & (SYN | RST | FIN | ACK)) === ACK;

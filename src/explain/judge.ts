@@ -76,12 +76,12 @@ function unusual(e: Evidence, h: Handshake): Finding | null {
 
 function selfConnect(h: Handshake): Finding {
   // The socket's own SYN comes back to it: a simultaneous open with itself (RFC 9293 section 3.5, figure 8).
-  const done = h.synAck !== null || h.clientSynAck !== null;
+  const done = h.clientSynAck !== null;
   return {
     verdict: 'self-connect',
     outcome: done ? 'completed' : 'unanswered',
     certainty: done ? 'certain' : 'likely',
-    packets: [h.syn, h.synAck, h.clientSynAck, h.finalAck],
+    packets: [h.syn, h.clientSynAck, h.finalAck],
   };
 }
 

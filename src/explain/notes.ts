@@ -55,6 +55,8 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
     );
   add('fast-open-granted', (synAck?.options.fastOpen ?? '') !== '');
   add('isn-predictable', e.isnStep !== null && (e.state & R.PREDICTABLE) !== 0);
+  const rewrittenIsn = (e.state & R.ISN_REWRITTEN) !== 0;
+  add('isn-rewritten', rewrittenIsn);
   add(
     'isn-conflict',
     h.synAcks.some((p) => p.seq !== h.synAcks[0]!.seq),
@@ -82,7 +84,10 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   const shared = e.previous !== null && e.previous.ageMs >= 0 && e.previous.ageMs < SHARED_MS;
   add(
     'tuple-shared',
-    shared && (e.previous!.state & R.SYN_SEEN) !== 0 && (e.previous!.state & R.CONFIRMED) === 0,
+    shared &&
+      !rewrittenIsn &&
+      (e.previous!.state & R.SYN_SEEN) !== 0 &&
+      (e.previous!.state & R.CONFIRMED) === 0,
   );
   add('two-encapsulations', (e.state & R.TWO_ENCAPSULATIONS) !== 0);
   add(

@@ -53,7 +53,9 @@ function unanswered(a: Told): string {
   const subject = `${client(a)} got no answer from ${server(a)} to ${syns(a)}`;
   const limit = a.backOff?.timeout;
   const fails =
-    limit === null || limit === undefined ? '' : `; a ${a.system} client gives up after ${limit} s`;
+    limit === null || limit === undefined
+      ? ''
+      : `; a ${a.system} client gives up after ${limit} s by default`;
   return `${subject} in this capture${fails}`;
 }
 

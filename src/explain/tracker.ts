@@ -177,6 +177,8 @@ export class Tracker {
     const stray =
       !fresh && (flags & (SYN | ACK | RST)) === (SYN | ACK) && !this.lookup.answers(base, fromClient);
     const news = this.log.record(slot, this.at, d, fromClient, reset || stray);
+    if (fresh && this.lookup.count > 0 && (flags & (SYN | ACK | RST)) === SYN)
+      this.log.compareSyns(slot, this.lookup.candidates[0]!);
     if (news & R.SYNACK_SEEN && !fromClient) this.hosts.answered(this.log, slot, d, this.at.header);
     if (news & R.CONFIRMED) this.hosts.confirmed(store, slot);
     if (news & ENDS && isOver(store.words[base + R.STATE]!)) this.over(slot);

@@ -83,6 +83,7 @@ export type Note =
   | 'fast-open-requested'
   | 'fast-open-granted'
   | 'isn-predictable'
+  | 'isn-rewritten'
   | 'isn-conflict'
   | 'wrong-ack'
   | 'stray-reset'
@@ -113,6 +114,9 @@ export const notes: Readonly<Record<Note, Meaning>> = {
   'fast-open-requested': { title: 'the SYN asks for a Fast Open cookie' },
   'fast-open-granted': { title: 'the server gave a Fast Open cookie' },
   'isn-predictable': { title: "the server's initial sequence numbers grow by a constant" },
+  'isn-rewritten': {
+    title: 'the SYN was captured twice, with another initial sequence number: a device on the way changes it',
+  },
   'isn-conflict': { title: 'two SYN+ACKs with different sequence numbers' },
   'wrong-ack': { title: 'a SYN+ACK that acknowledges something else' },
   'stray-reset': { title: 'an RST that the receiver has to ignore' },

@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'vitest';
+import { explainAll, explainOne, Film, film, linuxOptions, Talk } from '../../test/explain-captures.ts';
+import type { TcpOption } from '../wire/options.ts';
+import type { Attempt } from './attempt.ts';
+import type { Note } from './verdicts.ts';
+
+/** Changes the MSS of a raw IPv4 SYN of linuxOptions, and the checksum with it (RFC 1624). */
+function clamp(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer);
+  const mss = view.getUint16(42);
+  view.setUint16(42, mss - 60);
+  view.setUint16(36, view.getUint16(36) + 60);
+}
+
+/** Changes the first number of a raw IPv4 packet. */
+const addToSeq =
+  (difference: number) =>
+  (bytes: Uint8Array): void => {
+    const view = new DataView(bytes.buffer);
+    view.setInt32(24, view.getInt32(24) + difference);
+  };
+
+const withoutScale = (stamp: number): TcpOption[] =>
+  linuxOptions([stamp, 0]).filter(({ kind }) => kind !== 'windowScale');
+
+/** Several connections to one server, with the numbers it gives. */
+function connections(isns: readonly number[]): Attempt[] {
+  const made = new Film();
+  isns.forEach((serverIsn, n) => {
+    new Talk(made, { clientPort: 40000 + n, clientIsn: 7919 * n, serverIsn }).shake(100 * n);
+  });
+  return explainAll(made).attempts;
+}
+
+/** A packet that a note needs, and the nearest that must not give it. */
+const pairs: readonly (readonly [Note, string, () => Attempt, () => Attempt])[] = [
+  [
+    'options-dropped',
+    'a later SYN without window scale, as Windows sends it',
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S', { stamps: [1, 0] });
+          t.c(3000, 'S', { options: withoutScale(3001) });
+        }),
+      ),
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S', { options: withoutScale(1) });
+          t.c(3000, 'S', { options: withoutScale(3001) });
+        }),
+      ),
+  ],
+  [
+    'options-changed',
+    'the SYN is captured on both sides of a router that clamps the MSS',
+    () => {
+      const made = film((t) => t.shake());
+      made.packets.splice(1, 0, { ...made.packets[0]!, ms: 0.2, bytes: made.packets[0]!.bytes.slice() });
+      clamp(made.packets[1]!.bytes);
+      return explainOne(made);
+    },
+    () => {
+      const made = film((t) => t.shake());
+      made.packets.splice(1, 0, { ...made.packets[0]!, ms: 0.2 });
+      return explainOne(made);
+    },
+  ],
+  [
+    'options-changed',
+    'the same with a SYN+ACK that has no IP identification, as Linux sends it',
+    () => {
+      const made = film((t) => {
+        t.c(0, 'S', { stamps: [5, 0] });
+        t.s(20, 'SA', { stamps: [9, 5], id: 0 });
+        t.c(20.5, 'A', { stamps: [25, 9] });
+      });
+      made.packets.splice(2, 0, { ...made.packets[1]!, ms: 20.2, bytes: made.packets[1]!.bytes.slice() });
+      clamp(made.packets[2]!.bytes);
+      return explainOne(made);
+    },
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S', { stamps: [5, 0] });
+          t.s(20, 'SA', { stamps: [9, 5], id: 0 });
+          t.s(60, 'SA', { options: linuxOptions([49, 5], 1400), id: 0 });
+          t.c(60.5, 'A', { stamps: [25, 9] });
+        }),
+      ),
+  ],
+  [
+    'isn-rewritten',
+    'the SYN is captured on both sides of a firewall that changes numbers',
+    () => {
+      const made = film((t) => t.c(0, 'S', { stamps: [5, 0] }));
+      made.again(1, 0.2, addToSeq(123_456_789));
+      return explainAll(made).attempts[1]!;
+    },
+    () =>
+      explainAll(
+        film((t) => {
+          t.c(0, 'S', { stamps: [5, 0] });
+          t.c(0.2, 'S', { stamps: [5, 0], seq: 123_457_789 });
+        }),
+      ).attempts[1]!,
+  ],
+  [
+    'isn-predictable',
+    'numbers that grow by 64,000',
+    () => connections([0, 64_000, 128_000, 192_000, 256_000])[4]!,
+    () => connections([0, 64_000, 128_001, 192_000, 256_005])[4]!,
+  ],
+  [
+    'rtt-ambiguous',
+    'two copies of the SYN, and no time stamps',
+    () => explainOne(film((t) => t.c(0, 'S') && t.shake(1000))),
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S', { stamps: [1, 0] });
+          t.c(1000, 'S', { stamps: [1001, 0] });
+          t.s(1020, 'SA', { stamps: [9, 1001] });
+          t.c(1021, 'A', { stamps: [1022, 9] });
+        }),
+      ),
+  ],
+  [
+    'syn-unanswered-first',
+    'the answer echoes the second copy',
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S', { stamps: [1, 0] });
+          t.c(1000, 'S', { stamps: [1001, 0] });
+          t.s(1020, 'SA', { stamps: [9, 1001] });
+          t.c(1021, 'A', { stamps: [1022, 9] });
+        }),
+      ),
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S', { stamps: [1, 0] });
+          t.c(1000, 'S', { stamps: [1001, 0] });
+          t.s(1020, 'SA', { stamps: [9, 1] });
+          t.c(1021, 'A', { stamps: [1022, 9] });
+        }),
+      ),
+  ],
+  [
+    'options-unasked',
+    'a SYN+ACK with time stamps that the SYN did not offer',
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA', { stamps: [1, 0] });
+          t.c(21, 'A');
+        }),
+      ),
+    () => explainOne(film((t) => t.shake())),
+  ],
+  [
+    'ecn-fallback',
+    'a second SYN without ECE and CWR (RFC 3168 section 6.1.1.1)',
+    () => explainOne(film((t) => t.c(0, 'SEC') && t.c(1000, 'S'))),
+    () => explainOne(film((t) => t.c(0, 'SEC') && t.c(1000, 'SEC'))),
+  ],
+  [
+    'captured-twice',
+    'a mirror port shows every packet twice',
+    () => {
+      const made = film((t) => t.shake());
+      const doubled = new Film();
+      for (const { ms, bytes } of made.packets) {
+        doubled.add(ms, bytes);
+        doubled.add(ms + 0.01, bytes);
+      }
+      return explainOne(doubled);
+    },
+    () => explainOne(film((t) => t.c(0, 'S') && t.shake(1000))),
+  ],
+  [
+    'isn-conflict',
+    'a second SYN+ACK with another number: somebody else answered too',
+    () =>
+      explainOne(
+        film((t) => {
+          t.shake();
+          t.s(30, 'SA', { seq: 77 });
+        }),
+      ),
+    () =>
+      explainOne(
+        film((t) => {
+          t.shake();
+          t.s(1030, 'SA');
+        }),
+      ),
+  ],
+  [
+    'wrong-ack',
+    'a SYN+ACK that acknowledges something else',
+    () => explainOne(film((t) => t.c(0, 'S') && t.s(20, 'SA', { ack: 4242 }))),
+    () => explainOne(film((t) => t.c(0, 'S') && t.s(20, 'SA'))),
+  ],
+  [
+    'odd-flags',
+    'SYN and FIN together',
+    () => explainOne(film((t) => t.c(0, 'SF'))),
+    () => explainOne(film((t) => t.c(0, 'S'))),
+  ],
+  [
+    'icmp-error',
+    '"fragmentation needed" about later data',
+    () => explainOne(film((t) => t.shake() && t.icmp(60, 3, 4, t.c(30, 'PA', { data: 100 })))),
+    () => explainOne(film((t) => t.shake() && t.c(30, 'PA', { data: 100 }))),
+  ],
+  [
+    'reset-at-once',
+    'an RST right after the handshake',
+    () => explainOne(film((t) => t.shake().s(30, 'R'))),
+    () => explainOne(film((t) => t.shake() && t.c(30, 'PA', { data: 5 }) && t.s(50, 'R'))),
+  ],
+  [
+    'capture-ends',
+    'the capture ends before an answer could have come',
+    () => explainOne(film((t) => t.c(0, 'S'))),
+    () => {
+      const made = film((t) => t.c(0, 'S'));
+      new Talk(made, { client: '198.51.100.1' }).shake(2000);
+      return explainAll(made).attempts[0]!;
+    },
+  ],
+  [
+    'reordered',
+    'the SYN+ACK is in the capture before the SYN',
+    () => explainOne(film((t) => t.s(20, 'SA') && t.c(0, 'S') && t.c(21, 'A', { ack: 5_000_001 }))),
+    () => explainOne(film((t) => t.shake())),
+  ],
+  [
+    'tuple-shared',
+    'two numbers on one tuple at a time',
+    () => explainAll(film((t) => t.c(0, 'S') && t.c(10, 'S', { seq: 999_999 }))).attempts[1]!,
+    () => explainAll(film((t) => t.c(0, 'S') && t.c(40_000, 'S', { seq: 999_999 }))).attempts[1]!,
+  ],
+];
+
+describe('each note', () => {
+  for (const [note, when, has, lacks] of pairs)
+    test(`${note}: ${when}; and not otherwise`, () => {
+      expect(has().notes).toContain(note);
+      expect(lacks().notes).not.toContain(note);
+    });
+
+  test('numbers that grow by a constant are found although some are answered out of order', () => {
+    const order = [0, 2, 1, 3, 5, 4, 6, 7].map((n) => 1_000_000 + 64_000 * n);
+    const attempts = connections(order);
+    expect(attempts.at(-1)!.evidence.isnStep).toBe(64_000);
+    expect(attempts.filter((a) => a.notes.includes('isn-predictable')).length).toBe(3);
+  });
+
+  test('a SYN seen with two numbers is one connection attempt seen twice, not a shared tuple', () => {
+    const made = film((t) => t.c(0, 'S', { stamps: [5, 0] }));
+    made.again(1, 0.2, addToSeq(123_456_789));
+    for (const attempt of explainAll(made).attempts) {
+      expect(attempt.notes).toContain('isn-rewritten');
+      expect(attempt.notes).not.toContain('tuple-shared');
+    }
+  });
+
+  test('of a packet with rewritten options, only one transmission counts', () => {
+    const made = film((t) => t.c(0, 'S'));
+    made.again(1, 0.2, clamp);
+    const { evidence } = explainOne(made);
+    expect([evidence.synCount, evidence.synDuplicates]).toEqual([1, 1]);
+  });
+});

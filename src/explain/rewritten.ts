@@ -1,0 +1,52 @@
+/** Whether two packets are one packet seen at two places, between which a device changed it. */
+import type { Decapsulator } from './decapsulate.ts';
+import { findOption, OptionReader } from './options.ts';
+import type { EventPage } from './records.ts';
+import * as R from './records.ts';
+
+const SYN = 2;
+const reader = new OptionReader();
+
+/** Value of an event's time stamp; 0 without the option. */
+function timestampOf(words: Int32Array, at: number): number {
+  reader.read(words, at + R.E_OPTIONS, words[at + R.E_FLAGS]! >>> 24);
+  return reader.value;
+}
+
+/**
+ * Whether a SYN or SYN+ACK at hand is an event's, with other options: MSS clamping is the common case. For packets without
+ * IP identification (IPv6, and Linux's SYN+ACKs), of which all numbers are known to be equal, time stamps decide.
+ */
+export function sameButOptions(words: Int32Array, at: number, d: Decapsulator, header: number): boolean {
+  if ((words[at + R.E_FLAGS]! & SYN) === 0 || d.ipId !== 0 || (words[at + R.E_ID]! & 0xffff) !== 0)
+    return false;
+  const stamp = findOption(d.view, d.tcpAt + 20, Math.min(d.tcpEnd, d.tcpAt + header), 8);
+  return timestampOf(words, at) === (stamp < 0 ? 0 : d.view.getUint32(stamp + 2));
+}
+
+/** An event: its page and its offset there. */
+export interface EventAt {
+  readonly page: EventPage;
+  readonly offset: number;
+  readonly time: number;
+}
+
+/**
+ * Whether two SYNs of one tuple differ in their initial sequence number only: a firewall that makes up numbers of its own
+ * (against predictable ones) was between the two capture points. Equal IP identification and time stamp tell.
+ */
+export function sameButIsn(a: EventAt, b: EventAt, withinNs: number): boolean {
+  const x = a.page.words;
+  const y = b.page.words;
+  const bits = 0x1ff | R.FROM_CLIENT | R.IS_ICMP;
+  const id = x[a.offset + R.E_ID]! & 0xffff;
+  return (
+    id !== 0 &&
+    id === (y[b.offset + R.E_ID]! & 0xffff) &&
+    (x[a.offset + R.E_FLAGS]! & bits) === (y[b.offset + R.E_FLAGS]! & bits) &&
+    (x[a.offset + R.E_FLAGS]! & (bits & ~R.FROM_CLIENT)) === SYN &&
+    (x[a.offset + R.E_WINDOW]! & 0xffff) === (y[b.offset + R.E_WINDOW]! & 0xffff) &&
+    Math.abs(a.time - b.time) < withinNs &&
+    timestampOf(x, a.offset) === timestampOf(y, b.offset)
+  );
+}
