@@ -2,7 +2,7 @@
  * A stack of about a hundred lines that is not halfopen's, put behind the boundary of `halfopen/drill`: IPv4, passive
  * opens, data in, nothing else. It answers every SYN with a SYN+ACK and acknowledges what arrives in order.
  */
-import type { Advance, OutboundPacket, Outcome, SystemCall, SystemUnderTest } from '../../src/drill/index.ts';
+import type { Advance, OutboundPacket, Outcome, SystemCall, SystemUnderTest } from 'halfopen/drill';
 
 const EAGAIN = 11;
 const ENOSYS = 38;

@@ -33,7 +33,6 @@ export interface Event {
   readonly time: EventTime;
   /** Where its time stands; messages name this line. */
   readonly at: number;
-  readonly line: number;
   readonly action: Action;
 }
 

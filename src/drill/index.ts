@@ -1,6 +1,7 @@
 /** The public face of the script runner: `halfopen/drill`. */
 export type { Failure, FailureKind, PacketLine } from './failure.ts';
 export type { TracedPacket } from './machine.ts';
+export { type HostSystem, type HostSystemOptions, openHost } from './on-host.ts';
 export { formatFailure, type ReportStyle } from './report.ts';
 export { type RunOptions, type RunResult, runScript } from './run.ts';
 export type { PythonRunner, Snippet } from './snippets.ts';

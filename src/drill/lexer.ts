@@ -208,6 +208,7 @@ export class Lexer {
   }
 
   private address(): Token | null {
+    if (!/[0-9a-fA-F:]/.test(this.text[this.position]!)) return null;
     const ipv4 = this.match(patterns.ipv4);
     if (ipv4 !== null) return this.make('ipv4', ipv4);
     const run = this.match(patterns.colons);
@@ -221,6 +222,9 @@ export class Lexer {
 
   private numberOrWord(): Token | null {
     let best: Token | null = null;
+    // What starts with a letter can only be a word.
+    if (/[A-Za-z_]/.test(this.text[this.position]!))
+      return this.defined(this.make('word', this.match(patterns.word)!));
     for (const kind of ['float', 'integer', 'hex', 'word'] as const) {
       const text = this.match(patterns[kind]);
       if (text !== null && text.length > (best?.text.length ?? 0)) best = this.make(kind, text);

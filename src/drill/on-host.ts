@@ -178,7 +178,7 @@ export class HostSystem implements SystemUnderTest {
 
   private receiver(): Node {
     return {
-      out: new PacketQueue(),
+      out: new PacketQueue(0),
       input: (now, bytes, _view, offset, length): void => {
         this.sent.push({ bytes: bytes.slice(offset, offset + length), atUs: now });
       },

@@ -1,6 +1,6 @@
 /** Scripts: options, the init command, timed events, the cleanup command; in that order. */
 import type { Action, Command, Event, EventTime, Script, ScriptOption } from './ast.ts';
-import { DrillError, placeOf } from './failure.ts';
+import { DrillError } from './failure.ts';
 import { Lexer, type Token } from './lexer.ts';
 import { parseSeconds, semanticError } from './parse-number.ts';
 import { parsePacket } from './parse-packet.ts';
@@ -92,7 +92,7 @@ function parseEvent(lexer: Lexer): Event {
     if (!outbound)
       throw semanticError('event time range can only be used with outbound packets', start.start);
   }
-  return { time, at: start.start, line: placeOf(lexer.text, start.start).line, action };
+  return { time, at: start.start, action };
 }
 
 function parseTime(lexer: Lexer): EventTime {

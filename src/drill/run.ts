@@ -221,7 +221,12 @@ class Run {
         const flow = this.packetEvents.current;
         if (flow === null) throw new DrillError('python', 'runtime error in code: no socket to use for code');
         const variables = snapshot(this.system, flow.fd);
-        this.snippets.push({ text: action.text, line: event.line, at: event.at, variables });
+        this.snippets.push({
+          text: action.text,
+          line: placeOf(this.options.text, event.at).line,
+          at: event.at,
+          variables,
+        });
         break;
       }
     }
