@@ -137,8 +137,12 @@ class RowBuilder {
 
   private takeLost(from: Side, event: PacketEvent): void {
     const queue = this.pending[from];
-    const last = queue.at(-1);
-    if (last !== undefined) queue[queue.length - 1] = { ...last, event, lost: true };
+    const last = queue.pop();
+    if (last === undefined) return;
+    const item = { ...last, event, lost: true };
+    // Nothing before it is under way: it can be drawn in its place at once.
+    if (queue.length === 0) this.packet(from, item, 'lost', null);
+    else queue.push(item);
   }
 
   private takeArrived(from: Side, event: PacketEvent & { kind: 'arrived' }): void {
