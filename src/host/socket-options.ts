@@ -1,5 +1,6 @@
 /** getsockopt and setsockopt at the levels SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP and IPPROTO_IPV6 (net/core/sock.c, 6.18). */
 import { Errno } from '../tcp/errno.ts';
+import { keyBytes } from '../tcp/fast-open.ts';
 import { updateKeepalive } from '../tcp/retransmit.ts';
 import { getTcpOption, setTcpOption, TcpOption } from '../tcp/socket-options.ts';
 import { CLOSED, LISTEN } from '../tcp/state.ts';
@@ -115,6 +116,11 @@ export function setSocketOption(socket: Socket, level: number, option: number, v
 
 function setTcp(socket: Socket, option: number, value: Uint8Array): number {
   if (option === TcpOption.congestion) return setCongestion(socket, value);
+  if (option === TcpOption.fastopenKey) {
+    if (value.length !== keyBytes && value.length !== 2 * keyBytes) return -Errno.EINVAL;
+    socket.conn.fastOpenKeys = value.slice();
+    return 0;
+  }
   const number = intOf(value);
   if (value.length < 4 || number === null) return -Errno.EINVAL;
   const { somaxconn } = socket.host.sysctls.host;
@@ -277,6 +283,7 @@ function optionValue(socket: Socket, level: number, option: number): Uint8Array 
     if (option === TcpOption.congestion)
       return Uint8Array.from(conn.congestion.padEnd(16, '\0'), (c) => c.charCodeAt(0));
     if (option === TcpOption.savedSyn) return conn.savedSyn ?? new Uint8Array(0);
+    if (option === TcpOption.fastopenKey) return conn.fastOpenKeys ?? new Uint8Array(0);
     const value = getTcpOption(conn, option);
     return value === null ? -Errno.ENOPROTOOPT : intBytes(value);
   }

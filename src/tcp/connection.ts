@@ -264,6 +264,8 @@ export class Connection implements Tuple, TimerOwner {
   fastOpenConnect = false;
   fastOpenNoCookie = false;
   fastOpenQueue = 0;
+  /** TCP_FASTOPEN_KEY of a listener: one key or two, in place of the host's. */
+  fastOpenKeys: Uint8Array | null = null;
 
   // Fast Open, active side.
   /** The call that brings data for the SYN, while it goes on. */

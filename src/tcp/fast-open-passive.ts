@@ -35,10 +35,12 @@ export function opensAtOnce(tcp: Tcp, request: Request, seg: Segment): boolean {
     request.cookie = { bytes: cookie, experimental: seg.cookieExperimental };
     tcp.noteTuple(request, 'note', 'fast-open-cookie-sent');
   };
-  const own = fastOpen.cookieFor(request.remote, request.local)!;
+  const cookieBy = (which: number): Uint8Array | null =>
+    fastOpen.cookieFor(request.remote, request.local, which, listener.fastOpenKeys);
+  const own = cookieBy(0)!;
   if (asked > 0) {
     if (matches(own, seg)) return true;
-    if (matches(fastOpen.cookieFor(request.remote, request.local, 1), seg)) {
+    if (matches(cookieBy(1), seg)) {
       // Made with the key before: good once more, and the answer brings one of today's.
       counters.TCPFastOpenPassiveAltKey++;
       handOut(own);

@@ -104,6 +104,13 @@ describe('the cookie', () => {
   test('is what Linux 6.18 makes of the same key and addresses', () => {
     expect(cookieOf('192.0.2.1', '192.168.0.1')).toBe('3021b9d889017eeb');
     expect(cookieOf('fd3d:fa7b:d17d::1', 'fd3d:0a0b:17d6::1')).toBe('c1d1e9742a47a9bc');
+    // Measured on 6.18 with TCP_FASTOPEN_KEY, whose bytes are not alike.
+    const other = (key_: string): string => {
+      const tcp = testTcp({ address: '192.168.0.1', sysctls: { tcp_fastopen_key: key_ } });
+      return hex(tcp.fastOpen.cookieFor(parseAddress('192.0.2.1'), parseAddress('192.168.0.1'))!);
+    };
+    expect(other('01010101-b2b2b2b2-c3c3c3c3-d4d4d4d4')).toBe('be5b0692b25f04ef');
+    expect(other('a1a1a1a1-b2b2b2b2-c3c3c3c3-d5d4d4d4')).toBe('165ac2d0bf2a0188');
   });
 
   test('comes from a key that the host chooses if it has none, and the key can then be read', () => {
@@ -376,6 +383,20 @@ describe('the passive side', () => {
     const script = new Script();
     script.server.sysctls.tcp_fastopen_key = `1-2-3-4,${key}`;
     expect(script.say(Flag.syn, 99, 0, 'hello', good)).toEqual(['syn+ack 1000:105']);
+    expect(script.server.counters.TCPFastOpenPassiveAltKey).toBe(1);
+  });
+
+  test("takes cookies of the listener's own keys in place of the host's", () => {
+    const script = new Script();
+    script.server.sysctls.tcp_fastopen_key = '1-2-3-4';
+    const keys = [0x00, 0xa1, 0xb2, 0xc3, 0xd4].flatMap((byte, i) => new Array(i === 0 ? 16 : 4).fill(byte));
+    script.listener.fastOpenKeys = Uint8Array.from(keys);
+    expect(script.say(Flag.syn, 99, 0, 'hello', good)).toEqual(['syn+ack 1000:105']);
+    expect(script.server.counters.TCPFastOpenPassiveAltKey).toBe(1);
+    script.listener.fastOpenKeys = Uint8Array.from(keys.slice(16));
+    accept(script.listener);
+    expect(script.say(Flag.ack, 105, 1001)).toEqual([]);
+    expect(script.say(Flag.syn, 99, 0, 'hello', good, 40001)).toEqual(['syn+ack 1000:105']);
     expect(script.server.counters.TCPFastOpenPassiveAltKey).toBe(1);
   });
 

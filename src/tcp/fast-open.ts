@@ -47,6 +47,8 @@ interface Remembered {
 }
 
 const noBytes = new Uint8Array(0);
+/** A key of SipHash. */
+export const keyBytes = 16;
 /** So many servers are remembered; the one longest known is forgotten first. */
 const mostRemembered = 4096;
 const second = 1_000_000;
@@ -89,10 +91,12 @@ export class FastOpen {
 
   /**
    * The cookie of a client: SipHash-2-4 of its address and the server's, 8 bytes.
-   * @param which 0 by the first key, 1 by the second; null if there is no such key
+   * @param which 0 by the first key, 1 by the second
+   * @param own a listener's own keys, 16 bytes each, if it has any
+   * @returns null if there is no such key
    */
-  cookieFor(client: Address, server: Address, which = 0): Uint8Array | null {
-    const key = this.currentKeys()[which];
+  cookieFor(client: Address, server: Address, which = 0, own: Uint8Array | null = null): Uint8Array | null {
+    const key = (own === null ? this.currentKeys() : keysOf(own))[which];
     if (key === undefined) return null;
     const words = [client, server].flatMap((a) => (a.family === 4 ? [a.w3] : [a.w0, a.w1, a.w2, a.w3]));
     const low = sipHash24(key, words.map(swap));
@@ -175,6 +179,13 @@ export class FastOpen {
       if (conn.finSeen && !conn.done && conn.outOfOrder.empty) this.giveUp();
     } else if (conn.fastOpenTrial && conn.route?.loopback !== true) this.disabledTimes = 0;
   }
+}
+
+/** Keys from their bytes: each is four little-endian words. */
+function keysOf(bytes: Uint8Array): readonly (readonly number[])[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const key = (at: number): number[] => [0, 4, 8, 12].map((i) => view.getInt32(at + i, true));
+  return bytes.length === keyBytes ? [key(0)] : [key(0), key(keyBytes)];
 }
 
 const cacheKey = ({ local, remote }: Connection): string =>

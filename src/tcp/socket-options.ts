@@ -30,6 +30,7 @@ export const TcpOption = {
   saveSyn: 27,
   savedSyn: 28,
   fastopenConnect: 30,
+  fastopenKey: 33,
   fastopenNoCookie: 34,
 } as const;
 
