@@ -2,9 +2,9 @@
  * What can only be seen across attempts: who scans, what is flooded, servers whose SYN+ACKs are SYN cookies, servers
  * whose initial sequence numbers can be predicted. Each table is bounded; the entry longest unused makes room.
  */
+import { Cookies } from './cookies.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import type { EventLog } from './event-log.ts';
-import { findOption } from './options.ts';
 import * as R from './records.ts';
 
 const MAX_HOSTS = 65_536;
@@ -18,8 +18,6 @@ export const FLOOD_SYNS = 100;
 const FLOOD_WINDOW_NS = 10e9;
 /** One tuple with this many initial sequence numbers at a time is no client's doing. */
 const FLOOD_SAME_TUPLE = 16;
-/** SYN+ACKs in a row whose time stamps carry the options: by chance once in 64^3. */
-const COOKIE_RUN = 3;
 /** Equal steps in a row between a server's initial sequence numbers: by chance never. */
 const STEP_RUN = 3;
 const RECENT_ISNS = 8;
@@ -39,10 +37,6 @@ interface Counter {
 }
 
 interface Server {
-  cookieRun: number;
-  lastTimestamp: number;
-  /** Slots and numbers of the attempts of the run, so that the first ones are marked too. */
-  readonly recent: [slot: number, number: number][];
   readonly isns: number[];
   isnAt: number;
   readonly stepped: [slot: number, number: number][];
@@ -55,6 +49,7 @@ export class Hosts {
   private readonly sources = new Map<string | number, Counter>();
   private readonly targets = new Map<string | number, Counter>();
   private readonly servers = new Map<string | number, Server>();
+  private readonly cookies = new Cookies();
 
   /** A SYN began an attempt. `sameTuple`: how many attempts on the tuple there are already. */
   began(store: R.AttemptStore, slot: number, time: number, sameTuple: number): void {
@@ -83,7 +78,7 @@ export class Hosts {
     const source = this.sources.get(addressKey(words, base + R.CLIENT, 0));
     if (source !== undefined) source.good++;
     const server = this.server(addressKey(words, base + R.SERVER, words[base + R.ENCAPSULATION]!));
-    this.cookie(log, slot, server, d, header);
+    this.cookies.answered(log.store, slot, d, header);
     this.step(log, slot, server);
   }
 
@@ -115,35 +110,6 @@ export class Hosts {
   isnStep(words: Int32Array, base: number): number | null {
     const server = this.servers.get(addressKey(words, base + R.SERVER, words[base + R.ENCAPSULATION]!));
     return server === undefined || server.stepRun < STEP_RUN ? null : server.step;
-  }
-
-  /**
-   * Linux puts the options that a SYN cookie has no room for into the low six bits of the SYN+ACK's time stamp: the
-   * client's window scale (15: none), SACK, ECN (net/ipv4/syncookies.c, cookie_init_timestamp, 6.18).
-   */
-  private cookie(log: EventLog, slot: number, server: Server, d: Decapsulator, header: number): void {
-    const { words } = log.store;
-    const base = slot * R.WORDS;
-    const end = Math.min(d.tcpEnd, d.tcpAt + header);
-    const stamp = findOption(d.view, d.tcpAt + 20, end, 8);
-    const offer = (words[base + R.STATE]! & R.SYN_SEEN) === 0 ? -1 : words[base + R.OFFER]!;
-    const value = stamp < 0 ? 0 : d.view.getInt32(stamp + 2);
-    const scaled = findOption(d.view, d.tcpAt + 20, end, 3) >= 0;
-    const bits = (scaled && (offer & 31) < 15 ? offer & 15 : 15) | ((offer & 0x20) >> 1);
-    const matches =
-      stamp >= 0 &&
-      offer >= 0 &&
-      (value & (offer & 0x40 ? 31 : 63)) === bits &&
-      value >>> 6 !== server.lastTimestamp;
-    server.cookieRun = matches ? server.cookieRun + 1 : 0;
-    if (!matches) {
-      server.recent.length = 0;
-      return;
-    }
-    server.lastTimestamp = value >>> 6;
-    server.recent.push([slot, words[base + R.NUMBER]!]);
-    if (server.cookieRun < COOKIE_RUN) return;
-    mark(words, server.recent, R.COOKIE);
   }
 
   /**
@@ -192,9 +158,6 @@ export class Hosts {
     if (server === undefined) {
       makeRoom(this.servers);
       server = {
-        cookieRun: 0,
-        lastTimestamp: -1,
-        recent: [],
         isns: [],
         isnAt: 0,
         stepped: [],

@@ -65,6 +65,14 @@ const stamped = (count: number, stamp: (n: number) => number): (() => Attempt) =
     }
   });
 
+/** A SYN sent and answered five times. */
+const answers = (t: Talk, stamp: (n: number) => number): void => {
+  for (let n = 0; n < 5; n++) {
+    t.c(1000 * n, 'S', { stamps: [500 + 1000 * n, 0] });
+    t.s(1000 * n + 20, 'SA', { stamps: [stamp(n), 500 + 1000 * n] });
+  }
+};
+
 /** A client that tries many ports of which few are open. */
 const scan = (ports: number, open: (port: number) => boolean): (() => Attempt) =>
   last((f) => {
@@ -358,15 +366,21 @@ const cases: Readonly<Record<Verdict, Case>> = {
     ],
   },
   'syn-cookie': {
-    // Window scale 7 and SACK, as offered, in the low six bits: 0x27 without the SACK bit's place 4 is 7 | 16.
-    hit: stamped(3, (n) => ((1000 + n) << 6) | 7 | 16),
+    // Window scale 7 and SACK, as offered: 7 | 16; the server's clock goes on by 1,000 or so in the meantime.
+    hit: stamped(4, (n) => ((1000 + 16 * n) << 6) | 7 | 16),
     misses: [
       [
         'the time stamps hold something else',
         'completed',
-        stamped(8, (n) => ((1000 + n) << 6) | ((n * 11) % 64)),
+        stamped(8, (n) => ((1000 + 16 * n) << 6) | ((n * 11) & 63)),
       ],
-      ['two are not enough', 'completed', stamped(2, (n) => ((1000 + n) << 6) | 7 | 16)],
+      ['three are not enough', 'completed', stamped(3, (n) => ((1000 + 16 * n) << 6) | 7 | 16)],
+      ['the clock stands still', 'completed', stamped(8, () => (1000 << 6) | 7 | 16)],
+      [
+        'the time stamps of one attempt are those of a running clock',
+        'unconfirmed',
+        withLater((t) => answers(t, (n) => 77_777 + 1000 * n)),
+      ],
     ],
   },
   'accept-queue-full': {
@@ -509,4 +523,28 @@ describe('each verdict', () => {
         expect(attempt.verdict, attempt.sentence).toBe(instead);
       });
   }
+
+  test('syn-cookie: also given if the time stamps have an offset, per pair of hosts or per attempt', () => {
+    const offset = 0x1234_5678;
+    const pair = stamped(5, (n) => (((1000 + 16 * n) << 6) | 7 | 16) + offset);
+    expect(pair().verdict).toBe('syn-cookie');
+    const attempt = withLater((t) => answers(t, (n) => (((1000 + 16 * n) << 6) | 7 | 16) + offset));
+    expect(attempt()).toMatchObject({ verdict: 'syn-cookie', outcome: 'unconfirmed', certainty: 'likely' });
+  });
+
+  test('syn-cookie: given to the first attempts too, before it could be known', () => {
+    const made = new Film();
+    for (let n = 0; n < 6; n++) {
+      const t = new Talk(made, {
+        clientPort: 40000 + n,
+        clientIsn: 7919 * n * n,
+        serverIsn: 104_729 * n * n,
+      });
+      const stamp = (((1000 + 16 * n) << 6) | 7 | 16) + 99;
+      t.c(1000 * n, 'S', { stamps: [500, 0] });
+      t.s(1000 * n + 20, 'SA', { stamps: [stamp, 500] });
+      t.c(1000 * n + 21, 'A', { stamps: [521, stamp] });
+    }
+    expect(explainAll(made).attempts.map(({ verdict }) => verdict)).toEqual(new Array(6).fill('syn-cookie'));
+  });
 });

@@ -160,8 +160,7 @@ function completed(e: Evidence, h: Handshake): Finding {
   const certainty = h.syn === null ? 'likely' : 'certain';
   const queue = acceptQueue(e, h);
   if (queue !== null) return queue;
-  if (e.state & R.COOKIE)
-    return { verdict: 'syn-cookie', outcome: 'completed', certainty: 'likely', packets };
+  if (isCookie(e, h)) return { verdict: 'syn-cookie', outcome: 'completed', certainty: 'likely', packets };
   if (h.challenge !== null)
     return {
       verdict: 'challenge-ack',
@@ -213,8 +212,7 @@ function answered(e: Evidence, h: Handshake): Finding {
     };
   if (e.flooded && e.synCount === 1)
     return { verdict: 'flood', outcome: 'unconfirmed', certainty: 'likely', packets };
-  if (e.state & R.COOKIE)
-    return { verdict: 'syn-cookie', outcome: 'unconfirmed', certainty: 'likely', packets };
+  if (isCookie(e, h)) return { verdict: 'syn-cookie', outcome: 'unconfirmed', certainty: 'likely', packets };
   return {
     verdict: 'unconfirmed',
     outcome: 'unconfirmed',
@@ -260,6 +258,21 @@ function notAnswered(e: Evidence, h: Handshake): Finding {
   return { verdict: 'unanswered', outcome: 'unanswered', certainty, packets: sent };
 }
 
+/** So many SYN+ACKs of one attempt with equal low bits are no chance: 1 in 64^3. */
+const COOKIE_SYNACKS = 4;
+
+/**
+ * Whether the SYN+ACK is a SYN cookie: by its like from the same server (cookies.ts), or since the low six bits of the time
+ * stamp are the same in the answers to several copies of the SYN, which Linux makes anew each time.
+ */
+function isCookie(e: Evidence, h: Handshake): boolean {
+  if (e.state & R.COOKIE) return true;
+  if (h.synAcks.length < COOKIE_SYNACKS || h.synAcks.some((p) => !p.options.timestamps)) return false;
+  const first = h.synAcks[0]!.timestamp;
+  const stamps = new Set(h.synAcks.map((p) => p.timestamp));
+  return stamps.size >= COOKIE_SYNACKS && h.synAcks.every((p) => ((p.timestamp - first) & 63) === 0);
+}
+
 /** Whether the attempt took the tuple of one that was live, closing or in TIME-WAIT. */
 function reuse(e: Evidence): boolean {
   const { previous } = e;
@@ -273,7 +286,7 @@ function reuse(e: Evidence): boolean {
 /** The verdicts that hold beside the one chosen. */
 function alsoTrue(e: Evidence, h: Handshake, chosen: Verdict): Note[] {
   const list: Note[] = [];
-  if (chosen !== 'syn-cookie' && e.state & R.COOKIE && h.synAck !== null) list.push('syn-cookie');
+  if (chosen !== 'syn-cookie' && h.synAck !== null && isCookie(e, h)) list.push('syn-cookie');
   if (chosen !== 'port-reused' && h.syn !== null && reuse(e)) list.push('port-reused');
   if (chosen !== 'challenge-ack' && h.challenge !== null && h.syn !== null) list.push('challenge-ack');
   return list;

@@ -97,7 +97,7 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
   'fast-open-fallback': (a) =>
     `${client(a)} got no answer from ${server(a)} to its SYN with Fast Open and fell back to a plain SYN, which was answered`,
   'syn-cookie': (a) =>
-    `${server(a)} answered ${client(a)} with a SYN cookie: the low six bits of its time stamps hold the options, so its SYN queue was full`,
+    `${server(a)} answered ${client(a)} with a SYN cookie: the low six bits of its time stamps hold the options, as Linux does it when its SYN queue is full`,
   'accept-queue-full': (a) =>
     `${server(a)} sent its SYN+ACK again although ${client(a)} had confirmed it: the accept queue was full${
       a.certainty === 'possible' ? ', or the server waits for data (TCP_DEFER_ACCEPT)' : ''

@@ -1,0 +1,80 @@
+/**
+ * Finds servers whose SYN+ACKs are SYN cookies. Linux puts the options for which a cookie has no room into the low six bits of
+ * the SYN+ACK's time stamp: the client's window scale (15: none), SACK, ECN (net/ipv4/syncookies.c, cookie_init_timestamp,
+ * 6.18). What is sent is that plus an offset. Without offsets (tcp_timestamps=2, and before 4.10) the bits stand there as they
+ * are; with an offset per pair of addresses they differ from the options by the same in every SYN+ACK of the pair. Where
+ * ports are part of the offset too (6.18.44 by measurement), only SYN+ACKs of one attempt can be compared: see judge.ts.
+ */
+import type { Decapsulator } from './decapsulate.ts';
+import { findOption } from './options.ts';
+import * as R from './records.ts';
+
+/** So many SYN+ACKs in a row that fit have to be there, beside the first if its offset is not known: by chance once in 64^4. */
+const RUN = 4;
+const ENTRIES = 1 << 14;
+/** Words of an entry: who, offset, length of the run, upper bits of the last stamp, then slot and number of the run's first. */
+const WORDS = 4 + 2 * (RUN + 1);
+
+/** Watches the time stamps of SYN+ACKs. Bounded: of hosts that fall together, the last counts. */
+export class Cookies {
+  private readonly entries = new Int32Array(ENTRIES * WORDS);
+
+  /** A server's first valid SYN+ACK of an attempt came. Marks the attempts whose SYN+ACKs are cookies. */
+  answered(store: R.AttemptStore, slot: number, d: Decapsulator, header: number): void {
+    const { words } = store;
+    const base = slot * R.WORDS;
+    if ((words[base + R.STATE]! & R.SYN_SEEN) === 0) return;
+    const end = Math.min(d.tcpEnd, d.tcpAt + header);
+    const stamp = findOption(d.view, d.tcpAt + 20, end, 8);
+    if (stamp < 0) return;
+    const offer = words[base + R.OFFER]!;
+    const scaled = (offer & 31) < 15 && findOption(d.view, d.tcpAt + 20, end, 3) >= 0;
+    const options = (scaled ? offer & 15 : 15) | ((offer & 0x20) >> 1) | ((offer & 0x40) >> 1);
+    const value = d.view.getInt32(stamp + 2);
+    const server = hash(words, base + R.SERVER, words[base + R.ENCAPSULATION]! | 1);
+    // ECN is in the cookie only if the server wants it, which a SYN+ACK with ECE says.
+    const agreed = d.view.getUint16(d.tcpAt + 12) & 0x40 ? options : options & 31;
+    const offset = (value - agreed) & 63;
+    this.observe(words, slot, server, 0, offset === 0, value >>> 6, 0);
+    this.observe(words, slot, hash(words, base + R.CLIENT, server), offset, true, value >>> 6, 1);
+  }
+
+  /** @param free how many of a run count for nothing, since they only say what the offset is */
+  private observe(
+    words: Int32Array,
+    slot: number,
+    who: number,
+    offset: number,
+    fits: boolean,
+    upper: number,
+    free: number,
+  ): void {
+    const { entries } = this;
+    const at = ((who ^ (who >>> 14)) & (ENTRIES - 1)) * WORDS;
+    if (entries[at] !== who || !fits || entries[at + 1] !== offset) {
+      entries[at] = who;
+      entries[at + 1] = offset;
+      entries[at + 2] = 0;
+      if (!fits) return;
+    } else if (entries[at + 2]! > 0 && entries[at + 3] === upper) return;
+    const run = ++entries[at + 2]!;
+    entries[at + 3] = upper;
+    const number = words[slot * R.WORDS + R.NUMBER]!;
+    if (run > RUN + free) words[slot * R.WORDS + R.STATE]! |= R.COOKIE;
+    else {
+      entries[at + 2 + 2 * run] = slot;
+      entries[at + 3 + 2 * run] = number;
+    }
+    if (run !== RUN + free) return;
+    for (let n = 1; n <= run; n++) {
+      const first = entries[at + 2 + 2 * n]! * R.WORDS;
+      if (words[first + R.NUMBER] === entries[at + 3 + 2 * n]) words[first + R.STATE]! |= R.COOKIE;
+    }
+  }
+}
+
+function hash(words: Int32Array, at: number, seed: number): number {
+  let h = seed;
+  for (let n = 0; n < 4; n++) h = Math.imul(h ^ words[at + n]!, 0x85ebca6b) ^ (h >>> 15);
+  return h | 1;
+}
