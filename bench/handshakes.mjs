@@ -12,7 +12,7 @@ const nonBlocking = 0x800;
 function build(idle) {
   const world = new World({ seed: 1 });
   const client = addHost(world, 'client', {
-    interfaces: [{ addresses: Array.from({ length: 8 }, (_, i) => `10.0.1.${i + 1}/16`) }],
+    interfaces: [{ addresses: Array.from({ length: 32 }, (_, i) => `10.0.1.${i + 1}/16`) }],
   });
   const server = addHost(world, 'server', { interfaces: [{ addresses: ['10.0.0.1/16'] }] });
   world.link('wire', 'client', 'server');
@@ -20,7 +20,7 @@ function build(idle) {
   if (listener.bind(parseAddress('0.0.0.0'), 80) !== 0) throw new Error('bind failed');
   listener.listen(4096);
   const target = parseAddress('10.0.0.1');
-  const sources = Array.from({ length: 8 }, (_, i) => parseAddress(`10.0.1.${i + 1}`));
+  const sources = Array.from({ length: 32 }, (_, i) => parseAddress(`10.0.1.${i + 1}`));
   const kept = [];
   let now = 0;
   const passTime = () => {
@@ -40,7 +40,7 @@ function build(idle) {
     if (typeof accepted === 'number') throw new Error(`no connection was accepted: ${accepted}`);
     return [socket, accepted];
   };
-  for (let i = 0; i < idle; i++) kept.push(open(sources[1 + (i % 7)]));
+  for (let i = 0; i < idle; i++) kept.push(open(sources[1 + (i % 31)]));
   return () => {
     const [socket, accepted] = open(null);
     socket.release();
