@@ -14,7 +14,8 @@ export abstract class OpenFile {
   flags: number;
   /** How many descriptors refer to it. */
   references = 0;
-  private readonly watchers: Set<Watcher> = new Set();
+  /** Made when somebody watches: a set for each of many sockets would cost more than the rest of them. */
+  private watchers: Set<Watcher> | null = null;
 
   constructor(flags: number) {
     this.flags = flags;
@@ -29,7 +30,7 @@ export abstract class OpenFile {
 
   /** The last descriptor was closed: lets go of everything. Returns what close() comes to. */
   release(): Result {
-    for (const watcher of [...this.watchers]) watcher.fileClosed(this);
+    if (this.watchers !== null) for (const watcher of [...this.watchers]) watcher.fileClosed(this);
     return this.finish();
   }
 
@@ -37,16 +38,17 @@ export abstract class OpenFile {
   protected abstract finish(): Result;
 
   watch(watcher: Watcher): void {
+    this.watchers ??= new Set();
     this.watchers.add(watcher);
   }
 
   unwatch(watcher: Watcher): void {
-    this.watchers.delete(watcher);
+    this.watchers?.delete(watcher);
   }
 
   /** Tells the watchers. */
   protected stir(events: number): void {
-    for (const watcher of this.watchers) watcher.fileStirred(this, events);
+    if (this.watchers !== null) for (const watcher of this.watchers) watcher.fileStirred(this, events);
   }
 }
 

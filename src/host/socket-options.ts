@@ -102,6 +102,7 @@ function timevalOf(value: Uint8Array): number | null {
 export function setSocketOption(socket: Socket, level: number, option: number, value: Uint8Array): number {
   if (level === Level.tcp) return setTcp(socket, option, value);
   if (inertOptions[level]?.includes(option)) {
+    socket.inert ??= new Map();
     socket.inert.set(`${level}/${option}`, intOf(value) ?? 0);
     return 0;
   }
@@ -275,7 +276,7 @@ export function getSocketOption(
 }
 
 function optionValue(socket: Socket, level: number, option: number): Uint8Array | number {
-  const inert = socket.inert.get(`${level}/${option}`);
+  const inert = socket.inert?.get(`${level}/${option}`);
   if (inert !== undefined) return intBytes(inert);
   if (inertOptions[level]?.includes(option)) return intBytes(0);
   if (level === Level.tcp) {

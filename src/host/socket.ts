@@ -55,7 +55,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
   freeBind = false;
   portRange: readonly [number, number] | null = null;
   /** Options that are kept for reading back only, by level and number. */
-  readonly inert: Map<string, number> = new Map();
+  inert: Map<string, number> | null = null;
   /** Called after the host has dealt with a packet, a timer or a call that may have changed readiness. */
   observer: ((events: number) => void) | null = null;
   /** Poll bits that the observer was not told yet. */
@@ -178,7 +178,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
     this.receiveTimeout = listener.receiveTimeout;
     this.sendTimeout = listener.sendTimeout;
     this.freeBind = listener.freeBind;
-    for (const [key, value] of listener.inert) this.inert.set(key, value);
+    if (listener.inert !== null) this.inert = new Map(listener.inert);
     if (conn.state === CLOSED) return;
     this.prepareUse(conn.local);
     use.explicit = true;
