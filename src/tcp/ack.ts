@@ -129,7 +129,6 @@ function cleanQueue(conn: Connection, seg: Segment): void {
   else armRetransmit(conn);
   // In SYN-SENT nothing can be sent before the peer's sequence number is taken.
   if (conn.caState === CaState.loss && conn.state !== SYN_SENT) retransmitLost(conn);
-  wakeWriter(conn);
 }
 
 /** Part of an offloaded segment was acknowledged. */
@@ -155,9 +154,14 @@ function sampleRtt(conn: Connection, seg: Segment, sample: number): void {
   conn.backoff = 0;
 }
 
-/** Tells a writer that there is room, once there is a third of the buffer. */
+/**
+ * Tells whoever was refused room that there is some again (tcp_check_space, SOCK_NOSPACE). Called when what the ACK let
+ * out has been sent: what is not sent yet counts too.
+ */
 export function wakeWriter(conn: Connection): void {
-  if (writable(conn)) conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
+  if (!conn.noSpace || !writable(conn)) return;
+  conn.noSpace = false;
+  conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
 }
 
 /** Whether all that was sent, FIN included, is acknowledged. */

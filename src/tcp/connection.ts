@@ -250,6 +250,8 @@ export class Connection implements Tuple, TimerOwner {
   /** TCP_USER_TIMEOUT in ms. */
   userTimeout = 0;
   notsentLowat = 0;
+  /** A writer or a poll was refused room: it is to be told when there is some (SOCK_NOSPACE). */
+  noSpace = false;
   rcvLowat = 1;
   sndBuf = 16384;
   rcvBuf = 131072;

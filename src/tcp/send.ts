@@ -102,6 +102,7 @@ export function sendData(conn: Connection, data: Uint8Array, from: number, flags
     let segment = conn.sendQueue.sendHead === null ? null : conn.sendQueue.tail;
     if (segment === null || segment.length >= goal || segment.eor || (segment.flags & Flag.fin) !== 0) {
       if (!memoryFree(conn)) {
+        conn.noSpace = true;
         pushTail(conn, mss, flags & ~Msg.more, Nagle.push);
         return done > from ? done - from : -Errno.EAGAIN;
       }

@@ -217,6 +217,7 @@ export function pollMask(conn: Connection): number {
   if (conn.state !== SYN_SENT && (conn.state !== SYN_RECEIVED || conn.earlyRequest !== null)) {
     if (readable(conn) >= Math.max(conn.rcvLowat, 1)) mask |= Poll.in | Poll.rdNorm;
     if ((conn.shutdown & 2) !== 0 || writable(conn)) mask |= Poll.out | Poll.wrNorm;
+    else conn.noSpace = true;
   } else if (conn.deferredConnect && conn.state === SYN_SENT) mask |= Poll.out | Poll.wrNorm;
   if (conn.error !== 0) mask |= Poll.err;
   return mask;

@@ -157,7 +157,7 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
       conn.fastOpenNoCookie = value !== 0;
       return 0;
     case TcpOption.notsentLowat:
-      conn.notsentLowat = value;
+      conn.notsentLowat = value >>> 0;
       if (writable(conn)) conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
       return 0;
     case TcpOption.saveSyn:

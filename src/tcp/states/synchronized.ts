@@ -7,7 +7,7 @@ import type { Segment } from '../../wire/segment.ts';
 import { seqGt, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { acceptable, sendChallengeAck } from '../acceptance.ts';
-import { allAcked, handleAck } from '../ack.ts';
+import { allAcked, handleAck, wakeWriter } from '../ack.ts';
 import { updatePacingRate } from '../congestion.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
@@ -49,6 +49,7 @@ export function synchronized(tcp: Tcp, conn: Connection, seg: Segment): void {
   onEcn(conn, seg);
   if (!onData(tcp, conn, seg)) return;
   pushFrames(conn);
+  wakeWriter(conn);
   ackIfDue(conn);
 }
 
