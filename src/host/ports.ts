@@ -58,6 +58,8 @@ export class PortTable {
   private readonly random: () => number;
   /** The first user of each port, in pages of 256 ports made on first use. */
   private readonly pages: ((PortUse | null)[] | undefined)[] = new Array(256).fill(undefined);
+  /** How many uses of each port are explicit: connect() asks for every port that it tries. */
+  private readonly explicitUses: Int32Array = new Int32Array(65536);
   /** How far the search for each group of destinations has moved on (table_perturb). */
   private readonly moved = new Map<number, number>();
 
@@ -82,6 +84,7 @@ export class PortTable {
     use.next = head;
     if (head !== null) head.previous = use;
     page[port & 255] = use;
+    if (use.explicit) this.explicitUses[port]!++;
   }
 
   /** Takes a use's port away; nothing if it has none. */
@@ -92,6 +95,7 @@ export class PortTable {
     else this.pages[port >>> 8]![port & 255] = next;
     if (next !== null) next.previous = previous;
     use.previous = use.next = null;
+    if (use.explicit) this.explicitUses[port]!--;
     use.port = 0;
     use.explicit = use.locked = false;
   }
@@ -105,8 +109,8 @@ export class PortTable {
     const chosen = port === 0 ? this.chooseForBind(use, range) : port;
     if (chosen < 0) return chosen;
     if (port !== 0 && this.conflicts(use, port, false)) return -Errno.EADDRINUSE;
-    this.add(use, chosen);
     use.explicit = true;
+    this.add(use, chosen);
     return 0;
   }
 
@@ -139,7 +143,7 @@ export class PortTable {
     for (let pass = 0; pass < (step === 2 && remaining > 1 ? 2 : 1); pass++, offset++) {
       for (let i = 0, port = low + offset; i < remaining; i += step, port += step) {
         if (port > high) port -= remaining;
-        if (reservedPorts.has(port) || this.isBound(port) || taken(port)) continue;
+        if (reservedPorts.has(port) || this.explicitUses[port]! > 0 || taken(port)) continue;
         const further = Math.max(i, (this.random() & 7) * step) + step;
         this.moved.set(index, (before + further) >>> 0);
         return port;
@@ -183,11 +187,6 @@ export class PortTable {
   private conflicts(use: PortUse, port: number, choosing: boolean): boolean {
     for (let other = this.users(port); other !== null; other = other.next)
       if (conflict(use, other, choosing)) return true;
-    return false;
-  }
-
-  private isBound(port: number): boolean {
-    for (let use = this.users(port); use !== null; use = use.next) if (use.explicit) return true;
     return false;
   }
 }
