@@ -54,7 +54,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const node = (args: string[]): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } =>
+const node = (
+  args: string[],
+  cwd = project,
+): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } =>
   spawnSync(process.execPath, args, {
     cwd: project,
     encoding: 'utf8',
@@ -125,7 +128,7 @@ describe('the documentation', () => {
   });
 
   test('shows in README the very output of halfopen start', () => {
-    const { stdout } = node([join(root, 'dist', 'cli', 'main.js'), 'start']);
+    const { stdout } = node([join(root, 'dist', 'cli', 'main.js'), 'start'], root);
     expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(stdout.trimEnd());
   });
 

@@ -1,11 +1,15 @@
 /** `halfopen start`: the classic three-way handshake between two hosts, drawn as a ladder. */
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { formatFailure } from '../drill/index.ts';
 import { OpenFlag } from '../host/index.ts';
 import { type Pair, pair } from '../sim/index.ts';
 import { type Language, ladder } from '../view/index.ts';
 import { parseAddress } from '../wire/address.ts';
 import { packetText } from '../wire/text.ts';
 import { commands } from './commands.ts';
+import { runJob } from './run-job.ts';
 
 const help = `Usage: halfopen start [OPTION]...
 
@@ -30,10 +34,20 @@ function story(): Pair {
   return it;
 }
 
+const scripts = fileURLToPath(new URL('../../scripts', import.meta.url));
+const script = '01-three-way-handshake.pkt';
+
+/** The same handshake as a packetdrill script, run now: what was wrong, or null. */
+function scriptFailure(): string | null {
+  const file = join(scripts, script);
+  const { failure, text } = runJob({ file, ip: null, defines: [], options: [], python: false, seed: 1 });
+  return failure === null ? null : formatFailure(failure, text);
+}
+
 /** What to try next, as far as this version has it. */
 const suggestions: Readonly<Record<string, [string, Record<Language, string>]>> = {
   run: [
-    'halfopen run --ladder scripts',
+    `halfopen run --ladder ${relative(process.cwd(), scripts) || '.'}`,
     {
       en: 'run packetdrill scripts, without root and in virtual time',
       zh: '无需 root，在虚拟时间中运行 packetdrill 脚本',
@@ -86,6 +100,10 @@ function drawing({ events }: Pair, language: Language): string {
     ...lines,
     '',
     ...lesson,
+    {
+      en: `The packetdrill script of it, ${script}, passes.`,
+      zh: `对应的 packetdrill 脚本 ${script} 运行通过。`,
+    }[language],
     '',
     { en: 'Try next:', zh: '接下来可以试试：' }[language],
     ...rows,
@@ -130,6 +148,17 @@ export async function run(args: string[]): Promise<number> {
     process.stderr.write(`halfopen start: --lang must be en or zh, not '${language}'\n`);
     return 2;
   }
-  process.stdout.write(values.json ? json(story()) : drawing(story(), language));
+  if (values.json) {
+    process.stdout.write(json(story()));
+    return 0;
+  }
+  const failure = scriptFailure();
+  if (failure !== null) {
+    process.stderr.write(
+      `halfopen start: the stack does not do what the script of the handshake says:\n${failure}\n`,
+    );
+    return 1;
+  }
+  process.stdout.write(drawing(story(), language));
   return 0;
 }
