@@ -115,6 +115,15 @@ export class Lookup {
     return false;
   }
 
+  /** The newest attempt of the tuple in the same wrapping, or -1. */
+  newest(encapsulation: number): number {
+    for (let n = 0; n < this.count; n++) {
+      const slot = this.candidates[n]!;
+      if (this.store.words[slot * R.WORDS + R.ENCAPSULATION] === encapsulation) return slot;
+    }
+    return -1;
+  }
+
   /** Whether the segment at hand goes from the attempt's client to its server. */
   fromClient(base: number): boolean {
     const { words } = this.store;

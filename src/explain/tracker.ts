@@ -231,7 +231,8 @@ export class Tracker {
     words[base + R.STATE] = R.USED | (d.isIpv6 ? R.IPV6 : 0) | (flags & SYN ? 0 : R.MID_STREAM);
     doubles[slot * R.DOUBLES + R.FIRST_TIME] = this.at.time;
     doubles[slot * R.DOUBLES + R.LAST_TIME] = this.at.time;
-    if (this.lookup.count > 0) this.log.follow(slot, this.lookup.candidates[0]!, this.at.time);
+    const before = this.lookup.newest(d.encapsulation);
+    if (before >= 0) this.log.follow(slot, before, this.at.time);
     if ((flags & (SYN | ACK | RST)) === SYN) this.hosts.began(store, slot, this.at.time, this.lookup.count);
     return slot;
   }
