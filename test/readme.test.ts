@@ -59,7 +59,7 @@ const node = (
   cwd = project,
 ): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } =>
   spawnSync(process.execPath, args, {
-    cwd: project,
+    cwd,
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
   });
