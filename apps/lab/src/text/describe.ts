@@ -1,0 +1,84 @@
+/** What stands beside arrows and lifelines. */
+import { optionText, flagList } from '../../../../src/wire/text.ts';
+import { decodeIp } from '../../../../src/wire/ip.ts';
+import { decodeTcp, Flag, protocolTcp, type TcpSegment } from '../../../../src/wire/tcp.ts';
+import { packetText } from '../../../../src/wire/text.ts';
+import { type Language, sentence } from '../../../../src/view/words.ts';
+import { columns, wrap } from '../../../../src/view/text-width.ts';
+import type { NodeEvent } from '../../../../src/sim/events.ts';
+import type { CallEvent } from '../world/program.ts';
+import type { LabEvent } from '../world/run.ts';
+
+/** The segment in an IP packet; null for anything else. */
+export function segmentOf(bytes: Uint8Array): TcpSegment | null {
+  try {
+    const ip = decodeIp(bytes);
+    return ip.protocol === protocolTcp && ip.fragmentOffset === 0 ? decodeTcp(ip.payload) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** An arrow's two lines: flags with the numbers, and what else it carries. */
+export function arrowText(bytes: Uint8Array, narrow: boolean, language: Language): { above: string; below: string } {
+  const segment = segmentOf(bytes);
+  if (segment === null) return { above: packetText(bytes, 'short'), below: '' };
+  const flags = flagList(segment.flags).join(', ') || '—';
+  const seq = `Seq=${segment.seq >>> 0}`;
+  const ack = segment.flags & Flag.ack ? ` Ack=${segment.ack >>> 0}` : '';
+  const size = segment.payload.length;
+  const data = size === 0 ? '' : language === 'zh' ? `${size} 字节` : size === 1 ? '1 byte' : `${size} bytes`;
+  if (narrow) return { above: data === '' ? flags : `${flags} · ${data}`, below: '' };
+  const options = segment.options
+    .map((option) => (option.kind === 'sackPermitted' ? 'SACK' : option.kind === 'timestamps' ? 'TS' : optionText(option)))
+    .filter((text) => text !== '' && text !== 'TS');
+  const stamps = segment.options.some(({ kind }) => kind === 'timestamps') && segment.flags & Flag.syn ? ['TS'] : [];
+  return { above: `${flags}  ${seq}${ack}`, below: [data, ...options, ...stamps].filter((text) => text !== '').join('  ') };
+}
+
+const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;
+
+/** How many columns a line beside a lifeline has. */
+export const lineColumns = 27;
+
+/** The lines beside a lifeline for an event; none for one that is told otherwise. */
+export function markLines(event: LabEvent, language: Language): readonly string[] {
+  if (event.kind === 'call') {
+    const text = callText(event);
+    return columns(text) <= lineColumns ? [text] : [`${event.call}(${event.args})`, `  = ${event.result}`];
+  }
+  if (event.kind !== 'tcp') return [];
+  const { event: it } = event;
+  if (it.kind === 'state') return it.to === undefined ? [] : [it.to];
+  if (it.reason === 'negotiated') return [];
+  const [first, second, ...more] = wrap(sentence(it.reason, language), lineColumns);
+  if (first === undefined) return [];
+  if (second === undefined) return [first];
+  return [first, more.length === 0 ? second : `${second} …`];
+}
+
+/** `rtoUs: 1000000` as `RTO 1 s`; other numbers as they are. */
+function argument(name: string, value: number | string): string {
+  if (typeof value === 'string' || !name.endsWith('Us')) return `${name} ${value}`;
+  return `${name.slice(0, -2).toUpperCase()} ${timeText(value)}`;
+}
+
+/** The whole sentence for an event, with its arguments. */
+export function eventText(event: NodeEvent | CallEvent, language: Language): string {
+  if (event.kind === 'call') return `${event.program}: ${callText(event)}`;
+  const { event: it } = event;
+  const way = it.kind === 'state' ? `${it.from} → ${it.to}: ` : '';
+  const args = Object.entries(it.args ?? {}).map(([name, value]) => argument(name, value));
+  return `${way}${sentence(it.reason, language)}${args.length === 0 ? '' : ` (${args.join(', ')})`}`;
+}
+
+/** A span of time with its unit: `200 µs`, `40 ms`, `1.002 s`. */
+export function timeText(us: number): string {
+  if (us < 1000) return `${us} µs`;
+  if (us < 1_000_000) return `${trim(us / 1000)} ms`;
+  return `${trim(us / 1e6)} s`;
+}
+const trim = (value: number): string => value.toFixed(3).replace(/\.?0+$/, '');
+
+/** A moment, in seconds with as many digits as a capture shows. */
+export const clockText = (us: number): string => (us / 1e6).toFixed(6);

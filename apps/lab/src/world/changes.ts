@@ -1,0 +1,113 @@
+/** What a reader changed in a scenario, and its text form in links: `drop=wire/client/1&set=client/net.ipv4.tcp_sack/0`. */
+import type { Action } from '../../../../src/sim/conditions.ts';
+import type { PacketName } from '../../../../src/sim/events.ts';
+import type { Intervention } from '../../../../src/sim/world.ts';
+import type { IsnChoice } from './scenario.ts';
+
+export interface Changes {
+  readonly interventions: readonly Intervention[];
+  /** Values by host and name. */
+  readonly sysctls: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** How every host chooses initial sequence numbers. */
+  readonly isn?: IsnChoice;
+  /** One way, of every link, µs. */
+  readonly delayUs?: number;
+  /** Share of packets, of every link. */
+  readonly loss?: number;
+  readonly backlog?: number;
+  /** What programs do with a socket that is connected to itself. */
+  readonly self?: 'keep' | 'close' | 'reset';
+  readonly seed?: number;
+}
+
+export const noChanges: Changes = { interventions: [], sysctls: {} };
+
+export const isChanged = (changes: Changes): boolean => changesText(changes) !== '';
+
+const nameText = ({ link, from, n }: PacketName): string => `${link}/${from}/${n}`;
+
+/** The text form: parameters joined by `&`, empty if nothing is changed. */
+export function changesText(changes: Changes): string {
+  const parts: string[] = [];
+  for (const it of changes.interventions) {
+    if (it.action === 'drop') parts.push(`drop=${nameText(it)}`);
+    else if (it.action === 'corrupt') parts.push(`corrupt=${nameText(it)}/${it.byte}/${it.mask}`);
+    else parts.push(`${it.action}=${nameText(it)}/${it.us}`);
+  }
+  for (const [host, values] of Object.entries(changes.sysctls))
+    for (const [name, value] of Object.entries(values)) parts.push(`set=${host}/${name}/${encodeURIComponent(value)}`);
+  for (const key of ['isn', 'delayUs', 'loss', 'backlog', 'self', 'seed'] as const)
+    if (changes[key] !== undefined) parts.push(`${key}=${changes[key]}`);
+  return parts.join('&');
+}
+
+/** Reads the text form. What cannot be read is left out: a link may come from another version. */
+export function parseChanges(text: string): Changes {
+  const interventions: Intervention[] = [];
+  const sysctls: Record<string, Record<string, string>> = {};
+  const rest: Record<string, unknown> = {};
+  for (const part of text.split('&')) {
+    const equals = part.indexOf('=');
+    const key = part.slice(0, equals);
+    const value = part.slice(equals + 1);
+    const words = value.split('/').map(decode);
+    if (key === 'set' && words.length === 3) {
+      const [host, name, to] = words as [string, string, string];
+      sysctls[host] = { ...sysctls[host], [name]: to };
+    } else if (['drop', 'delay', 'duplicate', 'corrupt'].includes(key)) {
+      const intervention = parseIntervention(key, words);
+      if (intervention !== null) interventions.push(intervention);
+    } else if (key === 'isn' && (value === 'siphash' || value === 'md5')) rest.isn = value;
+    else if (key === 'self' && ['keep', 'close', 'reset'].includes(value)) rest.self = value;
+    else if (['isn', 'delayUs', 'loss', 'backlog', 'seed'].includes(key) && isNumber(value, key)) rest[key] = Number(value);
+  }
+  return { interventions, sysctls, ...rest };
+}
+
+function decode(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
+
+const limits: Record<string, number> = { isn: 2 ** 32, delayUs: 60_000_000, loss: 1, backlog: 65_535, seed: 2 ** 31 };
+const isNumber = (text: string, key: string): boolean =>
+  /^\d+(\.\d+)?$/.test(text) && Number(text) <= limits[key]! && (key === 'loss' || Number.isInteger(Number(text)));
+
+function parseIntervention(action: string, words: readonly string[]): Intervention | null {
+  const [link, from, n, ...numbers] = words;
+  const values = [n, ...numbers].map(Number);
+  if (link === undefined || from === undefined || !values.every((value) => Number.isInteger(value) && value >= 0))
+    return null;
+  const name = { link, from, n: values[0]! };
+  if (name.n < 1) return null;
+  const [first, second] = [values[1], values[2]];
+  if (action === 'drop') return { ...name, action };
+  if (action === 'corrupt' && first !== undefined && second !== undefined)
+    return { ...name, action, byte: first, mask: second & 255 };
+  if ((action === 'delay' || action === 'duplicate') && first !== undefined && first <= 600_000_000)
+    return { ...name, action, us: first };
+  return null;
+}
+
+export const isOf = (it: PacketName, name: PacketName): boolean =>
+  it.link === name.link && it.from === name.from && it.n === name.n;
+
+/** The changes with something done to a packet, in the place of whatever was done to it; null undoes it. */
+export function withAction(changes: Changes, name: PacketName, action: Action | null): Changes {
+  const others = changes.interventions.filter((it) => !isOf(it, name));
+  const { link, from, n } = name;
+  return { ...changes, interventions: action === null ? others : [...others, { link, from, n, ...action }] };
+}
+
+/** The changes with a sysctl of a host set; null puts it back. */
+export function withSysctl(changes: Changes, host: string, name: string, value: string | null): Changes {
+  const values = { ...changes.sysctls[host] };
+  if (value === null) delete values[name];
+  else values[name] = value;
+  const sysctls = { ...changes.sysctls, [host]: values };
+  if (Object.keys(values).length === 0) delete sysctls[host];
+  return { ...changes, sysctls };
+}
