@@ -38,12 +38,13 @@ export function install() {
   writeFileSync(stampFile, lock);
 }
 
-function newest(path) {
+/** When the newest file under a path was changed, ms; tests and installed packages do not count. */
+export function newest(path) {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
   let latest = stat.mtimeMs;
   for (const name of readdirSync(path)) {
-    if (name.endsWith('.test.ts')) continue;
+    if (name.endsWith('.test.ts') || name === 'node_modules') continue;
     latest = Math.max(latest, newest(join(path, name)));
   }
   return latest;

@@ -21,6 +21,10 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: 'run packetdrill scripts on the built-in stack',
     load: () => import('./run.ts'),
   },
+  lab: {
+    summary: 'serve the lab: see a handshake, break it, understand it',
+    load: () => import('./lab.ts'),
+  },
   doctor: {
     summary: 'find what makes connections fail on this host',
     load: () => import('./doctor.ts'),

@@ -22,7 +22,10 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   'close-called': rule('RFC 9293, 3.10.4 (CLOSE call)', 'close(), shutdown()'),
   'fin-received': rule('RFC 9293, 3.10.7.4, eighth'),
   'fin-acked': rule('RFC 9293, 3.10.7.4, fifth (FIN-WAIT-1, CLOSING, LAST-ACK)'),
-  'time-wait-over': rule('RFC 9293, 3.10.8 (TIME-WAIT timeout)', '60 s, fixed; net.ipv4.tcp_fin_timeout for FIN-WAIT-2'),
+  'time-wait-over': rule(
+    'RFC 9293, 3.10.8 (TIME-WAIT timeout)',
+    '60 s, fixed; net.ipv4.tcp_fin_timeout for FIN-WAIT-2',
+  ),
   'rst-received': rule('RFC 9293, 3.10.7.4, second; RFC 5961, 3.2'),
   refused: rule('RFC 9293, 3.10.7.3, second', 'ECONNREFUSED'),
   'syn-timeout': rule('RFC 9293, 3.8.3; RFC 6298', 'net.ipv4.tcp_syn_retries, tcp_syn_linear_timeouts'),
@@ -68,6 +71,9 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   'syn-cookie-sent': rule('RFC 4987, 3.6', 'net.ipv4.tcp_syncookies'),
   'fast-open-cookie-sent': rule('RFC 7413, 4.1.2', 'net.ipv4.tcp_fastopen'),
   'fast-open-rejected': rule('RFC 7413, 4.2.2', 'net.ipv4.tcp_fastopen'),
-  negotiated: rule('RFC 9293, 3.7.1; RFC 7323, 1.3; RFC 2018, 2', 'net.ipv4.tcp_window_scaling, tcp_sack, tcp_timestamps'),
+  negotiated: rule(
+    'RFC 9293, 3.7.1; RFC 7323, 1.3; RFC 2018, 2',
+    'net.ipv4.tcp_window_scaling, tcp_sack, tcp_timestamps',
+  ),
   'mtu-reduced': rule('RFC 1191; RFC 8201', 'net.ipv4.ip_no_pmtu_disc'),
 };

@@ -5,11 +5,18 @@ import type { Language } from '../../../src/view/words.ts';
 import { type Arrow, type Bar, type Drawing, drawingOf, packetKey } from './draw/drawing.ts';
 import { lastAtMost, type Timeline, timelineOf } from './draw/timeline.ts';
 import { markLines } from './text/describe.ts';
-import { word, type Word } from './text/ui.ts';
-import { type Changes, changesText, isChanged, noChanges, parseChanges, withAction } from './world/changes.ts';
+import { type Word, word } from './text/ui.ts';
+import {
+  type Changes,
+  changesText,
+  isChanged,
+  noChanges,
+  parseChanges,
+  withAction,
+} from './world/changes.ts';
 import { type LabEvent, type Run, runScenario } from './world/run.ts';
-import { scenarios } from './world/scenarios.ts';
 import type { Scenario, Text } from './world/scenario.ts';
+import { scenarios } from './world/scenarios.ts';
 
 export type Panel = 'packet' | 'state' | 'break' | 'script';
 export type Theme = 'auto' | 'light' | 'dark';
@@ -33,7 +40,11 @@ const store = (key: string, value: string): void => {
 };
 
 class Lab {
-  language: Language = $state(stored('language') === 'zh' || (stored('language') === null && navigator.language.startsWith('zh')) ? 'zh' : 'en');
+  language: Language = $state(
+    stored('language') === 'zh' || (stored('language') === null && navigator.language.startsWith('zh'))
+      ? 'zh'
+      : 'en',
+  );
   theme: Theme = $state((stored('theme') as Theme | null) ?? 'auto');
   scenario: Scenario = $state.raw(scenarios[0]!);
   changes: Changes = $state.raw(noChanges);
@@ -56,9 +67,13 @@ class Lab {
   private readonly otherChanges: Changes = $derived(
     isChanged(this.changes) ? noChanges : parseChanges(this.scenario.compare?.changes ?? ''),
   );
-  readonly other: Run | null = $derived(this.comparing ? runScenario(this.scenario, this.otherChanges) : null);
+  readonly other: Run | null = $derived(
+    this.comparing ? runScenario(this.scenario, this.otherChanges) : null,
+  );
   readonly events: readonly LabEvent[] = $derived(this.scriptEvents ?? this.run.events);
-  readonly lanes: readonly string[] = $derived(this.scriptEvents === null ? this.scenario.lanes : ['host', 'script']);
+  readonly lanes: readonly string[] = $derived(
+    this.scriptEvents === null ? this.scenario.lanes : ['host', 'script'],
+  );
   private readonly linesOf = $derived.by(() => {
     const { language } = this;
     return (event: LabEvent): number => markLines(event, language).length;
@@ -70,7 +85,9 @@ class Lab {
   readonly otherDrawing: Drawing | null = $derived(
     this.other === null ? null : drawingOf(this.other.events, this.lanes, this.timeline, this.linesOf),
   );
-  readonly arrow: Arrow | null = $derived(this.drawing.arrows.find(({ key }) => key === this.packetKey) ?? null);
+  readonly arrow: Arrow | null = $derived(
+    this.drawing.arrows.find(({ key }) => key === this.packetKey) ?? null,
+  );
   readonly bar: Bar | null = $derived(this.drawing.bars.find(({ key }) => key === this.barKey) ?? null);
   readonly endY: number = $derived(this.timeline.height - 24);
   readonly atEnd: boolean = $derived(this.y >= this.endY - 1);
@@ -153,10 +170,8 @@ class Lab {
 
   step(direction: 1 | -1): void {
     const { ys } = this.timeline;
-    const here = lastAtMost(ys, this.y + 0.5);
-    if (direction === 1) return this.seek(ys[here + 1] ?? this.endY);
-    const there = Math.abs((ys[here] ?? 0) - this.y) < 1 || this.y > (ys.at(-1) ?? 0) === false ? here - 1 : here;
-    this.seek(there < 0 ? 0 : ys[there]!);
+    if (direction === 1) this.seek(ys[lastAtMost(ys, this.y + 0.5) + 1] ?? this.endY);
+    else this.seek(ys[lastAtMost(ys, this.y - 0.75)] ?? 0);
   }
 
   select(what: { packet: string } | { bar: string }): void {

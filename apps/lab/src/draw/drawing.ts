@@ -57,7 +57,8 @@ export interface Drawing {
   readonly longest: number;
 }
 
-export const packetKey = ({ link, from, n }: PacketName, copy = 0): string => `${link}/${from}/${n}${copy ? '/2' : ''}`;
+export const packetKey = ({ link, from, n }: PacketName, copy = 0): string =>
+  `${link}/${from}/${n}${copy ? '/2' : ''}`;
 
 /** The connection an event of a host is about. */
 export const connectionKey = ({ node, event }: NodeEvent): string =>
@@ -121,7 +122,8 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     }
     const start = sent.get(key);
     if (start === undefined) continue;
-    if (event.kind === 'lost') arrows[start.index] = make(event, start.event, start.no, { lost: event.cause });
+    if (event.kind === 'lost')
+      arrows[start.index] = make(event, start.event, start.no, { lost: event.cause });
     else {
       const arrow = make(event, start.event, start.no, {
         arrivedAt: event.at,
@@ -165,7 +167,16 @@ function barsOf(events: readonly LabEvent[], lanes: readonly string[], timeline:
       while (used[column] === true) column++;
       used[column] = true;
     }
-    const bar: Bar = { key: `b${bars.length}`, lane, column, state, y0: y, y1: timeline.height - 12, at: event.at, event };
+    const bar: Bar = {
+      key: `b${bars.length}`,
+      lane,
+      column,
+      state,
+      y0: y,
+      y1: timeline.height - 12,
+      at: event.at,
+      event,
+    };
     open.set(key, bar);
     bars.push(bar);
   }

@@ -3,8 +3,8 @@ import { formatAddress } from '../../../../src/wire/address.ts';
 import { decodeIp } from '../../../../src/wire/ip.ts';
 import { Flag } from '../../../../src/wire/tcp.ts';
 import { packetText } from '../../../../src/wire/text.ts';
-import { consumes } from '../text/fields.ts';
 import { segmentOf } from '../text/describe.ts';
+import { consumes } from '../text/fields.ts';
 import type { Arrow } from './drawing.ts';
 
 export interface Info {
@@ -40,7 +40,7 @@ export function infosOf(arrows: readonly Arrow[]): Info[] {
       }
       const [own, other] = [shifts.get(forward) ?? null, shifts.get(backward) ?? null];
       const windowShift = own !== null && other !== null ? own : 0;
-      const number = `${forward} ${segment.seq} ${segment.flags & (Flag.syn | Flag.fin)}`;
+      const number = `${forward} ${segment.seq} ${segment.flags & (Flag.syn | Flag.fin | Flag.ack)}`;
       const again = consumes(segment) > 0 && seen.has(number);
       if (consumes(segment) > 0) seen.add(number);
       const line = packetText(bytes, 'tshark', { windowShift }).replace(/^\S+ → \S+ /, '');

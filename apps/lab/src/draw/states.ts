@@ -28,7 +28,15 @@ export interface Edge {
   readonly anchor: 'start' | 'middle' | 'end';
 }
 
-const edge = (from: State, to: State, label: string, dx = 0, dy = 0, anchor: Edge['anchor'] = 'middle', end?: string): Edge => ({
+const edge = (
+  from: State,
+  to: State,
+  label: string,
+  dx = 0,
+  dy = 0,
+  anchor: Edge['anchor'] = 'middle',
+  end?: string,
+): Edge => ({
   from,
   to,
   label,

@@ -90,25 +90,30 @@ export function timelineOf(runs: readonly (readonly LabEvent[])[], linesOf: Line
     for (const event of events) {
       const at = tiers.take(event);
       moments.set(event, at);
-      let slot = slots.get(at);
-      if (slot === undefined) slots.set(at, (slot = { moment: at, at: event.at, lines: new Map(), sends: false }));
+      const slot = slots.get(at) ?? { moment: at, at: event.at, lines: new Map(), sends: false };
+      slots.set(at, slot);
       if (event.kind === 'sent') slot.sends = true;
       if (event.kind === 'tcp' || event.kind === 'call') {
-        let own = lines.get(at);
-        if (own === undefined) lines.set(at, (own = new Map()));
+        const own = lines.get(at) ?? new Map<string, number>();
+        lines.set(at, own);
         const count = (own.get(event.node) ?? 0) + linesOf(event);
         own.set(event.node, count);
         slot.lines.set(event.node, Math.max(slot.lines.get(event.node) ?? 0, count));
       } else {
         const key = `${event.packet.link}/${event.packet.from}/${event.packet.n}`;
         if (event.kind === 'sent') departures.set(key, event.at);
-        else if (event.kind === 'arrived' && event.copy === 0) flights.push(event.at - (departures.get(key) ?? 0));
+        else if (event.kind === 'arrived' && event.copy === 0)
+          flights.push(event.at - (departures.get(key) ?? 0));
       }
     }
   }
   const under = flights.filter((us) => us > 0).sort((a, b) => a - b);
   const typical = under[under.length >> 1] ?? 10_000;
-  return layOut([...slots.values()].sort((a, b) => a.moment - b.moment), flightPx / typical, moments);
+  return layOut(
+    [...slots.values()].sort((a, b) => a.moment - b.moment),
+    flightPx / typical,
+    moments,
+  );
 }
 
 function layOut(slots: readonly Slot[], pxPerUs: number, moments: Map<LabEvent, Moment>): Timeline {

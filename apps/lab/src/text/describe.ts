@@ -1,11 +1,11 @@
 /** What stands beside arrows and lifelines. */
-import { optionText, flagList } from '../../../../src/wire/text.ts';
+
+import type { NodeEvent } from '../../../../src/sim/events.ts';
+import { columns, wrap } from '../../../../src/view/text-width.ts';
+import { type Language, sentence } from '../../../../src/view/words.ts';
 import { decodeIp } from '../../../../src/wire/ip.ts';
 import { decodeTcp, Flag, protocolTcp, type TcpSegment } from '../../../../src/wire/tcp.ts';
-import { packetText } from '../../../../src/wire/text.ts';
-import { type Language, sentence } from '../../../../src/view/words.ts';
-import { columns, wrap } from '../../../../src/view/text-width.ts';
-import type { NodeEvent } from '../../../../src/sim/events.ts';
+import { flagList, optionText, packetText } from '../../../../src/wire/text.ts';
 import type { CallEvent } from '../world/program.ts';
 import type { LabEvent } from '../world/run.ts';
 
@@ -20,7 +20,11 @@ export function segmentOf(bytes: Uint8Array): TcpSegment | null {
 }
 
 /** An arrow's two lines: flags with the numbers, and what else it carries. */
-export function arrowText(bytes: Uint8Array, narrow: boolean, language: Language): { above: string; below: string } {
+export function arrowText(
+  bytes: Uint8Array,
+  narrow: boolean,
+  language: Language,
+): { above: string; below: string } {
   const segment = segmentOf(bytes);
   if (segment === null) return { above: packetText(bytes, 'short'), below: '' };
   const flags = flagList(segment.flags).join(', ') || '—';
@@ -30,22 +34,30 @@ export function arrowText(bytes: Uint8Array, narrow: boolean, language: Language
   const data = size === 0 ? '' : language === 'zh' ? `${size} 字节` : size === 1 ? '1 byte' : `${size} bytes`;
   if (narrow) return { above: data === '' ? flags : `${flags} · ${data}`, below: '' };
   const options = segment.options
-    .map((option) => (option.kind === 'sackPermitted' ? 'SACK' : option.kind === 'timestamps' ? 'TS' : optionText(option)))
+    .map((option) =>
+      option.kind === 'sackPermitted' ? 'SACK' : option.kind === 'timestamps' ? 'TS' : optionText(option),
+    )
     .filter((text) => text !== '' && text !== 'TS');
-  const stamps = segment.options.some(({ kind }) => kind === 'timestamps') && segment.flags & Flag.syn ? ['TS'] : [];
-  return { above: `${flags}  ${seq}${ack}`, below: [data, ...options, ...stamps].filter((text) => text !== '').join('  ') };
+  const stamps =
+    segment.options.some(({ kind }) => kind === 'timestamps') && segment.flags & Flag.syn ? ['TS'] : [];
+  return {
+    above: `${flags}  ${seq}${ack}`,
+    below: [data, ...options, ...stamps].filter((text) => text !== '').join('  '),
+  };
 }
 
 const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;
 
 /** How many columns a line beside a lifeline has. */
-export const lineColumns = 27;
+export const lineColumns = 24;
 
 /** The lines beside a lifeline for an event; none for one that is told otherwise. */
 export function markLines(event: LabEvent, language: Language): readonly string[] {
   if (event.kind === 'call') {
     const text = callText(event);
-    return columns(text) <= lineColumns ? [text] : [`${event.call}(${event.args})`, `  = ${event.result}`];
+    if (columns(text) <= lineColumns) return [text];
+    const [head, tail] = [`${event.call}(${event.args})`, `= ${event.result}`];
+    return columns(head) <= lineColumns ? [head, tail] : [`${event.call}(`, `${event.args})`, tail];
   }
   if (event.kind !== 'tcp') return [];
   const { event: it } = event;

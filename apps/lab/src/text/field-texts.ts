@@ -34,7 +34,10 @@ function seqWhy(about: About): Text {
       '初始序列号（ISN）。Linux 用密钥对四元组做散列，再加上每 64 纳秒走一步的时钟，使外人无法猜到，旧的重复报文段也不会落入窗口（RFC 6528）。',
     );
   if (own.isn === null)
-    return text('The next number of this direction. Its SYN was not seen here.', '此方向的下一个序列号；这里没有见到它的 SYN。');
+    return text(
+      'The next number of this direction. Its SYN was not seen here.',
+      '此方向的下一个序列号；这里没有见到它的 SYN。',
+    );
   const distance = u(segment.seq - own.isn);
   if (distance === 1)
     return text(
@@ -50,8 +53,12 @@ function seqWhy(about: About): Text {
 function ackWhy(about: About): Text {
   const { segment, other } = about;
   if (!isAck(about))
-    return text('Meaningless, because the ACK flag is not set: the first SYN has nothing to acknowledge.', '没有意义，因为 ACK 标志未置位：第一个 SYN 没有可确认的内容。');
-  if (other.isn === null) return text('The next number expected from the peer.', '期望对方发送的下一个序列号。');
+    return text(
+      'Meaningless, because the ACK flag is not set: the first SYN has nothing to acknowledge.',
+      '没有意义，因为 ACK 标志未置位：第一个 SYN 没有可确认的内容。',
+    );
+  if (other.isn === null)
+    return text('The next number expected from the peer.', '期望对方发送的下一个序列号。');
   const distance = u(segment.ack - other.isn);
   if (distance === 1)
     return text(
@@ -89,27 +96,48 @@ export const texts = {
     both(
       text('The port of the program that sends.', '发送方程序的端口。'),
       isSyn(about) && !isAck(about)
-        ? text('Asked for with bind(), or chosen by connect() from net.ipv4.ip_local_port_range.', '由 bind() 指定，或由 connect() 从 net.ipv4.ip_local_port_range 中选取。')
+        ? text(
+            'Asked for with bind(), or chosen by connect() from net.ipv4.ip_local_port_range.',
+            '由 bind() 指定，或由 connect() 从 net.ipv4.ip_local_port_range 中选取。',
+          )
         : text('Every segment of a connection in this direction has it.', '此方向上连接的每个报文段都用它。'),
     ),
   destinationPort: (about: About): FieldText =>
     both(
       text('The port of the program that is meant.', '目标程序的端口。'),
       about.segment.sourcePort === about.segment.destinationPort
-        ? text('The same as the source port: with equal addresses, the socket is talking to itself.', '与源端口相同：如果地址也相同，套接字就在与自己通信。')
-        : text('With both addresses and the source port it names the connection: the four-tuple.', '它与两个地址和源端口一起标识连接，即四元组。'),
+        ? text(
+            'The same as the source port: with equal addresses, the socket is talking to itself.',
+            '与源端口相同：如果地址也相同，套接字就在与自己通信。',
+          )
+        : text(
+            'With both addresses and the source port it names the connection: the four-tuple.',
+            '它与两个地址和源端口一起标识连接，即四元组。',
+          ),
     ),
   seq: (about: About): FieldText =>
     both(
-      text("The number of this segment's first byte, modulo 2^32. SYN and FIN count as one byte each.", '此报文段第一个字节的编号（模 2^32）。SYN 和 FIN 各算一个字节。'),
+      text(
+        "The number of this segment's first byte, modulo 2^32. SYN and FIN count as one byte each.",
+        '此报文段第一个字节的编号（模 2^32）。SYN 和 FIN 各算一个字节。',
+      ),
       seqWhy(about),
     ),
   ack: (about: About): FieldText =>
-    both(text('The next sequence number expected: all before it have arrived.', '期望的下一个序列号：在它之前的都已到达。'), ackWhy(about)),
+    both(
+      text(
+        'The next sequence number expected: all before it have arrived.',
+        '期望的下一个序列号：在它之前的都已到达。',
+      ),
+      ackWhy(about),
+    ),
   offset: (about: About): FieldText => {
     const length = about.segment.headerLength ?? 20;
     return both(
-      text('Data offset: the length of the header in 32-bit words.', '数据偏移：以 32 位字为单位的首部长度。'),
+      text(
+        'Data offset: the length of the header in 32-bit words.',
+        '数据偏移：以 32 位字为单位的首部长度。',
+      ),
       text(
         `${length / 4} × 4 = ${length} bytes: 20 fixed ones and ${length - 20} of options with padding.`,
         `${length / 4} × 4 = ${length} 字节：固定部分 20 字节，选项与填充 ${length - 20} 字节。`,
@@ -117,39 +145,90 @@ export const texts = {
     );
   },
   reserved: (_: About): FieldText =>
-    both(text('For future use.', '保留给将来使用。'), text('Senders set it to 0, receivers ignore it (RFC 9293, 3.1).', '发送方置 0，接收方忽略（RFC 9293 3.1）。')),
+    both(
+      text('For future use.', '保留给将来使用。'),
+      text(
+        'Senders set it to 0, receivers ignore it (RFC 9293, 3.1).',
+        '发送方置 0，接收方忽略（RFC 9293 3.1）。',
+      ),
+    ),
   window: (about: About): FieldText =>
-    both(text('How many bytes the sender of this segment can take at the moment.', '此报文段的发送方目前还能接收多少字节。'), windowWhy(about)),
+    both(
+      text(
+        'How many bytes the sender of this segment can take at the moment.',
+        '此报文段的发送方目前还能接收多少字节。',
+      ),
+      windowWhy(about),
+    ),
   checksum: (_: About): FieldText =>
     both(
-      text('Protects header, data, and the addresses (as a pseudo-header) against damage.', '保护首部、数据以及（作为伪首部的）地址不受损坏。'),
-      text("The ones' complement of the ones' complement sum of all 16-bit words: a receiver that adds everything up gets 0xffff.", '所有 16 位字反码和的反码：接收方把全部相加得到 0xffff。'),
+      text(
+        'Protects header, data, and the addresses (as a pseudo-header) against damage.',
+        '保护首部、数据以及（作为伪首部的）地址不受损坏。',
+      ),
+      text(
+        "The ones' complement of the ones' complement sum of all 16-bit words: a receiver that adds everything up gets 0xffff.",
+        '所有 16 位字反码和的反码：接收方把全部相加得到 0xffff。',
+      ),
     ),
   urgent: (_: About): FieldText =>
-    both(text('Where urgent data ends, if URG is set.', 'URG 置位时，紧急数据的结尾位置。'), text('0: nothing is urgent. New programs should not use it (RFC 6093).', '0：没有紧急数据。新程序不应使用（RFC 6093）。')),
+    both(
+      text('Where urgent data ends, if URG is set.', 'URG 置位时，紧急数据的结尾位置。'),
+      text(
+        '0: nothing is urgent. New programs should not use it (RFC 6093).',
+        '0：没有紧急数据。新程序不应使用（RFC 6093）。',
+      ),
+    ),
 };
 
 const flagMeaning: Record<string, Text> = {
   AE: text('Accurate ECN (RFC 9768); once the nonce sum NS.', 'Accurate ECN（RFC 9768），从前是 NS。'),
-  CWR: text('Congestion window reduced: an answer to ECE (RFC 3168).', '拥塞窗口已减小：对 ECE 的应答（RFC 3168）。'),
-  ECE: text('ECN echo: the network marked a packet as congested (RFC 3168).', 'ECN 回显：网络标记了拥塞（RFC 3168）。'),
+  CWR: text(
+    'Congestion window reduced: an answer to ECE (RFC 3168).',
+    '拥塞窗口已减小：对 ECE 的应答（RFC 3168）。',
+  ),
+  ECE: text(
+    'ECN echo: the network marked a packet as congested (RFC 3168).',
+    'ECN 回显：网络标记了拥塞（RFC 3168）。',
+  ),
   URG: text('The urgent pointer counts.', '紧急指针有效。'),
   ACK: text('The acknowledgment number counts.', '确认号有效。'),
-  PSH: text('Push: hand the data to the program without waiting for more.', '推送：不必等待更多数据，立即交给程序。'),
+  PSH: text(
+    'Push: hand the data to the program without waiting for more.',
+    '推送：不必等待更多数据，立即交给程序。',
+  ),
   RST: text('Reset: there is no such connection (any more).', '重置：没有（或不再有）这个连接。'),
-  SYN: text('Synchronize: the sequence number is the first one. Takes one sequence number.', '同步：序列号是初始值。占用一个序列号。'),
-  FIN: text('Final: no more data comes from this side. Takes one sequence number.', '结束：本方不再发送数据。占用一个序列号。'),
+  SYN: text(
+    'Synchronize: the sequence number is the first one. Takes one sequence number.',
+    '同步：序列号是初始值。占用一个序列号。',
+  ),
+  FIN: text(
+    'Final: no more data comes from this side. Takes one sequence number.',
+    '结束：本方不再发送数据。占用一个序列号。',
+  ),
 };
 
 const flagSet: Record<string, Text> = {
   AE: text('Set in the negotiation of Accurate ECN.', '在协商 Accurate ECN 时置位。'),
   CWR: text('In a SYN together with ECE: this side can do ECN.', '在 SYN 中与 ECE 同时置位：本方支持 ECN。'),
-  ECE: text('In a SYN: ECN is offered. Later: a mark is reported.', '在 SYN 中表示提供 ECN，之后表示报告标记。'),
+  ECE: text(
+    'In a SYN: ECN is offered. Later: a mark is reported.',
+    '在 SYN 中表示提供 ECN，之后表示报告标记。',
+  ),
   URG: text('The program sent out-of-band data.', '程序发送了带外数据。'),
-  ACK: text('Every segment but the first SYN (and some RSTs) has it.', '除第一个 SYN（和某些 RST）外，所有报文段都置位。'),
+  ACK: text(
+    'Every segment but the first SYN (and some RSTs) has it.',
+    '除第一个 SYN（和某些 RST）外，所有报文段都置位。',
+  ),
   PSH: text('The last segment of what one write gave.', '一次写入的最后一个报文段。'),
-  RST: text('Nobody expects the segment this answers, or the program gave the connection up.', '没有人期待它所应答的报文段，或程序放弃了连接。'),
-  SYN: text('The handshake: each side tells its initial sequence number.', '握手：每一方告知自己的初始序列号。'),
+  RST: text(
+    'Nobody expects the segment this answers, or the program gave the connection up.',
+    '没有人期待它所应答的报文段，或程序放弃了连接。',
+  ),
+  SYN: text(
+    'The handshake: each side tells its initial sequence number.',
+    '握手：每一方告知自己的初始序列号。',
+  ),
   FIN: text('The program called close() or shutdown().', '程序调用了 close() 或 shutdown()。'),
 };
 
@@ -160,11 +239,17 @@ export function flagTexts(name: string, set: boolean, _about: About): FieldText 
 
 /** An option's meaning, and why it is there. */
 export function optionTexts(option: TcpOption, about: About): FieldText {
-  const onlySyn = text('Only in a SYN: what it offers is in force for the whole connection if both sides offer it.', '只出现在 SYN 中：双方都提供时，在整个连接期间生效。');
+  const onlySyn = text(
+    'Only in a SYN: what it offers is in force for the whole connection if both sides offer it.',
+    '只出现在 SYN 中：双方都提供时，在整个连接期间生效。',
+  );
   switch (option.kind) {
     case 'mss':
       return both(
-        text('Maximum segment size: the most data per segment that this side wants to get.', '最大报文段长度：本方希望每个报文段最多携带的数据。'),
+        text(
+          'Maximum segment size: the most data per segment that this side wants to get.',
+          '最大报文段长度：本方希望每个报文段最多携带的数据。',
+        ),
         text(
           `${option.value} bytes: the interface's MTU less 40 bytes of IPv4 and TCP header (60 for IPv6). Each side announces its own; it is not negotiated (RFC 6691).`,
           `${option.value} 字节：接口 MTU 减去 40 字节的 IPv4 与 TCP 首部（IPv6 为 60）。双方各自声明，不做协商（RFC 6691）。`,
@@ -172,37 +257,75 @@ export function optionTexts(option: TcpOption, about: About): FieldText {
       );
     case 'windowScale':
       return both(
-        text(`Windows of this side are to be multiplied by 2^${option.shift}.`, `本方的窗口值要乘以 2^${option.shift}。`),
+        text(
+          `Windows of this side are to be multiplied by 2^${option.shift}.`,
+          `本方的窗口值要乘以 2^${option.shift}。`,
+        ),
         text(
           `The window field has 16 bits; a shift of ${option.shift} lets it express the largest receive buffer (net.ipv4.tcp_rmem). In force only if both SYNs have it, and never for a SYN's own window (RFC 7323, 2.2).`,
           `窗口字段只有 16 位；移位 ${option.shift} 可表示最大的接收缓冲区（net.ipv4.tcp_rmem）。只有双方的 SYN 都带它时才生效，且 SYN 自己的窗口从不缩放（RFC 7323 2.2）。`,
         ),
       );
     case 'sackPermitted':
-      return both(text('This side understands selective acknowledgments (RFC 2018).', '本方支持选择确认（RFC 2018）。'), onlySyn);
+      return both(
+        text('This side understands selective acknowledgments (RFC 2018).', '本方支持选择确认（RFC 2018）。'),
+        onlySyn,
+      );
     case 'sack':
       return both(
         text('Ranges that have arrived beyond the acknowledgment number.', '确认号之后已到达的区间。'),
-        about.other.isn !== null && option.blocks[0] !== undefined && u(option.blocks[0].left - about.segment.ack) > 2 ** 31
-          ? text('The first range lies before the acknowledgment number: a D-SACK, it reports something that arrived twice (RFC 2883).', '第一个区间在确认号之前：这是 D-SACK，报告重复到达的内容（RFC 2883）。')
+        about.other.isn !== null &&
+          option.blocks[0] !== undefined &&
+          u(option.blocks[0].left - about.segment.ack) > 2 ** 31
+          ? text(
+              'The first range lies before the acknowledgment number: a D-SACK, it reports something that arrived twice (RFC 2883).',
+              '第一个区间在确认号之前：这是 D-SACK，报告重复到达的内容（RFC 2883）。',
+            )
           : text('So that the sender repeats only what is missing.', '使发送方只重传缺失的部分。'),
       );
     case 'timestamps':
       return both(
-        text('TSval is a clock of the sender in ms, TSecr the last TSval it got.', 'TSval 是发送方的毫秒时钟，TSecr 是它最近收到的 TSval。'),
+        text(
+          'TSval is a clock of the sender in ms, TSecr the last TSval it got.',
+          'TSval 是发送方的毫秒时钟，TSecr 是它最近收到的 TSval。',
+        ),
         option.echo === 0
-          ? text('TSecr is 0: nothing was received yet. Round trips are measured with it, and old duplicates recognised (PAWS, RFC 7323).', 'TSecr 为 0：尚未收到任何报文。它用于测量往返时间并识别旧的重复报文段（PAWS，RFC 7323）。')
-          : text(`TSecr ${u(option.echo)} is the peer's clock as last seen: with it the peer measures the round trip.`, `TSecr ${u(option.echo)} 是最近见到的对方时钟值：对方用它测量往返时间。`),
+          ? text(
+              'TSecr is 0: nothing was received yet. Round trips are measured with it, and old duplicates recognised (PAWS, RFC 7323).',
+              'TSecr 为 0：尚未收到任何报文。它用于测量往返时间并识别旧的重复报文段（PAWS，RFC 7323）。',
+            )
+          : text(
+              `TSecr ${u(option.echo)} is the peer's clock as last seen: with it the peer measures the round trip.`,
+              `TSecr ${u(option.echo)} 是最近见到的对方时钟值：对方用它测量往返时间。`,
+            ),
       );
     case 'nop':
-      return both(text('No operation.', '空操作。'), text('A byte that aligns the next option.', '用一个字节对齐下一个选项。'));
+      return both(
+        text('No operation.', '空操作。'),
+        text('A byte that aligns the next option.', '用一个字节对齐下一个选项。'),
+      );
     case 'end':
-      return both(text('The list of options ends.', '选项列表结束。'), text('The rest is padding to a multiple of 32 bits.', '其余为填充，补足 32 位的整数倍。'));
+      return both(
+        text('The list of options ends.', '选项列表结束。'),
+        text('The rest is padding to a multiple of 32 bits.', '其余为填充，补足 32 位的整数倍。'),
+      );
     case 'fastOpen':
-      return both(text('TCP Fast Open: a cookie, or the wish for one (RFC 7413).', 'TCP Fast Open：cookie 或对它的请求（RFC 7413）。'), onlySyn);
+      return both(
+        text(
+          'TCP Fast Open: a cookie, or the wish for one (RFC 7413).',
+          'TCP Fast Open：cookie 或对它的请求（RFC 7413）。',
+        ),
+        onlySyn,
+      );
     case 'md5':
-      return both(text('A signature over the segment (RFC 2385).', '对报文段的签名（RFC 2385）。'), text('The socket has TCP_MD5SIG set.', '套接字设置了 TCP_MD5SIG。'));
+      return both(
+        text('A signature over the segment (RFC 2385).', '对报文段的签名（RFC 2385）。'),
+        text('The socket has TCP_MD5SIG set.', '套接字设置了 TCP_MD5SIG。'),
+      );
     default:
-      return both(text('Not an option this page knows.', '此页面不认识的选项。'), text('It is passed over.', '直接跳过。'));
+      return both(
+        text('Not an option this page knows.', '此页面不认识的选项。'),
+        text('It is passed over.', '直接跳过。'),
+      );
   }
 }

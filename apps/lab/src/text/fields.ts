@@ -1,6 +1,7 @@
 /** The TCP header field by field: where its bits are, what it says, and why it has the value it has. */
-import { fold, sumBytes } from '../../../../src/wire/checksum.ts';
+
 import { formatEndpoint } from '../../../../src/wire/address.ts';
+import { fold, sumBytes } from '../../../../src/wire/checksum.ts';
 import { decodeIp } from '../../../../src/wire/ip.ts';
 import type { TcpOption } from '../../../../src/wire/options.ts';
 import {
@@ -11,8 +12,8 @@ import {
   type TcpSegment,
   tcpChecksumOk,
 } from '../../../../src/wire/tcp.ts';
-import type { Text } from '../world/scenario.ts';
 import type { LabEvent } from '../world/run.ts';
+import type { Text } from '../world/scenario.ts';
 import { type FieldText, flagTexts, optionTexts, texts } from './field-texts.ts';
 
 export interface Field {
@@ -80,7 +81,12 @@ export function headerOf(bytes: Uint8Array, before: readonly LabEvent[]): Header
   }
 }
 
-function aboutOf(segment: TcpSegment, source: string, destination: string, before: readonly LabEvent[]): About {
+function aboutOf(
+  segment: TcpSegment,
+  source: string,
+  destination: string,
+  before: readonly LabEvent[],
+): About {
   let own: Side = { isn: null, shift: null };
   let other: Side = { isn: null, shift: null };
   let again = false;
@@ -124,7 +130,14 @@ const hex4 = (n: number): string => `0x${n.toString(16).padStart(4, '0')}`;
 
 function fixedFields(about: About): Field[] {
   const { segment: s } = about;
-  const field = (id: string, name: string, at: number, length: number, value: string, text: FieldText): Field => ({
+  const field = (
+    id: string,
+    name: string,
+    at: number,
+    length: number,
+    value: string,
+    text: FieldText,
+  ): Field => ({
     id,
     name,
     at,
@@ -149,10 +162,17 @@ function fixedFields(about: About): Field[] {
   );
   return [
     field('source-port', 'Source Port', 0, 16, `${s.sourcePort}`, texts.sourcePort(about)),
-    field('destination-port', 'Destination Port', 16, 16, `${s.destinationPort}`, texts.destinationPort(about)),
+    field(
+      'destination-port',
+      'Destination Port',
+      16,
+      16,
+      `${s.destinationPort}`,
+      texts.destinationPort(about),
+    ),
     field('seq', 'Sequence Number', 32, 32, `${s.seq >>> 0}`, texts.seq(about)),
     field('ack', 'Acknowledgment Number', 64, 32, `${s.ack >>> 0}`, texts.ack(about)),
-    field('offset', 'DOffset', 96, 4, `${(s.headerLength ?? 20) / 4}`, texts.offset(about)),
+    field('offset', 'Offset', 96, 4, `${(s.headerLength ?? 20) / 4}`, texts.offset(about)),
     field('reserved', 'Rsrvd', 100, 3, `${(s.flags >>> 9) & 7}`, texts.reserved(about)),
     ...flags,
     field('window', 'Window', 112, 16, `${s.window}`, texts.window(about)),

@@ -18,7 +18,8 @@ export function download(name: string, type: string, content: BlobPart): void {
 export function captureOf(events: readonly LabEvent[]): Uint8Array<ArrayBuffer> {
   const links: string[] = [];
   const lost = new Map<string, string>();
-  const key = ({ link, from, n }: { link: string; from: string; n: number }): string => `${link}/${from}/${n}`;
+  const key = ({ link, from, n }: { link: string; from: string; n: number }): string =>
+    `${link}/${from}/${n}`;
   for (const event of events) {
     if (event.kind === 'lost') lost.set(key(event.packet), `lost on the way (${event.cause})`);
     if (event.kind === 'sent' && !links.includes(event.packet.link)) links.push(event.packet.link);
@@ -27,7 +28,10 @@ export function captureOf(events: readonly LabEvent[]): Uint8Array<ArrayBuffer> 
   for (const event of events) {
     if (event.kind !== 'sent') continue;
     const comment = lost.get(key(event.packet));
-    const notes = { interfaceId: links.indexOf(event.packet.link), ...(comment === undefined ? {} : { comment }) };
+    const notes = {
+      interfaceId: links.indexOf(event.packet.link),
+      ...(comment === undefined ? {} : { comment }),
+    };
     parts.push(pcapngPacket(BigInt(worldEpochUs + event.at) * 1000n, event.bytes, notes));
   }
   const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -46,7 +50,9 @@ export function pictureOf(box: HTMLElement): string {
   const headHeight = Number(heads.getAttribute('height'));
   const height = headHeight + Number(canvas.getAttribute('height'));
   const style = getComputedStyle(document.documentElement);
-  const css = diagramCss.replace(/var\((--[\w-]+)\)/g, (_, name: string) => style.getPropertyValue(name).trim());
+  const css = diagramCss.replace(/var\((--[\w-]+)\)/g, (_, name: string) =>
+    style.getPropertyValue(name).trim(),
+  );
   const part = (svg: SVGSVGElement, y: number): string => {
     const copy = svg.cloneNode(true) as SVGSVGElement;
     copy.setAttribute('y', `${y}`);

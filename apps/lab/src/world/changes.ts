@@ -35,7 +35,8 @@ export function changesText(changes: Changes): string {
     else parts.push(`${it.action}=${nameText(it)}/${it.us}`);
   }
   for (const [host, values] of Object.entries(changes.sysctls))
-    for (const [name, value] of Object.entries(values)) parts.push(`set=${host}/${name}/${encodeURIComponent(value)}`);
+    for (const [name, value] of Object.entries(values))
+      parts.push(`set=${host}/${name}/${encodeURIComponent(value)}`);
   for (const key of ['isn', 'delayUs', 'loss', 'backlog', 'self', 'seed'] as const)
     if (changes[key] !== undefined) parts.push(`${key}=${changes[key]}`);
   return parts.join('&');
@@ -59,7 +60,8 @@ export function parseChanges(text: string): Changes {
       if (intervention !== null) interventions.push(intervention);
     } else if (key === 'isn' && (value === 'siphash' || value === 'md5')) rest.isn = value;
     else if (key === 'self' && ['keep', 'close', 'reset'].includes(value)) rest.self = value;
-    else if (['isn', 'delayUs', 'loss', 'backlog', 'seed'].includes(key) && isNumber(value, key)) rest[key] = Number(value);
+    else if (['isn', 'delayUs', 'loss', 'backlog', 'seed'].includes(key) && isNumber(value, key))
+      rest[key] = Number(value);
   }
   return { interventions, sysctls, ...rest };
 }
@@ -72,14 +74,26 @@ function decode(word: string): string {
   }
 }
 
-const limits: Record<string, number> = { isn: 2 ** 32, delayUs: 60_000_000, loss: 1, backlog: 65_535, seed: 2 ** 31 };
+const limits: Record<string, number> = {
+  isn: 2 ** 32,
+  delayUs: 60_000_000,
+  loss: 1,
+  backlog: 65_535,
+  seed: 2 ** 31,
+};
 const isNumber = (text: string, key: string): boolean =>
-  /^\d+(\.\d+)?$/.test(text) && Number(text) <= limits[key]! && (key === 'loss' || Number.isInteger(Number(text)));
+  /^\d+(\.\d+)?$/.test(text) &&
+  Number(text) <= limits[key]! &&
+  (key === 'loss' || Number.isInteger(Number(text)));
 
 function parseIntervention(action: string, words: readonly string[]): Intervention | null {
   const [link, from, n, ...numbers] = words;
   const values = [n, ...numbers].map(Number);
-  if (link === undefined || from === undefined || !values.every((value) => Number.isInteger(value) && value >= 0))
+  if (
+    link === undefined ||
+    from === undefined ||
+    !values.every((value) => Number.isInteger(value) && value >= 0)
+  )
     return null;
   const name = { link, from, n: values[0]! };
   if (name.n < 1) return null;

@@ -1,5 +1,5 @@
 /** Programs of a scenario: each makes its calls on a host one after the other, waiting where the call waits. */
-import { Calls, type CallAddress } from '../../../../src/host/calls.ts';
+import { type CallAddress, Calls } from '../../../../src/host/calls.ts';
 import type { Result } from '../../../../src/host/file.ts';
 import type { Host } from '../../../../src/host/host.ts';
 import { Family, Socket } from '../../../../src/host/socket.ts';
@@ -74,47 +74,38 @@ export class ProgramRun {
     const step = this.program.steps[index];
     if (step === undefined) return;
     const next = (): void => this.perform(index + 1);
-    switch (step.do) {
-      case 'until':
-        return this.stage.world.at(Math.max(step.us, this.now), next);
-      case 'sleep':
-        return this.stage.world.at(this.now + step.us, next);
-      case 'listen':
-        return this.listen(step, 1, next);
-      case 'connect':
-        return this.connect(step, 1, next);
-      case 'accept':
-        return this.follow('accept', '', this.calls.accept(this.listener), (result) => {
-          if (result >= 0) this.fd = result;
-          next();
-        });
-      case 'receive':
-        return this.receive(step.bytes, this.now, next);
-      case 'forge':
-        this.forge(step);
-        return next();
-      default:
-        return this.simple(step, next);
-    }
+    const { calls } = this;
+    if (step.do === 'until') this.stage.world.at(Math.max(step.us, this.now), next);
+    else if (step.do === 'sleep') this.stage.world.at(this.now + step.us, next);
+    else if (step.do === 'listen') this.listen(step, 1, next);
+    else if (step.do === 'connect') this.connect(step, 1, next);
+    else if (step.do === 'receive') this.receive(step.bytes, this.now, next);
+    else if (step.do === 'accept')
+      this.follow('accept', '', calls.accept(this.listener), (result) => {
+        if (result >= 0) this.fd = result;
+        next();
+      });
+    else this.simple(step, next);
   }
 
   private simple(step: Step, next: () => void): void {
     const { calls } = this;
     if (step.do === 'send') {
-      const data =
-        step.text === undefined ? new Uint8Array(step.bytes ?? 1).fill(0x78) : new TextEncoder().encode(step.text);
-      const shown = step.text === undefined ? `${data.length}` : JSON.stringify(step.text);
-      return this.follow('send', shown, calls.send(this.fd, data), next);
-    }
-    if (step.do === 'shutdown') return this.follow('shutdown', 'SHUT_WR', calls.shutdown(this.fd, 1), next);
-    if (step.do === 'close') return this.follow('close', '', calls.close(this.fd), next);
-    if (step.do === 'stop') return this.follow('close', '', calls.close(this.listener), next);
-    if (step.do === 'reset') {
+      const { text, bytes = 1 } = step;
+      const data = text === undefined ? new Uint8Array(bytes).fill(0x78) : new TextEncoder().encode(text);
+      const shown = text === undefined ? `${data.length}` : JSON.stringify(text);
+      this.follow('send', shown, calls.send(this.fd, data), next);
+    } else if (step.do === 'shutdown') this.follow('shutdown', 'SHUT_WR', calls.shutdown(this.fd, 1), next);
+    else if (step.do === 'close') this.follow('close', '', calls.close(this.fd), next);
+    else if (step.do === 'stop') this.follow('close', '', calls.close(this.listener), next);
+    else if (step.do === 'reset') {
       calls.setsockopt(this.fd, level.socket, option.linger, int(1, 0));
-      return this.follow('close', 'SO_LINGER 0', calls.close(this.fd), next);
+      this.follow('close', 'SO_LINGER 0', calls.close(this.fd), next);
+    } else {
+      if (step.do === 'forge') this.forge(step);
+      else if (step.do === 'sysctl') this.host.sysctls.set(step.name, step.value);
+      next();
     }
-    if (step.do === 'sysctl') this.host.sysctls.set(step.name, step.value);
-    next();
   }
 
   private listen(step: Step & { do: 'listen' }, attempt: number, next: () => void): void {
@@ -125,7 +116,8 @@ export class ProgramRun {
     if (bound < 0) {
       this.report('bind', `:${step.port}`, bound, this.now);
       calls.close(fd);
-      return this.again(step, attempt, () => this.listen(step, attempt + 1, next), next);
+      this.again(step, attempt, () => this.listen(step, attempt + 1, next), next);
+      return;
     }
     this.report('bind', `:${step.port}`, bound, this.now);
     const backlog = this.stage.changes.backlog ?? step.backlog ?? 128;
@@ -133,7 +125,8 @@ export class ProgramRun {
     this.report('listen', `${backlog}`, listening, this.now);
     if (listening < 0) {
       calls.close(fd);
-      return this.again(step, attempt, () => this.listen(step, attempt + 1, next), next);
+      this.again(step, attempt, () => this.listen(step, attempt + 1, next), next);
+      return;
     }
     this.listener = fd;
     next();
@@ -145,8 +138,8 @@ export class ProgramRun {
     retry: () => void,
     next: () => void,
   ): void {
-    if (every === undefined || attempt >= tries) return next();
-    this.stage.world.at(this.now + every, retry);
+    if (every === undefined || attempt >= tries) next();
+    else this.stage.world.at(this.now + every, retry);
   }
 
   private connect(step: Step & { do: 'connect' }, attempt: number, next: () => void): void {
@@ -159,18 +152,19 @@ export class ProgramRun {
       const bound = calls.bind(fd, callAddress(step.from));
       if (bound < 0) this.report('bind', step.from, bound, this.now);
     }
-    const retry = (): void =>
-      this.again(step, attempt, () => this.connect(step, attempt + 1, next), next);
+    const retry = (): void => this.again(step, attempt, () => this.connect(step, attempt + 1, next), next);
     this.follow('connect', step.to, calls.connect(fd, callAddress(step.to)), (result) => {
       if (result < 0) {
         calls.close(fd);
-        return retry();
+        retry();
+        return;
       }
       const self = this.stage.changes.self ?? step.self ?? 'keep';
       if (self !== 'keep' && this.isSelf(fd)) {
         if (self === 'reset') calls.setsockopt(fd, level.socket, option.linger, int(1, 0));
         this.report('close', self === 'reset' ? 'SO_LINGER 0' : '', calls.close(fd), this.now);
-        return retry();
+        retry();
+        return;
       }
       this.fd = fd;
       next();
@@ -192,7 +186,10 @@ export class ProgramRun {
       const text = n > 0 ? new TextDecoder().decode(buffer.subarray(0, n)) : '';
       this.read += text;
       const all = before + text;
-      if (n > 0 && n < bytes) return this.receive(bytes - n, since, next, all);
+      if (n > 0 && n < bytes) {
+        this.receive(bytes - n, since, next, all);
+        return;
+      }
       const shown = all === '' ? `${bytes}` : JSON.stringify(all.length > 24 ? `${all.slice(0, 24)}…` : all);
       this.report('recv', shown, n > 0 ? all.length : n, since);
       next();
@@ -202,7 +199,7 @@ export class ProgramRun {
   private forge(step: Step & { do: 'forge' }): void {
     const [source, target] = [endpoint(step.from), endpoint(step.to)];
     const guess = this.stage.seenIsn.get(this.program.host) ?? 0;
-    const ack = step.ack === 'guess+1' ? (guess + 1) | 0 : ((step.ack ?? 0) | 0);
+    const ack = step.ack === 'guess+1' ? (guess + 1) | 0 : (step.ack ?? 0) | 0;
     const payload = encodeTcp(
       {
         sourcePort: source.port,
@@ -221,7 +218,12 @@ export class ProgramRun {
     const packet = encodeIp(
       ipPacket({ source: source.address, destination: target.address, protocol: protocolTcp, payload }),
     );
-    this.report('forge', `${step.flags.join('+').toUpperCase()} ${formatEndpoint(source.address, source.port)}`, 0, this.now);
+    this.report(
+      'forge',
+      `${step.flags.join('+').toUpperCase()} ${formatEndpoint(source.address, source.port)}`,
+      0,
+      this.now,
+    );
     this.stage.world.send(step.link, this.program.host, packet);
   }
 

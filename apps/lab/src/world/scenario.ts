@@ -102,7 +102,13 @@ export interface Program {
 /** One thing that must be true for the verdict; all of them must. */
 export type Check =
   /** The last call of this name that the program made came to this: 0, a number, or an errno's name. */
-  | { readonly kind: 'call'; readonly program: string; readonly call: string; readonly is: string; readonly at?: number }
+  | {
+      readonly kind: 'call';
+      readonly program: string;
+      readonly call: string;
+      readonly is: string;
+      readonly at?: number;
+    }
   /** A host's most recent connection ended in this state. */
   | { readonly kind: 'state'; readonly host: string; readonly is: State }
   /** A host's connection has been in this state. */
@@ -111,6 +117,17 @@ export type Check =
   | { readonly kind: 'sent'; readonly host: string; readonly flags?: string; readonly count: number }
   /** Something was told with this reason, or never. */
   | { readonly kind: 'reason'; readonly host: string; readonly is: Reason; readonly never?: boolean }
+  /** The handshake settled these values at a host, as its event `negotiated` tells. */
+  | { readonly kind: 'agreed'; readonly host: string; readonly values: Readonly<Record<string, number>> }
+  /** How far apart the ISNs of a host's SYNs number `from` and `to` are, or that they are not so far apart. */
+  | {
+      readonly kind: 'isn-step';
+      readonly host: string;
+      readonly from: number;
+      readonly to: number;
+      readonly step: number;
+      readonly not?: boolean;
+    }
   /** All that a program has read. */
   | { readonly kind: 'read'; readonly program: string; readonly is: string };
 

@@ -1,7 +1,10 @@
 /** All scenarios: every file of the folder, in the order of their names. */
 import type { Scenario } from './scenario.ts';
 
-const files = import.meta.glob<Omit<Scenario, 'id'>>('../../scenarios/*.json', { eager: true, import: 'default' });
+const files = import.meta.glob<Omit<Scenario, 'id'>>('../../scenarios/*.json', {
+  eager: true,
+  import: 'default',
+});
 
 export const scenarios: readonly Scenario[] = Object.entries(files)
   .sort(([a], [b]) => a.localeCompare(b))
