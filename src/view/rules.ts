@@ -71,6 +71,7 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   'syn-cookie-sent': rule('RFC 4987, 3.6', 'net.ipv4.tcp_syncookies'),
   'fast-open-cookie-sent': rule('RFC 7413, 4.1.2', 'net.ipv4.tcp_fastopen'),
   'fast-open-rejected': rule('RFC 7413, 4.2.2', 'net.ipv4.tcp_fastopen'),
+  'fast-open-data-again': rule('RFC 7413, 4.2.1', 'net.ipv4.tcp_fastopen'),
   negotiated: rule(
     'RFC 9293, 3.7.1; RFC 7323, 1.3; RFC 2018, 2',
     'net.ipv4.tcp_window_scaling, tcp_sack, tcp_timestamps',

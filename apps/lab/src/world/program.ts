@@ -2,7 +2,8 @@
 import { type CallAddress, Calls } from '../../../../src/host/calls.ts';
 import type { Result } from '../../../../src/host/file.ts';
 import type { Host } from '../../../../src/host/host.ts';
-import { Family, Socket } from '../../../../src/host/socket.ts';
+import { Socket } from '../../../../src/host/socket.ts';
+import { Family } from '../../../../src/host/socket-terms.ts';
 import type { World } from '../../../../src/sim/world.ts';
 import { errnoName } from '../../../../src/tcp/errno.ts';
 import { formatEndpoint, parseAddress, sameAddress } from '../../../../src/wire/address.ts';
