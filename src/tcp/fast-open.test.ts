@@ -427,6 +427,14 @@ describe('the passive side', () => {
     expect(script.wait(4_000_000)).toEqual(['4.5 psh+ack 1001:105']);
   });
 
+  test('answers what lies outside the window with an ACK that counts the data sent', () => {
+    const script = new Script();
+    script.say(Flag.syn, 99, 0, 'hello', good);
+    send(accept(script.listener)!, bytes(10), 0, 0);
+    script.heard();
+    expect(script.say(Flag.ack, 1_000_000, 1001, 'far')).toEqual(['ack 1011:105']);
+  });
+
   test('closed early, sends FIN at once', () => {
     const script = new Script();
     script.say(Flag.syn, 99, 0, 'hello', good);

@@ -221,9 +221,10 @@ export class Request implements Tuple, TimerOwner {
   /**
    * Handles a segment for this request (tcp_check_req).
    * @returns `established` if the caller shall make the connection (an early one: go on with the segment),
-   *   `listener` if the segment goes to the listener, `reset` if an early connection is over
+   *   `listener` if the segment goes to the listener, `reset` if an early connection is over, `acknowledge` if an early
+   *   connection shall only send an ACK
    */
-  handle(seg: Segment): 'established' | 'listener' | 'reset' | 'done' {
+  handle(seg: Segment): 'established' | 'listener' | 'reset' | 'acknowledge' | 'done' {
     const { tcp, rcvNxt } = this;
     let { flags } = seg;
     flags &= Flag.rst | Flag.syn | Flag.ack;
@@ -242,7 +243,9 @@ export class Request implements Tuple, TimerOwner {
     if (paws || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, this.rcvWnd))) {
       if (paws) tcp.counters.PAWSEstab++;
       tcp.dropTuple(this, paws ? 'paws' : 'out-of-window');
-      if ((flags & Flag.rst) === 0 && !this.rateLimited()) this.sendAck();
+      if ((flags & Flag.rst) !== 0 || this.rateLimited()) return 'done';
+      if (this.early) return 'acknowledge';
+      this.sendAck();
       return 'done';
     }
     if (stamped && !seqGt(seg.seq, rcvNxt)) this.tsRecent = seg.tsVal;

@@ -14,6 +14,7 @@ import { Errno } from '../errno.ts';
 import { releaseEarly } from '../fast-open.ts';
 import { earlyConfirmed } from '../fast-open-passive.ts';
 import { done, enterTimeWait, reset, setState, timeWaitLength, wakeAll } from '../lifecycle.ts';
+import { sendAck } from '../output.ts';
 import { ackIfDue, enterQuickAck, initializeRcvMss, queueData } from '../receive.ts';
 import type { Request } from '../request.ts';
 import { finTime } from '../retransmit.ts';
@@ -58,6 +59,7 @@ function fitsRequest(conn: Connection, request: Request, seg: Segment): boolean 
   const retransmits = request.retransmits;
   const verdict = request.handle(seg);
   if (conn.state === SYN_RECEIVED) conn.totalRetransmits += request.retransmits - retransmits;
+  if (verdict === 'acknowledge') sendAck(conn);
   if (verdict === 'reset') {
     releaseEarly(conn, true);
     reset(conn, Errno.ECONNRESET, 'rst-received');
