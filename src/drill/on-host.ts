@@ -6,6 +6,7 @@ import { type CallAddress, Calls } from '../host/calls.ts';
 import type { Result } from '../host/file.ts';
 import { Host, type HostOptions } from '../host/host.ts';
 import { Socket } from '../host/socket.ts';
+import { Level } from '../host/socket-options.ts';
 import { MessageFlag } from '../host/socket-terms.ts';
 import type { Conditions } from '../sim/conditions.ts';
 import type { WorldEvent } from '../sim/events.ts';
@@ -13,21 +14,25 @@ import type { Node } from '../sim/node.ts';
 import { World } from '../sim/world.ts';
 import { tcpInfo } from '../tcp/info.ts';
 import type { IsnGenerator } from '../tcp/isn.ts';
+import { inqHint } from '../tcp/socket-calls.ts';
+import { TcpOption } from '../tcp/socket-options.ts';
 import { anyIpv4, parseAddress } from '../wire/address.ts';
 import { PacketQueue } from '../wire/packet-queue.ts';
 import { HostCommands } from './host-commands.ts';
 import { runShell, type ShellContext } from './shell.ts';
-import type {
-  Advance,
-  DrillNetwork,
-  InfoKind,
-  OutboundPacket,
-  Outcome,
-  ReceiveCall,
-  SendCall,
-  SocketAddress,
-  SystemCall,
-  SystemUnderTest,
+import {
+  type Advance,
+  type ControlMessage,
+  type DrillNetwork,
+  type InfoKind,
+  type OutboundPacket,
+  type Outcome,
+  optionInt,
+  type ReceiveCall,
+  type SendCall,
+  type SocketAddress,
+  type SystemCall,
+  type SystemUnderTest,
 } from './system-under-test.ts';
 
 /** What a built-in host is made from, beside the script's network. */
@@ -290,7 +295,7 @@ export class HostSystem implements SystemUnderTest {
   private receive({ name, fd, lengths, flags, nullBuffer }: ReceiveCall): Outcome | 'pending' {
     const into = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
     const message = (): Partial<Outcome> =>
-      name === 'recvmsg' ? { message: { flags: 0, control: [] } } : {};
+      name === 'recvmsg' ? { message: { flags: 0, control: this.controlOf(fd) } } : {};
     if (nullBuffer && into.length > 0) {
       // The buffer is touched only if there is something to put into it.
       const peeked = this.calls.receive(
@@ -301,6 +306,13 @@ export class HostSystem implements SystemUnderTest {
       if (typeof peeked === 'number' && peeked > 0) return failed(efault);
     }
     return this.settle(this.calls.receive(fd, into, flags), message);
+  }
+
+  /** The control messages that come with data. */
+  private controlOf(fd: number): ControlMessage[] {
+    const socket = this.calls.socketOf(fd);
+    if (!(socket instanceof Socket) || !socket.conn.tellsInq) return [];
+    return [{ level: Level.tcp, type: TcpOption.inq, data: optionInt(inqHint(socket.conn)) }];
   }
 
   private send({ fd, lengths, flags, address, nullBuffer }: SendCall): Outcome | 'pending' {

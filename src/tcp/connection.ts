@@ -250,6 +250,8 @@ export class Connection implements Tuple, TimerOwner {
   /** TCP_USER_TIMEOUT in ms. */
   userTimeout = 0;
   notsentLowat = 0;
+  /** TCP_INQ: recvmsg() tells how much is left to read. */
+  tellsInq = false;
   /** A writer or a poll was refused room: it is to be told when there is some (SOCK_NOSPACE). */
   noSpace = false;
   rcvLowat = 1;

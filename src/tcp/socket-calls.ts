@@ -178,6 +178,9 @@ export const readable = (conn: Connection): number => {
   return conn.state === LISTEN || conn.state === SYN_SENT ? 0 : Math.max(inQueue, 0);
 };
 
+/** What TCP_INQ tells: bytes left to read, and 1 if only the peer's FIN is left, so that one reads on (tcp_inq_hint). */
+export const inqHint = (conn: Connection): number => readable(conn) || (conn.done ? 1 : 0);
+
 /**
  * Reads up to `into.length` bytes.
  * @returns bytes read, 0 at the end of the stream, -EAGAIN if nothing is there yet, or another -errno

@@ -32,6 +32,7 @@ export const TcpOption = {
   fastopenConnect: 30,
   fastopenKey: 33,
   fastopenNoCookie: 34,
+  inq: 36,
 } as const;
 
 /** What a child takes over from its listener. */
@@ -47,6 +48,7 @@ export function inheritOptions(child: Connection, listener: Connection): void {
   child.linger2 = listener.linger2;
   child.userTimeout = listener.userTimeout;
   child.notsentLowat = listener.notsentLowat;
+  child.tellsInq = listener.tellsInq;
   child.userMss = listener.userMss;
   child.sndBuf = listener.sndBuf;
   child.rcvBuf = listener.rcvBuf;
@@ -160,6 +162,10 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
       conn.notsentLowat = value >>> 0;
       if (writable(conn)) conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
       return 0;
+    case TcpOption.inq:
+      if (value !== 0 && value !== 1) return bad;
+      conn.tellsInq = value !== 0;
+      return 0;
     case TcpOption.saveSyn:
       if (!inRange(value, 0, 2)) return bad;
       conn.saveSyn = value;
@@ -242,6 +248,8 @@ export function getTcpOption(conn: Connection, option: number): number | null {
       return conn.tcp.timestamp(conn.tsOffset);
     case TcpOption.notsentLowat:
       return conn.notsentLowat;
+    case TcpOption.inq:
+      return conn.tellsInq ? 1 : 0;
     case TcpOption.saveSyn:
       return conn.saveSyn;
   }
