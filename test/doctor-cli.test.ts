@@ -94,8 +94,17 @@ describe('halfopen doctor', () => {
   });
 
   test('ends without a word when nobody reads on', async () => {
-    const script = '"$0" "$1" doctor --watch --json --interval 0.05 | head -n 1 >&2; echo "$PIPESTATUS"';
-    const { stdout, stderr } = await execute('bash', ['-c', script, process.execPath, main]);
+    const copies = join(folder, 'unread');
+    writeCopies(copies, {});
+    // The change that is printed next, after the reader has gone, is what tells the watcher.
+    const broken = join(folder, 'unread-broken');
+    writeCopies(broken, { settings: { 'net.ipv4.tcp_syncookies': '0' } });
+    const script = `
+      "$0" "$1" doctor --proc "$2" --watch --json --interval 0.05 | { head -n 1 >&2; exec <&-; cp -r "$3/." "$2"; }
+      echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = await execute('bash', ['-c', script, process.execPath, main, copies, broken], {
+      timeout: 30_000,
+    });
     expect(stdout).toBe('141\n');
     expect(stderr.split('\n')).toEqual([expect.stringMatching(/^\{"at":/), '']);
   });
