@@ -132,6 +132,7 @@ describe('scripts that do not parse', () => {
     ['0 %{ assert 1', /this code is never closed/],
     ['', /parse error at 'end of file': expected an event/],
     ['--frob=3\n0 close(3) = 0', /option 'frob' unknown/],
+    ['--local_ip=fd00::1\n0 close(3) = 0', /test.pkt:1: semantic error: address fd00::1 in a run with ipv4/],
     ['--tolerance_usecs=x\n0 close(3) = 0', /bad --tolerance_usecs: x/],
     ['0 < icmp unreachable frob [0:0(0)]', /bad ICMP code frob|no matching socket/],
     ['0 > S 70000000000:70000000000(0)', /TCP start sequence number out of range/],

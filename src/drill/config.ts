@@ -220,5 +220,16 @@ export function configOf(
     if (problem !== null) throw new DrillError('semantic', `semantic error: ${problem}`, at);
   }
   for (const { name, value } of commandLine) applyOption(config, name, value);
+  const stray = [config.localIp, config.remoteIp, config.gatewayIp].find(
+    (ip) => isIpv6(ip) !== (config.ipVersion === 'ipv6'),
+  );
+  if (stray !== undefined) {
+    const at = script.find(({ value }) => value?.startsWith(stray))?.at;
+    throw new DrillError(
+      'semantic',
+      `semantic error: address ${stray} in a run with ${config.ipVersion}`,
+      at,
+    );
+  }
   return config;
 }
