@@ -6,6 +6,7 @@ import { CaptureError, CaptureReader } from '../wire/pcap-reader.ts';
 import { type Attempt, explainAttempt } from './attempt.ts';
 import { Decapsulator } from './decapsulate.ts';
 import { readEvidence } from './evidence.ts';
+import { type Chunks, decompressed } from './gunzip.ts';
 import { Hosts } from './hosts.ts';
 import * as R from './records.ts';
 import { defaultLimits, Tracker, type TrackerLimits } from './tracker.ts';
@@ -108,28 +109,26 @@ export class Explainer {
 
 /**
  * Explains a capture.
- * @param chunks its bytes, decompressed, in pieces of any size
+ * @param chunks its bytes in pieces of any size, as they are or compressed with gzip
+ * @returns the attempts as they end; what the generator returns is the summary
  * @throws CaptureError after the last attempt, if the capture is damaged or cut off
  */
-export async function* explain(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): AsyncGenerator<Attempt, CaptureSummary, undefined> {
+export async function* explain(chunks: Chunks): AsyncGenerator<Attempt, CaptureSummary, undefined> {
   let ready: Attempt[] = [];
   const explainer = new Explainer((attempt) => ready.push(attempt));
   let problem: CaptureError | null = null;
-  for await (const chunk of chunks) {
-    try {
+  try {
+    for await (const chunk of decompressed(chunks)) {
       explainer.push(chunk);
-    } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      problem = error;
-      break;
+      if (ready.length > 0) {
+        const batch = ready;
+        ready = [];
+        yield* batch;
+      }
     }
-    if (ready.length > 0) {
-      const batch = ready;
-      ready = [];
-      yield* batch;
-    }
+  } catch (error) {
+    if (!(error instanceof CaptureError)) throw error;
+    problem = error;
   }
   let failure: unknown = null;
   let summary = explainer.summary();
