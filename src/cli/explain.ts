@@ -5,8 +5,8 @@ import type { Attempt } from '../explain/attempt.ts';
 import { type CaptureSummary, Explainer } from '../explain/explain.ts';
 import { type Filter, filterCodes, filterOf } from '../explain/filter.ts';
 import { attemptJson } from '../explain/json.ts';
-import { summaryLines, Tally } from '../explain/summary.ts';
-import { attemptLines } from '../explain/text.ts';
+import { Tally } from '../explain/summary.ts';
+import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
 import { CaptureError } from '../wire/pcap-reader.ts';
 import { captureChunks, type Progress } from './explain-input.ts';
 
@@ -41,6 +41,11 @@ interface Options {
   readonly attempt: number;
   readonly wanted: (a: Attempt) => boolean;
 }
+
+const style: TextStyle = {
+  width: Math.min(process.stdout.columns ?? 80, 110),
+  colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+};
 
 /** Wrong usage: its message is all that the user needs. */
 class UsageError extends Error {}
@@ -131,7 +136,7 @@ async function explainFile(file: string, options: Options): Promise<number> {
     if (options.mode === 'attempt') {
       if (a.number === options.attempt) {
         found = true;
-        out.line(attemptLines(a).join('\n'));
+        out.line(attemptLines(a, style).join('\n'));
       }
       return;
     }
@@ -139,7 +144,7 @@ async function explainFile(file: string, options: Options): Promise<number> {
     if (options.mode === 'json') out.line(attemptJson(a));
     else {
       tally.add(a);
-      if (options.mode === 'all') out.line(`${attemptLines(a).join('\n')}\n`);
+      if (options.mode === 'all') out.line(`${attemptLines(a, style).join('\n')}\n`);
     }
   });
   const { problem, summary } = await feed(explainer, file);
@@ -147,7 +152,7 @@ async function explainFile(file: string, options: Options): Promise<number> {
     out.line(
       `${summary.packets} packets, ${summary.segments} TCP segments, ${summary.attempts} connection attempts`,
     );
-    out.line(summaryLines(tally).join('\n'));
+    out.line(summaryLines(tally, style).join('\n'));
   }
   out.flush();
   if (problem !== null) {

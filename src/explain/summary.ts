@@ -1,11 +1,13 @@
 /** Counts attempts by verdict, with the destinations that occur most, and what stands out. Bounded memory. */
 import type { Attempt } from './attempt.ts';
-import { type Note, notes, type Verdict, verdicts } from './verdicts.ts';
+import type { Note, Verdict } from './verdicts.ts';
 
 /** One line of the summary table. */
 export interface VerdictCount {
   readonly verdict: Verdict;
   readonly count: number;
+  /** The first attempt that has it, by number. */
+  readonly example: number;
   /** The destinations that occur most, with their counts. */
   readonly top: readonly { readonly destination: string; readonly count: number }[];
 }
@@ -25,17 +27,22 @@ const MAX_DESTINATIONS = 50_000;
 export class Tally {
   /** How many attempts were added. */
   total = 0;
-  private readonly byVerdict = new Map<Verdict, { count: number; destinations: Map<string, number> }>();
+  private readonly byVerdict = new Map<
+    Verdict,
+    { count: number; example: number; destinations: Map<string, number> }
+  >();
   private readonly byNote = new Map<Note, { count: number; example: number }>();
 
   add(a: Attempt): void {
     this.total++;
     let row = this.byVerdict.get(a.verdict);
     if (row === undefined) {
-      row = { count: 0, destinations: new Map() };
+      row = { count: 0, example: a.number, destinations: new Map() };
       this.byVerdict.set(a.verdict, row);
     }
     row.count++;
+    // Attempts come as they end, not in the order in which they began.
+    if (a.number < row.example) row.example = a.number;
     const destination = a.server.includes(':')
       ? `[${a.server}]:${a.serverPort}`
       : `${a.server}:${a.serverPort}`;
@@ -45,16 +52,20 @@ export class Tally {
     for (const note of a.notes) {
       const seen = this.byNote.get(note);
       if (seen === undefined) this.byNote.set(note, { count: 1, example: a.number });
-      else seen.count++;
+      else {
+        seen.count++;
+        if (a.number < seen.example) seen.example = a.number;
+      }
     }
   }
 
   /** Verdicts that occurred, most frequent first, each with up to `top` destinations. */
   verdicts(top = 3): VerdictCount[] {
     return [...this.byVerdict]
-      .map(([verdict, { count, destinations }]) => ({
+      .map(([verdict, { count, example, destinations }]) => ({
         verdict,
         count,
+        example,
         top: [...destinations]
           .sort((a, b) => b[1] - a[1])
           .slice(0, top)
@@ -68,28 +79,3 @@ export class Tally {
     return [...this.byNote].map(([note, seen]) => ({ note, ...seen })).sort((a, b) => b.count - a.count);
   }
 }
-
-/** The summary as lines of text. */
-export function summaryLines(tally: Tally): string[] {
-  const rows = tally.verdicts();
-  if (rows.length === 0) return ['No TCP connection attempts.'];
-  const width = Math.max(...rows.map(({ verdict }) => verdict.length), 'verdict'.length);
-  const digits = Math.max(...rows.map(({ count }) => String(count).length), 'count'.length);
-  const lines = [`${'verdict'.padEnd(width)}  ${'count'.padStart(digits)}  top destinations`];
-  for (const { verdict, count, top } of rows) {
-    const places = top.map(({ destination, count: n }) => `${destination} (${n})`).join(', ');
-    lines.push(`${verdict.padEnd(width)}  ${String(count).padStart(digits)}  ${places}`);
-  }
-  const standing = tally.notes();
-  if (standing.length > 0) {
-    lines.push('', 'What stands out:');
-    for (const { note, count, example } of standing)
-      lines.push(
-        `  ${count} × ${notes[note].title} (${note}; attempt ${example}${count > 1 ? ' is the first' : ''})`,
-      );
-  }
-  return lines;
-}
-
-/** What a verdict means, for the head of a listing. */
-export const titleOf = (verdict: Verdict): string => verdicts[verdict].title;

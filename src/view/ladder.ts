@@ -2,7 +2,7 @@
 import type { WorldEvent } from '../sim/events.ts';
 import type { NoteRow, PacketRow, RowEnd } from './rows.ts';
 import { rowsOf } from './rows.ts';
-import { columns, padEnd, padStart, wrap } from './text-width.ts';
+import { columns, pack, padEnd, padStart, wrap } from './text-width.ts';
 import type { Language } from './words.ts';
 
 export interface LadderOptions {
@@ -205,16 +205,4 @@ class Ladder {
     const [on, off] = codes[colour];
     return `${on}${text}${off}`;
   }
-}
-
-/** Puts short texts side by side as long as they fit; wraps those that are too long alone. */
-function pack(texts: readonly string[], width: number): string[] {
-  const lines: string[] = [];
-  for (const text of texts) {
-    const last = lines.at(-1);
-    const joined = `${last}  ${text}`;
-    if (last !== undefined && columns(joined) <= width) lines[lines.length - 1] = joined;
-    else lines.push(...wrap(text, width));
-  }
-  return lines;
 }

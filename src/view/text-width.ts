@@ -42,3 +42,15 @@ export function wrap(text: string, width: number): string[] {
   if (line !== '') lines.push(line);
   return lines;
 }
+
+/** Puts short texts side by side as long as they fit; wraps those that are too long alone. */
+export function pack(texts: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const text of texts) {
+    const last = lines.at(-1);
+    const joined = `${last}  ${text}`;
+    if (last !== undefined && columns(joined) <= width) lines[lines.length - 1] = joined;
+    else lines.push(...wrap(text, width));
+  }
+  return lines;
+}

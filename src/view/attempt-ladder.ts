@@ -1,0 +1,119 @@
+/** The packets of an attempt as the rows of a ladder, for the terminal and for pages. */
+import type { Attempt } from '../explain/attempt.ts';
+import { optionsText } from '../explain/details.ts';
+import type { PacketSeen } from '../explain/evidence.ts';
+import { icmpText } from '../explain/icmp-text.ts';
+import { durationText } from '../explain/sentences.ts';
+import { flagsText } from '../explain/text.ts';
+import { columns, pack, padEnd, padStart, wrap } from './text-width.ts';
+
+/** One packet. */
+export interface LadderPacket {
+  readonly frame: number;
+  /** Time since the packet before it, such as `+12.3 ms`; empty for the first. */
+  readonly delta: string;
+  readonly fromClient: boolean;
+  /** Its flags, or what the ICMP error says. */
+  readonly title: string;
+  readonly details: readonly string[];
+  readonly kind: 'syn' | 'rst' | 'fin' | 'icmp' | 'other';
+}
+
+const SYN = 2;
+const ACK = 16;
+
+/** The packets, in the order of the capture. */
+export function ladderPackets(a: Attempt): LadderPacket[] {
+  let before: number | null = null;
+  return a.evidence.packets.map((p) => {
+    const gap = before === null ? null : p.time - before;
+    before = p.time;
+    const delta = gap === null ? '' : `${gap < 0 ? '' : '+'}${gap === 0 ? '0' : durationText(gap)}`;
+    return { frame: p.frame, delta, ...described(a, p) };
+  });
+}
+
+function described(
+  a: Attempt,
+  p: PacketSeen,
+): Pick<LadderPacket, 'fromClient' | 'title' | 'details' | 'kind'> {
+  if (p.icmp !== null)
+    return {
+      fromClient: false,
+      title: `ICMP: ${icmpText(p, a.evidence.ipv6)}`,
+      details: [`from ${p.icmp.sender}`],
+      kind: 'icmp',
+    };
+  const title = flagsText(p.flags);
+  const kind = p.flags & 4 ? 'rst' : p.flags & SYN ? 'syn' : p.flags & 1 ? 'fin' : 'other';
+  const marks = [p.duplicate ? '(captured again)' : '', p.stray ? '(not of this attempt)' : ''].filter(Boolean);
+  const again = a.evidence.packets.some((other) => other.frame < p.frame && alike(other, p));
+  if (again) return { fromClient: p.fromClient, title, details: ['the same again', ...marks], kind };
+  const details = [`seq ${p.seq >>> 0}`];
+  if (p.flags & ACK) details.push(`ack ${p.ack >>> 0}`);
+  details.push(`win ${p.window}`);
+  if (p.length > 0) details.push(`${p.length} ${p.length === 1 ? 'byte' : 'bytes'}`);
+  if (p.flags & SYN) details.push(optionsText(p.options));
+  return { fromClient: p.fromClient, title, details: [...details, ...marks], kind };
+}
+
+/** Whether two packets say the same, but for their time stamps. */
+function alike(p: PacketSeen, q: PacketSeen): boolean {
+  return (
+    p.icmp === null &&
+    p.fromClient === q.fromClient &&
+    p.flags === q.flags &&
+    p.seq === q.seq &&
+    p.ack === q.ack &&
+    p.window === q.window &&
+    p.length === q.length &&
+    (p.options === q.options || ((p.flags & SYN) === 0 && (q.flags & SYN) === 0))
+  );
+}
+
+const colours = { syn: 32, rst: 31, fin: 33, icmp: 31, other: 36 } as const;
+const DELTA_COLUMNS = 9;
+
+/**
+ * The ladder as lines of text.
+ * @param width columns, at least 60; no line is wider
+ */
+export function ladderLines(a: Attempt, width: number, colour: boolean): string[] {
+  const packets = ladderPackets(a);
+  const digits = Math.max(5, ...packets.map(({ frame }) => String(frame).length));
+  const side = digits + 1 + DELTA_COLUMNS + 1;
+  const middle = Math.max(60, width) - side - 2;
+  const paint = (text: string, code: number): string =>
+    colour && text.trim() !== '' ? `\u001b[${code}m${text}\u001b[0m` : text;
+  const ends = [endpoint(a.client, a.clientPort), endpoint(a.server, a.serverPort)] as const;
+  const head = `${padStart('frame', digits)} ${padStart('Δt', DELTA_COLUMNS)} `;
+  const lines: string[] = [];
+  if (columns(ends[0]) + columns(ends[1]) + 2 <= middle + 2)
+    lines.push(paint(`${head}${ends[0]}${padStart(ends[1], middle + 2 - columns(ends[0]))}`, 1));
+  else {
+    lines.push(paint(`${head}${ends[0]}`, 1));
+    lines.push(paint(`${' '.repeat(side)}${padStart(ends[1], middle + 2)}`, 1));
+  }
+  for (const p of packets) {
+    const start = `${padStart(String(p.frame), digits)} ${padStart(p.delta, DELTA_COLUMNS)} `;
+    lines.push(`${paint(start, 2)}│${paint(arrow(p, middle), colours[p.kind])}│`);
+    for (const text of pack(p.details, middle - 5))
+      lines.push(`${' '.repeat(side)}│${paint(padEnd(`    ${text}`, middle), 2)}│`);
+  }
+  return lines;
+}
+
+/** An address and port, as one writes them. */
+export function endpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Flags near the sender, the head at the receiver. An ICMP error does not come from the server's side. */
+function arrow({ title, fromClient, kind }: LadderPacket, middle: number): string {
+  const text = wrap(` ${title} `.trimEnd(), middle - 8)[0]!;
+  const label = ` ${text.trim()} `;
+  const length = kind === 'icmp' ? Math.min(middle, Math.max(columns(label) + 6, middle >> 1)) : middle;
+  const fill = '─'.repeat(Math.max(1, length - 3 - columns(label)));
+  if (fromClient) return `──${label}${fill}▶`;
+  return padEnd(`◀${fill}${label}──`, middle);
+}

@@ -1,0 +1,151 @@
+/** Attempts and summaries for the terminal: nothing wider than it is, and colour only where asked for. */
+import { type Attempt, timeText } from '../explain/attempt.ts';
+import { optionsText } from '../explain/details.ts';
+import { durationText } from '../explain/sentences.ts';
+import type { Tally } from '../explain/summary.ts';
+import { notes, type Verdict } from '../explain/verdicts.ts';
+import { ladderLines } from './attempt-ladder.ts';
+import { columns, padEnd, padStart, wrap } from './text-width.ts';
+
+/** How to lay text out. */
+export interface TextStyle {
+  /** Columns of the terminal; fewer than 72 count as 72. */
+  readonly width: number;
+  readonly colour: boolean;
+}
+
+const LEAST = 72;
+const bold = 1;
+const dim = 2;
+
+const paint = (style: TextStyle, code: number, text: string): string =>
+  style.colour ? `\u001b[${code}m${text}\u001b[0m` : text;
+
+/** Green for what went well, red for what failed, yellow for what is odd. */
+function colourOf(verdict: Verdict): number {
+  if (verdict === 'completed' || verdict === 'fast-open-accepted') return 32;
+  if (verdict === 'mid-stream' || verdict === 'one-sided') return dim;
+  const failed: readonly Verdict[] = [
+    'refused',
+    'unanswered',
+    'unconfirmed',
+    'reset-by-client',
+    'reset-by-server',
+    'rejected-by-icmp',
+    'self-connect',
+    'accept-queue-full',
+    'flood',
+  ];
+  return failed.includes(verdict) ? 31 : 33;
+}
+
+/** A line with what it is about before it; further lines are indented as far. */
+function labelled(label: string, text: string, width: number): string[] {
+  return wrap(text, width - columns(label)).map(
+    (line, n) => `${n === 0 ? label : ' '.repeat(columns(label))}${line}`,
+  );
+}
+
+/** An attempt in full: sentence, evidence, ladder, notes and figures. */
+export function attemptLines(a: Attempt, style: TextStyle): string[] {
+  const width = Math.max(LEAST, style.width);
+  const frames = a.frames.length === 1 ? `frame ${a.frames[0]}` : `frames ${a.frames.join(', ')}`;
+  const shown = a.frames.length === 0 ? '' : `Shown by ${frames}. `;
+  const within = a.encapsulation === '' ? '' : `, in ${a.encapsulation}`;
+  const number = paint(style, bold, `#${a.number}`);
+  return [
+    `${number} ${paint(style, colourOf(a.verdict), a.verdict)} (${a.certainty})`,
+    ...labelled('  ', a.sentence, width),
+    ...labelled('  ', `${shown}Began ${beginning(a)}${within}.`, width),
+    '',
+    ...ladderLines(a, width - 2, style.colour).map((line) => `  ${line}`),
+    ...details(a, width),
+  ];
+}
+
+function beginning(a: Attempt): string {
+  const text = timeText(a.baseSeconds, a.evidence.firstTime).replace('T', ' ');
+  // Most captures count microseconds.
+  return text.replace(/(?:000)?Z$/, ' UTC');
+}
+
+function details(a: Attempt, width: number): string[] {
+  const lines: string[] = [];
+  const add = (label: string, text: string): void => {
+    lines.push(...labelled(`  ${padEnd(label, 12)}`, text, width));
+  };
+  for (const { label, text } of facts(a)) add(label, text);
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+/** What is known of an attempt beside its packets, for the terminal and for pages. */
+export function facts(a: Attempt): { readonly label: string; readonly text: string }[] {
+  const { handshake: h, roundTrip: r } = a;
+  const list: { label: string; text: string }[] = [];
+  const add = (label: string, text: string): void => {
+    list.push({ label, text });
+  };
+  for (const note of a.notes) add('note', `${notes[note].title} (${note})`);
+  if (h.syn !== null) add('offered', optionsText(h.syn.options));
+  if (h.synAck !== null) add('answered', optionsText(h.synAck.options));
+  if (a.inForce !== null) add('in force', forceText(a.inForce));
+  if (r.serverNs !== null) {
+    const client = r.clientNs === null ? '' : ` + ${durationText(r.clientNs)} to the client`;
+    const doubt = r.ambiguous ? ' (ambiguous: it cannot be told which SYN was answered)' : '';
+    add('round trip', `${durationText(r.serverNs)} to the server${client}${doubt}`);
+  }
+  if (a.capturePoint !== null) add('captured at', points[a.capturePoint]);
+  if (a.evidence.isnStep !== null && a.notes.includes('isn-predictable'))
+    add('numbers', `the server's initial sequence numbers grow by ${a.evidence.isnStep} per connection`);
+  if (a.backOff !== null) add('repeats', `its SYN, gaps ${a.backOff.pattern}`);
+  if (a.system !== null) add('client', `${a.system}, by its SYN`);
+  return list;
+}
+
+const points: Readonly<Record<NonNullable<Attempt['capturePoint']>, string>> = {
+  client: 'the client, or its link',
+  server: 'the server, or its link',
+  between: 'a place between client and server',
+  'same-host-or-link': 'the host or link that both share',
+};
+
+function forceText(f: NonNullable<Attempt['inForce']>): string {
+  const parts = [`client sends up to ${f.clientMss}, server up to ${f.serverMss} bytes a segment`];
+  if (f.clientScale > 0 || f.serverScale > 0)
+    parts.push(`windows × ${2 ** f.clientScale} and × ${2 ** f.serverScale}`);
+  if (f.sack) parts.push('SACK');
+  if (f.timestamps) parts.push('time stamps');
+  if (f.ecn) parts.push('ECN');
+  return parts.join(', ');
+}
+
+/** The summary: verdicts with their counts and top destinations, and what stands out. */
+export function summaryLines(tally: Tally, style: TextStyle): string[] {
+  const rows = tally.verdicts();
+  if (rows.length === 0) return ['No TCP connection attempts.'];
+  const room = Math.max(LEAST, style.width);
+  const width = Math.max(...rows.map(({ verdict }) => verdict.length), 'verdict'.length);
+  const digits = Math.max(...rows.map(({ count }) => String(count).length), 'count'.length);
+  const examples = Math.max(...rows.map(({ example }) => String(example).length + 1), 'first'.length);
+  const head = `${padEnd('verdict', width)}  ${padStart('count', digits)}  ${padStart('first', examples)}  top destinations`;
+  const lines = [paint(style, bold, head)];
+  for (const { verdict, count, example, top } of rows) {
+    const start = `${padEnd(verdict, width)}  ${padStart(String(count), digits)}  ${padStart(`#${example}`, examples)}  `;
+    let places = '';
+    for (const { destination, count: n } of top) {
+      const next = `${places === '' ? '' : `${places}, `}${destination} (${n})`;
+      if (places !== '' && columns(start) + columns(next) > room) break;
+      places = next;
+    }
+    lines.push(`${paint(style, colourOf(verdict), start.slice(0, width))}${start.slice(width)}${places}`);
+  }
+  const standing = tally.notes();
+  if (standing.length === 0) return lines;
+  lines.push('', paint(style, bold, 'What stands out:'));
+  const most = Math.max(...standing.map(({ count }) => String(count).length));
+  for (const { note, count, example } of standing) {
+    const label = `  ${padStart(String(count), most)} × `;
+    lines.push(...labelled(label, `${notes[note].title} (${note}; first #${example})`, room));
+  }
+  return lines;
+}
