@@ -46,7 +46,9 @@ function described(
     };
   const title = flagsText(p.flags);
   const kind = p.flags & 4 ? 'rst' : p.flags & SYN ? 'syn' : p.flags & 1 ? 'fin' : 'other';
-  const marks = [p.duplicate ? '(captured again)' : '', p.stray ? '(not of this attempt)' : ''].filter(Boolean);
+  const marks = [p.duplicate ? '(captured again)' : '', p.stray ? '(not of this attempt)' : ''].filter(
+    Boolean,
+  );
   const again = a.evidence.packets.some((other) => other.frame < p.frame && alike(other, p));
   if (again) return { fromClient: p.fromClient, title, details: ['the same again', ...marks], kind };
   const details = [`seq ${p.seq >>> 0}`];

@@ -1,0 +1,144 @@
+/** The command line of `halfopen explain`. */
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Attempt } from '../explain/attempt.ts';
+import { type Filter, filterCodes, filterOf } from '../explain/filter.ts';
+
+const usage = `Usage: halfopen explain [OPTION]... FILE...|-
+
+Says for each TCP connection attempt in a capture what happened in its handshake, why, and how it is known.
+Reads pcap and pcapng (µs, ns, either byte order, gzip; zstd where Node can), from files or a pipe (-).
+
+  --all               every attempt in full: sentence, evidence, packets, options
+  --attempt N         one attempt in full
+  --json              one JSON object per attempt and line (schema: docs/explain-json.md)
+  --html FILE         also one page to mail: at most 300 attempts, about 2 MB (one capture only)
+  --parquet FILE      also one row per attempt in Parquet (columns and SQL: docs/explain-parquet.md)
+  --partition-by-day  with --parquet FOLDER: a file per capture and day, FOLDER/dt=YYYY-MM-DD/CAPTURE.parquet
+  --host ADDRESS      only attempts with this address on either side
+  --port PORT         only attempts with this port on either side
+  --since TIME        only attempts that began then or later (ISO 8601, or seconds since 1970)
+  --until TIME        only attempts that began then or earlier
+  --verdict CODE,...  only attempts with this verdict, outcome or note
+
+Exit: 0 the captures were read, 1 one is damaged or cannot be read, 2 wrong usage.
+
+Examples:
+  halfopen explain capture.pcapng
+  halfopen explain --verdict unanswered,refused --all capture.pcap
+  tcpdump -w - tcp | halfopen explain -
+  halfopen explain --json capture.pcap > attempts.ndjson
+  halfopen explain --html report.html --parquet attempts.parquet capture.pcap
+
+Codes for --verdict:
+`;
+
+/** What the command was asked for. */
+export interface Options {
+  readonly files: readonly string[];
+  readonly mode: 'summary' | 'all' | 'json' | 'attempt';
+  readonly attempt: number;
+  /** Where to write; null for nowhere. */
+  readonly html: string | null;
+  readonly parquet: string | null;
+  readonly byDay: boolean;
+  readonly wanted: (a: Attempt) => boolean;
+}
+
+/** Wrong usage: its message is all that the user needs. */
+class UsageError extends Error {}
+
+function wrapped(words: readonly string[], width: number): string {
+  const lines = [' '];
+  for (const word of words) {
+    if (lines[lines.length - 1]!.length + word.length + 1 > width) lines.push(' ');
+    lines[lines.length - 1] += ` ${word}`;
+  }
+  return lines.join('\n');
+}
+
+/** The text of --help. */
+export const help = (): string => `${usage}${wrapped(filterCodes, 100)}\n`;
+
+/** @returns null if help is asked for @throws Error that says what is wrong */
+export function parse(args: string[]): Options | null {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      all: { type: 'boolean' },
+      attempt: { type: 'string' },
+      json: { type: 'boolean' },
+      host: { type: 'string' },
+      port: { type: 'string' },
+      since: { type: 'string' },
+      until: { type: 'string' },
+      verdict: { type: 'string', multiple: true },
+      html: { type: 'string' },
+      parquet: { type: 'string' },
+      'partition-by-day': { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) return null;
+  if (positionals.length === 0)
+    throw new UsageError('which capture? Give files, or - for a pipe (--help says more)');
+  const modes = (['all', 'json', 'attempt'] as const).filter((name) => values[name] !== undefined);
+  if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} exclude each other`);
+  const attempt = values.attempt === undefined ? 0 : whole('attempt', values.attempt, 1, 2 ** 31);
+  const filter: Filter = {
+    ...(values.host !== undefined && { host: values.host }),
+    ...(values.port !== undefined && { port: whole('port', values.port, 0, 65535) }),
+    ...(values.since !== undefined && { since: time('since', values.since) }),
+    ...(values.until !== undefined && { until: time('until', values.until) }),
+    ...(values.verdict !== undefined && { verdicts: values.verdict.flatMap((list) => list.split(',')) }),
+  };
+  const byDay = values['partition-by-day'] === true;
+  const { html = null, parquet = null } = values;
+  if (byDay && parquet === null)
+    throw new UsageError('--partition-by-day says how --parquet FOLDER is filled: give that too');
+  if (html !== null && positionals.length > 1)
+    throw new UsageError('--html makes a page of one capture: give one, or merge them first (mergecap)');
+  checkPlace('html', html, false);
+  checkPlace('parquet', parquet, byDay);
+  return {
+    files: positionals,
+    mode: modes[0] ?? 'summary',
+    attempt,
+    html,
+    parquet,
+    byDay,
+    wanted: filterOf(filter),
+  };
+}
+
+/** Better now than after an hour of reading. */
+function checkPlace(option: string, path: string | null, folder: boolean): void {
+  if (path === null) return;
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true && !folder)
+    throw new UsageError(
+      `--${option} ${path}: is a folder${option === 'parquet' ? ' (--partition-by-day fills folders)' : ''}`,
+    );
+  if (there?.isDirectory() === false && folder)
+    throw new UsageError(`--${option} ${path}: is a file, and --partition-by-day needs a folder`);
+  const parent = dirname(path);
+  if (there === undefined && !folder && !existsSync(parent))
+    throw new UsageError(`--${option} ${path}: there is no folder ${parent}`);
+}
+
+function whole(name: string, value: string, least: number, most: number): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < least || number > most)
+    throw new UsageError(`--${name} takes a whole number from ${least} to ${most}, not '${value}'`);
+  return number;
+}
+
+/** @returns seconds since 1970 */
+function time(name: string, value: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Date.parse(value) / 1000;
+  if (Number.isNaN(seconds))
+    throw new UsageError(`--${name} takes a time such as 2024-05-01T12:00:00Z, not '${value}'`);
+  return seconds;
+}
