@@ -122,7 +122,7 @@ export function sampleCapture(): Uint8Array {
     night.connect(server, '192.0.2.1', 7000, 7000);
   });
   at(25, () => night.connect(client, '127.0.0.1', 50000, 50000));
-  for (let n = 0; n < 4; n++) at(27 + n / 4, () => night.connect(client, busy, 80));
+  for (let n = 0; n < 6; n++) at(27 + n / 4, () => night.connect(client, busy, 80));
   // The capture goes on until everyone has given up.
   at(190, () => night.exchange(service));
   world.run(200 * second);

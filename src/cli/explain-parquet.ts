@@ -8,11 +8,16 @@ import { WriteError } from './explain-output.ts';
 type Library = typeof import('hyparquet-writer');
 type Schema = ConstructorParameters<Library['ParquetWriter']>[0]['schema'];
 
-/** Rows of a group, and rows that may wait for their group in all files together. */
-const GROUP_ROWS = 32_768;
-const MAX_WAITING = 65_536;
-/** More days than this are a wrong clock, and would be as many files. */
-const MAX_DAYS = 400;
+/** What bounds memory and files. */
+export interface ParquetLimits {
+  /** Rows of a group, and rows that may wait for their group in all files together. */
+  readonly groupRows: number;
+  readonly waitingRows: number;
+  /** More days than this are a wrong clock, and would be as many files. */
+  readonly days: number;
+}
+
+export const defaultParquetLimits: ParquetLimits = { groupRows: 32_768, waitingRows: 65_536, days: 400 };
 
 /** The first column: which capture the row is from, as the command was given it. */
 const captureColumn: Pick<Column, 'name' | 'type' | 'nullable' | 'title'> = {
@@ -33,24 +38,30 @@ export class ParquetOutput {
   private readonly library: Library;
   private readonly path: string;
   private readonly byDay: boolean;
+  private readonly limits: ParquetLimits;
   private readonly files = new Map<string, DayFile>();
   private readonly names = new Set<string>();
   private capture = '';
   private name = '';
   private waiting = 0;
 
-  private constructor(library: Library, path: string, byDay: boolean) {
+  private constructor(library: Library, path: string, byDay: boolean, limits: ParquetLimits) {
     this.library = library;
     this.path = path;
     this.byDay = byDay;
+    this.limits = limits;
   }
 
   /**
    * Loads the library.
    * @param path a file, or the folder that dt=YYYY-MM-DD/ folders go into if `byDay`
    */
-  static async open(path: string, byDay: boolean): Promise<ParquetOutput> {
-    return new ParquetOutput(await import('hyparquet-writer'), path, byDay);
+  static async open(
+    path: string,
+    byDay: boolean,
+    limits: ParquetLimits = defaultParquetLimits,
+  ): Promise<ParquetOutput> {
+    return new ParquetOutput(await import('hyparquet-writer'), path, byDay, limits);
   }
 
   /** Attempts that follow are from this capture. */
@@ -78,6 +89,7 @@ export class ParquetOutput {
   }
 
   private put(a: Attempt): void {
+    const { limits } = this;
     const day = this.byDay ? dayOf(a) : '';
     let file = this.files.get(day);
     if (file === undefined) {
@@ -85,8 +97,8 @@ export class ParquetOutput {
       this.files.set(day, file);
     }
     file.add(this.capture, a);
-    if (file.rows >= GROUP_ROWS) this.waiting -= file.flush();
-    if (++this.waiting < MAX_WAITING) return;
+    if (file.rows >= limits.groupRows) this.waiting -= file.flush();
+    if (++this.waiting < limits.waitingRows) return;
     let fullest = file;
     for (const other of this.files.values()) if (other.rows > fullest.rows) fullest = other;
     this.waiting -= fullest.flush();
@@ -94,9 +106,9 @@ export class ParquetOutput {
 
   private openFile(day: string): DayFile {
     if (!this.byDay) return new DayFile(this.library, this.path);
-    if (this.files.size >= MAX_DAYS)
+    if (this.files.size >= this.limits.days)
       throw new Error(
-        `${this.capture} has attempts on more than ${MAX_DAYS} days, so its clock is wrong: leave out --partition-by-day`,
+        `${this.capture} has attempts on more than ${this.limits.days} days, so its clock is wrong: leave out --partition-by-day`,
       );
     const folder = join(this.path, `dt=${day}`);
     mkdirSync(folder, { recursive: true });

@@ -222,22 +222,12 @@ export class Lookup {
   answers(base: number, fromClient: boolean): boolean {
     const { words } = this.store;
     const state = words[base + R.STATE]!;
-    if (fromClient) {
-      // The client's SYN+ACK: its SYN was crossed by one of the server, or was its own.
-      const crossed = (state & R.SERVER_SYN) !== 0 || ((state & R.SYN_SEEN) !== 0 && this.withItself());
-      return crossed && words[base + R.CLIENT_ISN] === this.at.seq;
-    }
+    if (fromClient) return (state & R.SERVER_SYN) !== 0 && words[base + R.CLIENT_ISN] === this.at.seq;
     if (state & R.SYN_SEEN) return this.acknowledgesSyn(base);
     return (
       ((state & R.SERVER_KNOWN) !== 0 && words[base + R.SERVER_ISN] === this.at.seq) ||
       ((state & R.CLIENT_KNOWN) !== 0 && ((this.at.ack - words[base + R.CLIENT_ISN]!) | 0) === 1)
     );
-  }
-
-  /** Whether the segment at hand goes from a socket to the same one. */
-  private withItself(): boolean {
-    const { ports, source, destination } = this;
-    return ports >>> 16 === (ports & 0xffff) && source.every((word, n) => word === destination[n]);
   }
 
   /** Whether ACK covers the SYN and at most the data that came with it. */
