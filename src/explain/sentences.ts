@@ -18,8 +18,8 @@ const server = (a: Told): string => at(a.server, a.serverPort);
 /** Nanoseconds as text in a fitting unit. */
 export function durationText(ns: number): string {
   const size = Math.abs(ns);
-  if (size < 1e6) return `${rounded(ns / 1e3, size < 1e5 ? 1 : 0)} µs`;
-  if (size < 1e9) return `${rounded(ns / 1e6, size < 1e8 ? 1 : 0)} ms`;
+  if (size < 999.5e3) return `${rounded(ns / 1e3, size < 1e5 ? 1 : 0)} µs`;
+  if (size < 999.5e6) return `${rounded(ns / 1e6, size < 1e8 ? 1 : 0)} ms`;
   return `${rounded(ns / 1e9, size < 1e11 ? 1 : 0)} s`;
 }
 
