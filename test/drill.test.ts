@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TinyStack } from '../docs/examples/tiny-stack.ts';
-import { formatFailure, type RunResult, runScript } from '../src/drill/index.ts';
+import { formatFailure, type OutboundPacket, type RunResult, runScript } from '../src/drill/index.ts';
 
 const open = () => new TinyStack();
 const run = (text: string, more: object = {}): RunResult =>
@@ -100,6 +100,32 @@ describe('the runner on a stack that is not ours', () => {
     expect(report('+1 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3')).toMatch(/first event should be at time 0/);
     expect(report('0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n2 close(3) = 0\n1 close(3) = 0')).toMatch(
       /time goes backward in script from 2000000 usec to 1000000 usec/,
+    );
+  });
+
+  test('a stack that talks without end, or sends rubbish, does not hold up or crash the runner', () => {
+    class Babbler extends TinyStack {
+      override nextPacket(): OutboundPacket | null {
+        return super.nextPacket() ?? { bytes: packet, atUs: this.now() };
+      }
+    }
+    let packet: Uint8Array = new Uint8Array(7);
+    const babble = (): string => report(handshake, { open: () => new Babbler() });
+    expect(babble()).toMatch(/the system has sent 1000000 packets/);
+    class Rubbish extends TinyStack {
+      override inject(): void {
+        this.rubbish = true;
+      }
+      private rubbish = false;
+      override nextPacket(): OutboundPacket | null {
+        const { rubbish } = this;
+        this.rubbish = false;
+        return rubbish ? { bytes: packet, atUs: this.now() } : null;
+      }
+    }
+    packet = Uint8Array.from([0x45, 0, 0, 99]);
+    expect(report(handshake, { open: () => new Rubbish() })).toMatch(
+      /error handling packet: the system sent a malformed packet/,
     );
   });
 

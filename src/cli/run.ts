@@ -29,6 +29,7 @@ Nothing a script says touches this machine: its commands act on the virtual host
 
 packetdrill's own options, which win over those in a script:
   ${optionNames()
+    .filter((name) => name !== 'verbose' && name !== 'dry_run')
     .map((name) => `--${name}`)
     .join(' ')
     .replace(/(.{1,110})(?: |$)/g, '$1\n  ')

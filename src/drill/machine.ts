@@ -1,4 +1,5 @@
 /** The system under test as the runner uses it: times from the script's start, packets kept in a queue and a trace. */
+import { DrillError } from './failure.ts';
 import type { Advance, OutboundPacket, Outcome, SystemCall, SystemUnderTest } from './system-under-test.ts';
 
 /** A packet of the run, as it went over the wire. */
@@ -9,6 +10,9 @@ export interface TracedPacket {
   readonly direction: 'in' | 'out';
   readonly bytes: Uint8Array;
 }
+
+/** No script means to see more packets: a system that sends them without end must not hold up the runner. */
+const mostPackets = 1_000_000;
 
 /** How long the runner waits for something that has no time of its own: a day. */
 export const forEverUs = 86_400_000_000;
@@ -70,6 +74,12 @@ export class Machine {
 
   private drain(): void {
     for (let packet = this.system.nextPacket(); packet !== null; packet = this.system.nextPacket()) {
+      if (this.trace.length >= mostPackets) {
+        throw new DrillError(
+          'packet',
+          `the system has sent ${mostPackets} packets: is there no end to them?`,
+        );
+      }
       const atUs = packet.atUs - this.startUs;
       this.queue.push({ bytes: packet.bytes, atUs });
       this.trace.push({ atUs, direction: 'out', bytes: packet.bytes });

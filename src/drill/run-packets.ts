@@ -1,5 +1,6 @@
 /** The packet events of a run: injecting inbound packets, and waiting for and judging outbound ones. */
 import { parseAddress, sameAddress } from '../wire/address.ts';
+import { DecodeError } from '../wire/errors.ts';
 import { Flag } from '../wire/tcp.ts';
 import type { PacketSpec, TcpOptionSpec, TcpSpec } from './ast.ts';
 import { type TimedEvent, timingProblem } from './clock.ts';
@@ -148,6 +149,7 @@ export class PacketEvents {
   }
 
   private sniff(spec: TcpSpec, flow: Flow, deadline: number, timed: TimedEvent): LivePacket {
+    const limit = Math.min(deadline, this.machine.now() + forEverUs);
     for (;;) {
       for (
         let packet = this.machine.queue.shift();
@@ -157,7 +159,7 @@ export class PacketEvents {
         const live = this.recognise(packet.bytes, packet.atUs, spec, flow);
         if (live !== null) return live;
       }
-      const why = this.machine.step(Math.min(deadline, this.machine.now() + forEverUs));
+      const why = this.machine.step(limit);
       if (why === 'activity') continue;
       const endless = deadline === Number.POSITIVE_INFINITY;
       const reason =
@@ -172,7 +174,7 @@ export class PacketEvents {
 
   /** The packet in the script's terms if it is one of the socket under test. */
   private recognise(bytes: Uint8Array, atUs: number, spec: TcpSpec, flow: Flow): LivePacket | null {
-    const decoded = decodeOutbound(bytes);
+    const decoded = readOutbound(bytes);
     if (decoded === null) return null;
     const { ip, segment } = decoded;
     const known = isFrom(ip, segment, flow, this.config);
@@ -229,6 +231,16 @@ export class PacketEvents {
       expected: packetLine(spec, timed.us, field),
       actual: packetLine(shown, live.atUs, field),
     });
+  }
+}
+
+/** Reads an outbound packet. @throws DrillError of kind packet if it is none */
+function readOutbound(bytes: Uint8Array): ReturnType<typeof decodeOutbound> {
+  try {
+    return decodeOutbound(bytes);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new DrillError('packet', `the system sent a malformed packet: ${error.message}`);
   }
 }
 
