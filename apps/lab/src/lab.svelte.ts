@@ -68,7 +68,11 @@ class Lab {
     isChanged(this.changes) ? noChanges : parseChanges(this.scenario.compare?.changes ?? ''),
   );
   readonly other: Run | null = $derived(
-    this.comparing ? runScenario(this.scenario, this.otherChanges) : null,
+    this.comparing &&
+      this.scriptEvents === null &&
+      (isChanged(this.changes) || this.scenario.compare !== undefined)
+      ? runScenario(this.scenario, this.otherChanges)
+      : null,
   );
   readonly events: readonly LabEvent[] = $derived(this.scriptEvents ?? this.run.events);
   readonly lanes: readonly string[] = $derived(

@@ -59,7 +59,7 @@ export const edges: readonly Edge[] = [
   edge('ESTABLISHED', 'CLOSE-WAIT', 'FIN / ACK', 10, -4, 'start'),
   edge('FIN-WAIT-1', 'FIN-WAIT-2', 'ACK of FIN', -6, -2, 'end'),
   edge('FIN-WAIT-1', 'CLOSING', 'FIN / ACK', 10, 0, 'start'),
-  edge('FIN-WAIT-1', 'TIME-WAIT', 'FIN+ACK / ACK', 2, 18, 'start'),
+  edge('FIN-WAIT-1', 'TIME-WAIT', 'FIN+ACK / ACK', 5, 30, 'start'),
   edge('FIN-WAIT-2', 'TIME-WAIT', 'FIN / ACK', -8, 6, 'end'),
   edge('CLOSING', 'TIME-WAIT', 'ACK of FIN', 10, 4, 'start'),
   edge('CLOSE-WAIT', 'LAST-ACK', 'close / FIN', 6, 3, 'start'),

@@ -49,7 +49,7 @@ export function arrowText(
 const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;
 
 /** How many columns a line beside a lifeline has. */
-export const lineColumns = 24;
+export const lineColumns = 23;
 
 /** The lines beside a lifeline for an event; none for one that is told otherwise. */
 export function markLines(event: LabEvent, language: Language): readonly string[] {

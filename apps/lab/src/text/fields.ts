@@ -173,7 +173,7 @@ function fixedFields(about: About): Field[] {
     field('seq', 'Sequence Number', 32, 32, `${s.seq >>> 0}`, texts.seq(about)),
     field('ack', 'Acknowledgment Number', 64, 32, `${s.ack >>> 0}`, texts.ack(about)),
     field('offset', 'Offset', 96, 4, `${(s.headerLength ?? 20) / 4}`, texts.offset(about)),
-    field('reserved', 'Rsrvd', 100, 3, `${(s.flags >>> 9) & 7}`, texts.reserved(about)),
+    field('reserved', 'Rsvd', 100, 3, `${(s.flags >>> 9) & 7}`, texts.reserved(about)),
     ...flags,
     field('window', 'Window', 112, 16, `${s.window}`, texts.window(about)),
     field('checksum', 'Checksum', 128, 16, hex4(s.checksum ?? 0), texts.checksum(about)),

@@ -117,7 +117,7 @@ export class ProgramRun {
     if (bound < 0) {
       this.report('bind', `:${step.port}`, bound, this.now);
       calls.close(fd);
-      this.again(step, attempt, () => this.listen(step, attempt + 1, next), next);
+      this.again(step, attempt, () => this.listen(step, attempt + 1, next));
       return;
     }
     this.report('bind', `:${step.port}`, bound, this.now);
@@ -126,7 +126,7 @@ export class ProgramRun {
     this.report('listen', `${backlog}`, listening, this.now);
     if (listening < 0) {
       calls.close(fd);
-      this.again(step, attempt, () => this.listen(step, attempt + 1, next), next);
+      this.again(step, attempt, () => this.listen(step, attempt + 1, next));
       return;
     }
     this.listener = fd;
@@ -137,10 +137,9 @@ export class ProgramRun {
     { every, tries = 1_000_000 }: { every?: number; tries?: number },
     attempt: number,
     retry: () => void,
-    next: () => void,
   ): void {
-    if (every === undefined || attempt >= tries) next();
-    else this.stage.world.at(this.now + every, retry);
+    // A program that did not get its socket has nothing more to do.
+    if (every !== undefined && attempt < tries) this.stage.world.at(this.now + every, retry);
   }
 
   private connect(step: Step & { do: 'connect' }, attempt: number, next: () => void): void {
@@ -153,7 +152,7 @@ export class ProgramRun {
       const bound = calls.bind(fd, callAddress(step.from));
       if (bound < 0) this.report('bind', step.from, bound, this.now);
     }
-    const retry = (): void => this.again(step, attempt, () => this.connect(step, attempt + 1, next), next);
+    const retry = (): void => this.again(step, attempt, () => this.connect(step, attempt + 1, next));
     this.follow('connect', step.to, calls.connect(fd, callAddress(step.to)), (result) => {
       if (result < 0) {
         calls.close(fd);
