@@ -73,8 +73,9 @@ export function explainAttempt(evidence: Evidence, encapsulation: string, baseSe
 
 /** Seconds since 1970 as ISO 8601 text in UTC with nanoseconds. `time`: ns since the base. */
 export function timeText(baseSeconds: number, time: number): string {
-  const seconds = Math.floor(time / 1e9);
-  const nanoseconds = time - seconds * 1e9;
+  let nanoseconds = time % 1e9;
+  if (nanoseconds < 0) nanoseconds += 1e9;
+  const seconds = (time - nanoseconds) / 1e9;
   return `${secondText(baseSeconds + seconds)}.${String(nanoseconds).padStart(9, '0')}Z`;
 }
 

@@ -72,9 +72,14 @@ function rareJson(a: Attempt): string {
 function scaled(ns: number, unit: number, digits: number): string {
   const sign = ns < 0 ? '-' : '';
   const size = Math.abs(ns);
-  const whole = Math.floor(size / unit);
-  const rest = size - whole * unit;
-  if (rest === 0) return `${sign}${whole}`;
+  let whole = Math.floor(size / unit);
+  let rest = size - whole * unit;
+  // Beyond 52 days, which damaged captures claim and long ones have, the division may round up.
+  if (rest < 0 || rest >= unit) {
+    rest = size % unit;
+    whole = (size - rest) / unit;
+  }
+  if (rest === 0 || whole >= 1e21) return `${sign}${whole}`;
   // Most captures count microseconds.
   const micro = rest % 1000 === 0;
   return `${sign}${whole}.${String(micro ? rest / 1000 : rest).padStart(micro ? digits - 3 : digits, '0')}`;
