@@ -1,7 +1,10 @@
 // What the guard costs a program that never meets itself: ordinary connects, and http requests each on a connection of
-// its own, per second of the client's CPU time, with the guard and without it. Both in one process, in short turns:
-// between two processes on a machine that does other things as well, the noise is larger than the difference.
-//   npm run build && node bench/guard.mjs [ROUNDS]
+// its own, per second of the client's CPU time, with the guard and without it. A client with and one without live side
+// by side and work in short turns, so that what else the machine does hits both alike. (Not one client in which the guard
+// is taken out and put back: the compiler would start over each time, and that would be what is measured.)
+// Two clients of the same kind differ too, by how they came to be compiled and placed: so there are several groups of
+// fresh clients, each with a second one without the guard, and off/off shows how much of a ratio is noise.
+//   npm run build && node bench/guard.mjs [GROUPS]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -9,7 +12,8 @@ import http from 'node:http';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const batch = 200;
+const rounds = 40;
+const batch = 100;
 const atOnce = 8;
 
 const jobs = {
@@ -62,28 +66,10 @@ async function serve() {
   process.send(ports);
 }
 
-/** Node's functions that the guard replaces, as they are now. */
-function connectFunctions(prototype) {
-  const { connect, connect6, bind, bind6 } = prototype;
-  return { connect, connect6, bind, bind6 };
-}
-
-function tcpPrototype() {
-  const socket = new net.Socket().connect({ port: 1, host: '127.0.0.1' });
-  const prototype = Object.getPrototypeOf(socket._handle);
-  socket.destroy();
-  return prototype;
-}
-
-const mean = (values) => values.reduce((sum, value) => sum + value) / values.length;
-
-/** The mean of the faster half: other programs and garbage collections only ever add time. */
-const typical = (values) => mean(values.toSorted((a, b) => a - b).slice(0, Math.ceil(values.length / 2)));
-
-async function compare({ job, ephemeral, of: ports }, rounds, modes, prototype) {
+/** A client: does so many jobs when told to, and answers with the µs of CPU time that each took. */
+async function client() {
   let next = 0;
-  /** Does the job so many times; returns the µs of CPU time that each took. */
-  const work = async (count) => {
+  process.on('message', async ({ job, of: ports, count }) => {
     let left = count;
     const one = async () => {
       while (left-- > 0) await jobs[job](ports[next++ % ports.length]);
@@ -91,40 +77,75 @@ async function compare({ job, ephemeral, of: ports }, rounds, modes, prototype) 
     const before = process.cpuUsage();
     await Promise.all(Array.from({ length: atOnce }, one));
     const { user, system } = process.cpuUsage(before);
-    return (user + system) / count;
+    process.send((user + system) / count);
+  });
+}
+
+const sorted = (values) => values.toSorted((a, b) => a - b);
+const mean = (values) => values.reduce((sum, value) => sum + value) / values.length;
+/** The mean of the faster half: other programs and garbage collections only ever add time. */
+const typical = (values) => mean(sorted(values).slice(0, Math.ceil(values.length / 2)));
+const median = (values) => mean(sorted(values).slice((values.length - 1) >> 1, (values.length >> 1) + 1));
+
+const self = fileURLToPath(import.meta.url);
+const guard = new URL('../dist/guard/index.js', import.meta.url).href;
+const modes = ['off', 'on', 'again'];
+
+/** What a connect or request costs each of three fresh clients, µs. */
+async function measure({ job, of }, show) {
+  const clients = modes.map((mode) =>
+    fork(self, ['client'], { execArgv: mode === 'on' ? ['--import', guard] : [] }),
+  );
+  const work = async (index, count) => {
+    clients[index].send({ job, of, count });
+    return (await once(clients[index], 'message'))[0];
   };
-  await work(batch * 10);
-  const spent = { off: [], on: [] };
+  const spent = modes.map(() => []);
+  for (const index of modes.keys()) await work(index, batch * 25);
   for (let round = 0; round < rounds; round++) {
-    for (const mode of round % 2 ? ['on', 'off'] : ['off', 'on']) {
-      Object.assign(prototype, modes[mode]);
-      spent[mode].push(await work(batch));
+    show(round);
+    // Each is the first in turn.
+    for (const offset of modes.keys()) {
+      const index = (round + offset) % modes.length;
+      spent[index].push(await work(index, batch));
     }
-    if (process.stderr.isTTY && round % 10 === 0)
-      process.stderr.write(`\r${job}: round ${round} of ${rounds} `);
+  }
+  for (const client of clients) client.kill();
+  return Object.fromEntries(modes.map((mode, index) => [mode, typical(spent[index])]));
+}
+
+async function compare(task, groups) {
+  const results = [];
+  for (let group = 0; group < groups; group++) {
+    const show = (round) => {
+      if (process.stderr.isTTY)
+        process.stderr.write(
+          `\r${task.job}: group ${group + 1} of ${groups}, round ${round + 1} of ${rounds} `,
+        );
+    };
+    results.push(await measure(task, show));
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-  const [off, on] = [typical(spent.off), typical(spent.on)];
-  const rate = (µs) => (1e6 / µs).toFixed(0).padStart(7);
-  const where = ephemeral ? 'to a port in the ephemeral range' : 'to a port below the ephemeral range';
+  const rate = (mode) => (1e6 / median(results.map((result) => result[mode]))).toFixed(0).padStart(6);
+  const ratio = (mode) => median(results.map((result) => result.off / result[mode])).toFixed(3);
+  const where = task.ephemeral ? 'in the ephemeral range' : 'below the ephemeral range';
   console.log(
-    `${`${job} ${where}`.padEnd(50)} off ${rate(off)}   on ${rate(on)}   on/off ${(off / on).toFixed(3)}`,
+    `${`${task.job} to a port ${where}`.padEnd(50)} off ${rate('off')}  on ${rate('on')}` +
+      `  on/off ${ratio('on')}  (off/off ${ratio('again')})`,
   );
 }
 
 if (process.argv[2] === 'serve') {
   await serve();
+} else if (process.argv[2] === 'client') {
+  await client();
 } else {
-  const rounds = Number(process.argv[2] ?? 200);
-  const prototype = tcpPrototype();
-  const off = connectFunctions(prototype);
-  await import('../dist/guard/index.js');
-  const modes = { off, on: connectFunctions(prototype) };
-  const server = fork(fileURLToPath(import.meta.url), ['serve']);
-  const [ports] = await once(server, 'message');
+  const groups = Number(process.argv[2] ?? 7);
+  const server = fork(self, ['serve']);
+  const [tasks] = await once(server, 'message');
   console.log(
-    `per second of CPU time, guard off and on, ${rounds} rounds of ${batch} each (Node ${process.version})`,
+    `per second of CPU time, Node ${process.version}, ${groups} groups of ${rounds} rounds of ${batch}`,
   );
-  for (const one of ports) await compare(one, rounds, modes, prototype);
+  for (const task of tasks) await compare(task, groups);
   server.kill();
 }
