@@ -150,7 +150,7 @@ describe('the lab', () => {
       await page.locator('input[type=file]').setInputFiles(await (await waiting).path());
       await page.locator('[data-explained="1"]').waitFor();
       await page.locator('.attempt').click();
-      expect(await page.locator('.explain pre').innerText()).toContain('client ───►');
+      expect(await page.locator('.explain pre').innerText()).toContain('SYN');
     });
   });
 

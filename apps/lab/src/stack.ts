@@ -1,0 +1,10 @@
+/**
+ * What components take from the library. TypeScript checks this file and not them: a name that the library no longer
+ * has is found here, not by the reader of a broken page.
+ */
+export { Sysctls } from '../../../src/host/sysctl.ts';
+export type { PacketName } from '../../../src/sim/events.ts';
+export type { State } from '../../../src/tcp/trace.ts';
+export { rules } from '../../../src/view/rules.ts';
+export { sentence } from '../../../src/view/words.ts';
+export { formatEndpoint } from '../../../src/wire/address.ts';
