@@ -75,6 +75,16 @@ export interface Wait {
   attempt(now: number): number | null;
 }
 
+/** A wait that ends when `attempt` comes to something, or at a time (µs) with `late`. */
+export const waitUntil = (
+  deadline: number,
+  late: number | (() => number),
+  attempt: () => number | null,
+): Wait => ({
+  deadline,
+  attempt: (now) => attempt() ?? (now >= deadline ? (typeof late === 'number' ? late : late()) : null),
+});
+
 /** What a call comes to: a value, -errno, or a wait. */
 export type Result = number | Wait;
 

@@ -254,7 +254,8 @@ const makeRoute = (
   attributes: Readonly<RouteAttributes>,
 ): Route => ({
   source,
-  mtu: attributes.mtu ? Math.min(attributes.mtu, mtu) : mtu,
+  // An IPv4 packet has no more than 65,535 bytes, whatever the interface takes.
+  mtu: Math.min(attributes.mtu || mtu, mtu, source.family === 4 ? 65_535 : mtu),
   mtuLocked: attributes.mtuLocked ?? false,
   advmss: attributes.advmss ?? 0,
   initcwnd: attributes.initcwnd ?? 0,

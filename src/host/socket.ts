@@ -30,7 +30,7 @@ import {
   unmap,
 } from '../wire/address.ts';
 import { connectTarget } from './connect-target.ts';
-import { andThen, OpenFile, OpenFlag, type Result } from './file.ts';
+import { andThen, OpenFile, OpenFlag, type Result, waitUntil } from './file.ts';
 import type { Host } from './host.ts';
 import { PortUse } from './ports.ts';
 import { type Endpoint, MessageFlag } from './socket-terms.ts';
@@ -42,7 +42,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
   /** Which port it has, if any. */
   private use: PortUse;
   /** As struct socket has it: what connect() has come to. */
-  private progress: 'unconnected' | 'connecting' | 'connected' = 'unconnected';
+  private progress: 'unconnected' | 'connecting' | 'connected' | 'disconnecting' = 'unconnected';
   /** The address that bind() set, 0.0.0.0 or [::] if it set none. */
   private bound: Address;
   /** SO_REUSEADDR, SO_REUSEPORT. */
@@ -203,6 +203,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
   private approach(to: Endpoint | null, sending: boolean): { ends: boolean; result: number } {
     const { conn } = this;
     if (this.progress === 'connected') return { ends: true, result: -Errno.EISCONN };
+    if (this.progress === 'disconnecting') return { ends: true, result: -Errno.EINVAL };
     if (this.progress === 'connecting') {
       const waitsForData = sending ? -Errno.EINPROGRESS : -Errno.EISCONN;
       return { ends: false, result: conn.deferredConnect ? waitsForData : -Errno.EALREADY };
@@ -224,9 +225,11 @@ export class Socket extends OpenFile implements ConnectionOwner {
   private dissolve(): number {
     const { conn } = this;
     disconnect(conn);
+    this.use.listening = false;
     this.progress = 'unconnected';
     // The port may stay with what is in TIME-WAIT now.
     if (conn.claim === null) this.use = new PortUse(this.bound);
+    else this.use.address = this.bound;
     conn.local = this.bound;
     conn.localPort = this.use.port;
     conn.remotePort = 0;
@@ -258,6 +261,8 @@ export class Socket extends OpenFile implements ConnectionOwner {
       host.ports.add(use, chosen);
       conn.claim = use;
     } else if (!host.tupleFree(local, use.port, remote, port, true)) return -Errno.EADDRNOTAVAIL;
+    // From now on it has this one address, although it may be bound to all (inet_bhash2_update_saddr).
+    use.address = local;
     open(conn, { local, localPort: use.port, remote, remotePort: port, route });
     return 0;
   }
@@ -266,12 +271,12 @@ export class Socket extends OpenFile implements ConnectionOwner {
   shutdown(how: number): number {
     if (how < 0 || how > 2) return -Errno.EINVAL;
     this.host.touch();
+    const { state } = this.conn;
+    // There is nothing to shut down yet: the attempt, or the listening, ends (inet_shutdown).
+    if (state === SYN_SENT || (state === LISTEN && how !== 1)) return this.dissolve();
     const result = shutdown(this.conn, how + 1);
-    if (this.progress === 'connecting') {
-      const { state } = this.conn;
-      this.progress =
-        state === SYN_SENT || state === SYN_RECEIVED || state === CLOSED ? 'unconnected' : 'connected';
-    }
+    if (this.progress === 'connecting')
+      this.progress = state === SYN_RECEIVED || state === CLOSED ? 'disconnecting' : 'connected';
     return result;
   }
 
@@ -387,12 +392,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
   }
 
   private wait(timeout: number, late: number | (() => number), attempt: () => number | null): Result {
-    const { host } = this;
-    const deadline = host.clock.now + timeout;
-    return {
-      deadline,
-      attempt: (now) => attempt() ?? (now >= deadline ? (typeof late === 'number' ? late : late()) : null),
-    };
+    return waitUntil(this.host.clock.now + timeout, late, attempt);
   }
 }
 

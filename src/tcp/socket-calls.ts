@@ -143,7 +143,6 @@ function prepare(conn: Connection): void {
   conn.tsRecentAt = -1;
   conn.tsOffset = tcp.chooseTsOffset(conn);
   conn.ipId = tcp.random() & 0xffff;
-  conn.shutdown = 0;
   conn.done = false;
 }
 

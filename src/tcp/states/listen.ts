@@ -251,6 +251,8 @@ function childOf(tcp: Tcp, request: Request, seg: Segment): Connection {
   const { listener } = request;
   const child = new Connection(tcp, request.id);
   inheritOptions(child, listener);
+  // Also that shutdown() was called before listen(), as in Linux: such a child ends at once.
+  child.shutdown = listener.shutdown;
   child.state = SYN_RECEIVED;
   child.family = request.local.family;
   child.local = request.local;
