@@ -74,16 +74,33 @@ function decompressor(first: Uint8Array): zlib.Gunzip | null {
   return createZstdDecompress();
 }
 
+/** zlib delivers nothing of the piece in which it finds damage: small pieces lose little. */
+const PIECE = 8192;
+
 /**
- * @throws Error if the compressed data are damaged or cut off, after all that could be had
+ * @throws Error if the compressed data are damaged or cut off, after all that could be had; it says where
  */
 async function* through(source: AsyncGenerator<Uint8Array>, unpack: zlib.Gunzip): AsyncGenerator<Uint8Array> {
+  let given = 0;
   // Buffers of fileChunks are used again: zlib gets copies.
   async function* copies(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) yield Uint8Array.from(chunk);
+    for await (const chunk of source) {
+      for (let at = 0; at < chunk.length; at += PIECE) {
+        const piece = Uint8Array.from(chunk.subarray(at, at + PIECE));
+        given += piece.length;
+        yield piece;
+      }
+    }
   }
-  const input = Readable.from(copies(), { objectMode: true });
+  const input = Readable.from(copies(), { objectMode: true, highWaterMark: 1 });
   input.on('error', (error) => unpack.destroy(error));
   input.pipe(unpack);
-  for await (const chunk of unpack) yield chunk as Buffer;
+  try {
+    for await (const chunk of unpack) yield chunk as Buffer;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'Z_BUF_ERROR') throw new Error(`the compressed data are cut off after ${given} bytes`);
+    if (code === undefined || !/^(Z|ZSTD)_/.test(code)) throw error;
+    throw new Error(`the compressed data are damaged, somewhere before byte ${given} (${message})`);
+  }
 }

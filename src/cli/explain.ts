@@ -71,7 +71,8 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
     }
   });
   const { problem, summary } = await feed(explainer, file);
-  if (options.mode === 'summary' || options.mode === 'all') {
+  const nothing = problem !== null && summary.packets === 0;
+  if (!nothing && (options.mode === 'summary' || options.mode === 'all')) {
     out.line(
       `${summary.packets} packets, ${summary.segments} TCP segments, ${summary.attempts} connection attempts`,
     );
@@ -117,7 +118,7 @@ async function feed(
   } catch (error) {
     if (error instanceof WriteError) throw error;
     if (error instanceof CaptureError) damage = error;
-    problem = (error as Error).message;
+    problem = inWords(error as NodeJS.ErrnoException);
   }
   bar(0, null);
   try {
@@ -127,6 +128,13 @@ async function feed(
     problem ??= error.message;
   }
   return { problem, summary: explainer.summary() };
+}
+
+/** Why a file cannot be read. */
+function inWords({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EISDIR') return 'is a folder, not a capture';
+  return code === 'EACCES' ? 'you may not read it' : message;
 }
 
 /** Shows how far reading is, on a terminal only. A call with 0 clears it. */
