@@ -290,9 +290,11 @@ export class Tracker {
     const number = this.store.words[slot * R.WORDS + R.NUMBER]!;
     const place = this.queued++ % limits.relaxed;
     const at = place * 2;
-    const front = queue[at]!;
-    if (this.queued > limits.relaxed && this.store.words[front * R.WORDS + R.NUMBER] === queue[at + 1])
-      this.retire(front);
+    const front = queue[at]! * R.WORDS;
+    // It may have been told early, for want of room, and its record may be another one's by now.
+    const there = this.store.words[front + R.NUMBER] === queue[at + 1];
+    if (this.queued > limits.relaxed && there && this.store.words[front + R.STATE]! & R.USED)
+      this.retire(queue[at]!);
     queue[at] = slot;
     queue[at + 1] = number;
   }

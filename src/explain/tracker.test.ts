@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { Film, film, Talk } from '../../test/explain-captures.ts';
+import type { Attempt } from './attempt.ts';
+import { Explainer } from './explain.ts';
+
+/** Explains with small limits; the attempts in the order in which they are told. */
+function told(made: Film, relaxed: number, attempts = 1000): Attempt[] {
+  const list: Attempt[] = [];
+  const explainer = new Explainer((attempt) => list.push(attempt), { relaxed, attempts });
+  explainer.push(made.toPcapng());
+  explainer.end();
+  return list;
+}
+
+const numbers = (list: readonly Attempt[]): number[] =>
+  list.map(({ number }) => number).sort((a, b) => a - b);
+const upTo = (n: number): number[] => Array.from({ length: n }, (_, k) => k + 1);
+
+describe('bounded memory', () => {
+  test('attempts that are over are told when so many others are over', () => {
+    const made = new Film();
+    for (let n = 0; n < 10; n++)
+      new Talk(made, { clientPort: 40000 + n }).shake(100 * n).c(100 * n + 30, 'R');
+    const list: [number, number][] = [];
+    const explainer = new Explainer(({ number }) => list.push([number, explainer.summary().attempts]), {
+      relaxed: 4,
+      attempts: 100,
+    });
+    explainer.push(made.toPcapng());
+    explainer.end();
+    expect(list.map(([number]) => number)).toEqual(upTo(10));
+    // The first is told when the fifth is over.
+    expect(list[0]).toEqual([1, 5]);
+  });
+
+  test('never more attempts at a time than the limit; each is told once', () => {
+    const made = new Film();
+    for (let n = 0; n < 500; n++) new Talk(made, { clientPort: 20000 + n }).c(n, 'S');
+    const list = told(made, 8, 50);
+    expect(numbers(list)).toEqual(upTo(500));
+    expect(list.every(({ verdict }) => verdict === 'unanswered' || verdict === 'flood')).toBe(true);
+  });
+
+  test('of very many attempts on one tuple the oldest is told early, once, also if it is over already', () => {
+    const made = film((t) => {
+      t.c(0, 'S');
+      t.s(1, 'RA', { seq: 0, ack: 1001 });
+      for (let n = 1; n <= 64; n++) t.c(1 + n, 'S', { seq: 1000 + 100_000 * n });
+      // A copy of a SYN: it finds 65 attempts, and begins none that would use the oldest one's place.
+      t.c(100, 'S', { seq: 1000 + 100_000 * 64 });
+      for (let n = 60; n < 64; n++) t.s(101 + n, 'RA', { seq: 0, ack: 1001 + 100_000 * n });
+    });
+    expect(numbers(told(made, 4))).toEqual(upTo(65));
+  });
+});
