@@ -29,11 +29,12 @@ const MID_STREAM_EVENTS = 4;
 
 /** Keeps events of attempts. */
 export class EventLog {
-  readonly events: R.EventStore = new R.EventStore();
+  readonly events: R.EventStore;
   readonly store: R.AttemptStore;
 
   constructor(store: R.AttemptStore) {
     this.store = store;
+    this.events = new R.EventStore(store);
   }
 
   /**
@@ -229,12 +230,12 @@ export class EventLog {
 
   /** Keeps the segment at hand as an event of the attempt. */
   append(slot: number, s: Segment, d: Decapsulator, fromClient: boolean, bits: number): void {
-    const event = this.chain(slot, s.time);
+    const { view, tcpAt, tcpEnd } = d;
+    const options = Math.max(0, Math.min(s.header, tcpEnd - tcpAt) - 20);
+    const event = this.chain(slot, s.time, options);
     if (event < 0) return;
     const { words } = this.events.page(event);
     const at = this.events.offset(event);
-    const { view, tcpAt, tcpEnd } = d;
-    const options = Math.max(0, Math.min(s.header, tcpEnd - tcpAt) - 20);
     const cut = tcpEnd - tcpAt < s.header ? R.OPTIONS_CUT : 0;
     words[at + R.E_FRAME] = s.frame;
     words[at + R.E_SEQ] = s.seq;
@@ -244,17 +245,13 @@ export class EventLog {
     words[at + R.E_WINDOW] = (whole ? view.getUint16(tcpAt + 14) : 0) | (d.ttl << 16);
     words[at + R.E_LENGTH] = s.payload;
     words[at + R.E_ID] = d.ipId | ((whole ? view.getUint16(tcpAt + 16) : 0) << 16);
-    for (let n = 0; n < options; n += 4) {
-      let word = 0;
-      for (let k = 0; k < 4; k++)
-        word = (word << 8) | (n + k < options ? view.getUint8(tcpAt + 20 + n + k) : 0);
-      words[at + R.E_OPTIONS + (n >> 2)] = word;
-    }
+    for (let n = 0; n < options; n += 4)
+      words[at + R.E_OPTIONS + (n >> 2)] = optionWord(view, tcpAt + 20 + n, options - n);
   }
 
   /** Keeps an ICMP error that quotes a segment of the attempt. */
   appendIcmp(slot: number, s: Segment, d: Decapsulator): void {
-    const event = this.chain(slot, s.time);
+    const event = this.chain(slot, s.time, 16);
     if (event < 0) return;
     const { words } = this.events.page(event);
     const at = this.events.offset(event);
@@ -269,21 +266,15 @@ export class EventLog {
   }
 
   /** A new event at the front of the attempt's list, or -1 if it has enough. */
-  private chain(slot: number, time: number): number {
+  private chain(slot: number, time: number, optionBytes: number): number {
     const { words } = this.store;
     const base = slot * R.WORDS;
     if (words[base + R.EVENTS]! >= MAX_EVENTS) {
       words[base + R.STATE]! |= R.EVENTS_LEFT_OUT;
       return -1;
     }
-    const event = this.events.allocate();
-    const page = this.events.page(event);
-    const newest = words[base + R.NEWEST_EVENT]!;
-    page.words[this.events.offset(event) + R.E_NEXT] = newest;
-    page.times[this.events.timeIndex(event)] = time;
-    words[base + R.NEWEST_EVENT] = event;
-    if (newest < 0) words[base + R.OLDEST_EVENT] = event;
-    words[base + R.EVENTS]!++;
+    const event = this.events.add(slot, optionBytes);
+    this.events.page(event).times[this.events.timeIndex(event)] = time;
     return event;
   }
 
@@ -371,6 +362,14 @@ export class EventLog {
       event = page.words[offset + R.E_NEXT]!;
     }
   }
+}
+
+/** Up to four option bytes as a word, in network order; `left` are there. */
+function optionWord(view: DataView, at: number, left: number): number {
+  if (left >= 4) return view.getInt32(at);
+  let word = 0;
+  for (let n = 0; n < 4; n++) word = (word << 8) | (n < left ? view.getUint8(at + n) : 0);
+  return word;
 }
 
 /** What a SYN offers, as far as SYN cookies are concerned: see OFFER. */

@@ -226,7 +226,6 @@ export class Tracker {
     words[base + R.ENCAPSULATION] = d.encapsulation;
     words[base + R.NUMBER] = ++this.begun;
     words[base + R.FIRST_FRAME] = this.at.frame;
-    words[base + R.OLDEST_EVENT] = -1;
     words[base + R.NEWEST_EVENT] = -1;
     words[base + R.STATE] = R.USED | (d.isIpv6 ? R.IPV6 : 0) | (flags & SYN ? 0 : R.MID_STREAM);
     doubles[slot * R.DOUBLES + R.FIRST_TIME] = this.at.time;
@@ -274,13 +273,7 @@ export class Tracker {
   /** Removes an attempt and tells who asked. */
   private retire(slot: number): void {
     this.finish(slot);
-    const { words } = this.store;
-    const base = slot * R.WORDS;
-    this.log.events.release(
-      words[base + R.NEWEST_EVENT]!,
-      words[base + R.OLDEST_EVENT]!,
-      words[base + R.EVENTS]!,
-    );
+    this.log.events.release(slot);
     this.store.release(slot);
   }
 
