@@ -44,6 +44,8 @@ export interface Options {
   readonly parquet: string | null;
   readonly byDay: boolean;
   readonly wanted: (a: Attempt) => boolean;
+  /** Whether there may be attempts that are not wanted. */
+  readonly narrowed: boolean;
 }
 
 /** Wrong usage: its message is all that the user needs. */
@@ -110,6 +112,7 @@ export function parse(args: string[]): Options | null {
     parquet,
     byDay,
     wanted: filterOf(filter),
+    narrowed: Object.keys(filter).length > 0,
   };
 }
 

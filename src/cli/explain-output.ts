@@ -1,5 +1,6 @@
 /** Standard output in large pieces: there may be millions of lines. */
 import { writeSync } from 'node:fs';
+import { LineBuffer } from '../explain/line-buffer.ts';
 
 /** An output file could not be written. */
 export class WriteError extends Error {
@@ -9,27 +10,7 @@ export class WriteError extends Error {
 }
 
 /** Collects lines and writes them in large pieces. */
-export class Output {
-  private readonly buffer = Buffer.allocUnsafe(1 << 20);
-  private used = 0;
-
-  line(text: string): void {
-    // UTF-8 takes at most three bytes for a UTF-16 unit.
-    const most = text.length * 3 + 1;
-    if (this.used + most > this.buffer.length) this.flush();
-    if (most > this.buffer.length) {
-      writeAll(Buffer.from(`${text}\n`));
-      return;
-    }
-    this.used += this.buffer.write(text, this.used);
-    this.buffer[this.used++] = 10;
-  }
-
-  flush(): void {
-    writeAll(this.buffer.subarray(0, this.used));
-    this.used = 0;
-  }
-}
+export const standardOutput = (): LineBuffer => new LineBuffer(writeAll);
 
 const waiting = new Int32Array(new SharedArrayBuffer(4));
 

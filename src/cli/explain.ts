@@ -1,15 +1,17 @@
 /** `halfopen explain`: what happened to every connection attempt in a capture. */
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Attempt } from '../explain/attempt.ts';
 import { type CaptureSummary, Explainer } from '../explain/explain.ts';
 import { attemptJson } from '../explain/json.ts';
+import { PlainJson } from '../explain/plain-json.ts';
 import { Tally } from '../explain/summary.ts';
 import { AttemptPage } from '../view/attempt-page.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
 import { CaptureError } from '../wire/pcap-reader.ts';
 import { help, type Options, parse } from './explain-args.ts';
 import { captureChunks, type Progress } from './explain-input.ts';
-import { Output, WriteError } from './explain-output.ts';
+import { standardOutput, WriteError } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
 
 const style: TextStyle = {
@@ -52,11 +54,11 @@ export async function run(args: string[]): Promise<number> {
 
 /** Explains one capture. @returns the exit code @throws WriteError if a file cannot be written */
 async function explainFile(file: string, options: Options, table: ParquetOutput | null): Promise<number> {
-  const out = new Output();
+  const out = standardOutput();
   const tally = new Tally();
   const page = options.html === null ? null : new AttemptPage();
   let found = false;
-  const explainer = new Explainer((a) => {
+  const each = (a: Attempt): void => {
     if (!options.wanted(a)) return;
     table?.add(a);
     page?.add(a);
@@ -69,7 +71,10 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
       tally.add(a);
       if (options.mode === 'all') out.line(`${attemptLines(a, style).join('\n')}\n`);
     }
-  });
+  };
+  // Lines of all attempts and nothing else can be written without their values.
+  const direct = options.mode === 'json' && !options.narrowed && table === null && page === null;
+  const explainer = new Explainer(direct ? new PlainJson(out) : each);
   const { problem, summary } = await feed(explainer, file);
   const nothing = problem !== null && summary.packets === 0;
   if (!nothing && (options.mode === 'summary' || options.mode === 'all')) {

@@ -82,8 +82,8 @@ export function timeText(baseSeconds: number, time: number): string {
 let lastSecond = Number.NaN;
 let lastText = '';
 
-/** Many attempts begin within a second: its text is kept. */
-function secondText(seconds: number): string {
+/** Seconds since 1970 as text. Many attempts begin within a second: its text is kept. */
+export function secondText(seconds: number): string {
   if (seconds !== lastSecond) {
     lastSecond = seconds;
     // Date's range ends in the year 275760; a damaged capture can claim more.

@@ -60,16 +60,26 @@ export type CapturePoint = 'client' | 'server' | 'between' | 'same-host-or-link'
 
 export function capturePoint(h: Handshake): CapturePoint | null {
   if (h.syn === null || h.synAck === null) return null;
-  const client = initialTtl(h.syn.ttl) - h.syn.ttl;
-  const server = initialTtl(h.synAck.ttl) - h.synAck.ttl;
-  if (client === 0 && server === 0) return byHalves(h);
+  const { serverNs, clientNs } = roundTrip(h);
+  return pointOf(h.syn.ttl, h.synAck.ttl, serverNs, clientNs);
+}
+
+/** Where a handshake was captured, by the TTL of its SYN and SYN+ACK and the halves of its round trip. */
+export function pointOf(
+  synTtl: number,
+  synAckTtl: number,
+  serverNs: number | null,
+  clientNs: number | null,
+): CapturePoint {
+  const client = initialTtl(synTtl) - synTtl;
+  const server = initialTtl(synAckTtl) - synAckTtl;
+  if (client === 0 && server === 0) return byHalves(serverNs, clientNs);
   if (client === 0) return 'client';
   return server === 0 ? 'server' : 'between';
 }
 
 /** A NAT or proxy sends with a TTL of its own: then the halves of the round trip tell. */
-function byHalves(h: Handshake): CapturePoint {
-  const { serverNs, clientNs } = roundTrip(h);
+function byHalves(serverNs: number | null, clientNs: number | null): CapturePoint {
   if (serverNs === null || clientNs === null || serverNs < 0 || clientNs < 0) return 'same-host-or-link';
   if (serverNs > 1e6 && serverNs > 10 * clientNs) return 'client';
   return clientNs > 1e6 && clientNs > 10 * serverNs ? 'server' : 'same-host-or-link';

@@ -1,6 +1,7 @@
 /** Writes into attempts' records what a segment changes, and keeps the packets that tell the story of the handshake. */
 import type { Decapsulator } from './decapsulate.ts';
 import { findOption } from './options.ts';
+import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
 import { type EventAt, sameButIsn, sameButOptions } from './rewritten.ts';
 
@@ -31,10 +32,13 @@ const MID_STREAM_EVENTS = 4;
 export class EventLog {
   readonly events: R.EventStore;
   readonly store: R.AttemptStore;
+  /** Recognizes plain handshakes among what is kept. */
+  readonly plain: PlainHandshake;
 
   constructor(store: R.AttemptStore) {
     this.store = store;
     this.events = new R.EventStore(store);
+    this.plain = new PlainHandshake(store, this.events);
   }
 
   /**

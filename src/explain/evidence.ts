@@ -1,6 +1,8 @@
 /** An attempt's record and its packets as values, for judging and telling. */
 import type { EventLog } from './event-log.ts';
+import type { Hosts } from './hosts.ts';
 import { addressText, OptionReader, type OptionSet } from './options.ts';
+import { isAlone, isOrdinaryOffer } from './plain.ts';
 import * as R from './records.ts';
 
 /** One packet of an attempt's handshake or end. */
@@ -63,9 +65,13 @@ export interface Evidence {
   /** The attempt before on the same tuple; null if there was none. */
   readonly previous: { readonly number: number; readonly state: number; readonly ageMs: number } | null;
   readonly packets: readonly PacketSeen[];
+  /** Whether they are a handshake of three packets and nothing else. */
+  readonly plain: boolean;
+  /** Whether it has nothing to do with other attempts. */
+  readonly alone: boolean;
   /** By how much the server's initial sequence numbers grow from connection to connection, if by a constant. */
   readonly isnStep: number | null;
-  /** Destinations the client tried within a minute, if it was scanning; otherwise 0. */
+  /** Destinations the client tried within a minute, if it was scanning; otherwise 0. Nobody asks it of a plain handshake. */
   readonly scanned: number;
   readonly flooded: boolean;
   /** Nanoseconds since the base of the last packet of the capture so far. */
@@ -75,12 +81,8 @@ export interface Evidence {
 const reader = new OptionReader();
 const letters = ' SHADFR shadfr';
 
-/** Reads an attempt out of its record. The last four fields come from elsewhere. */
-export function readEvidence(
-  log: EventLog,
-  slot: number,
-  rest: Pick<Evidence, 'isnStep' | 'scanned' | 'flooded' | 'now'>,
-): Evidence {
+/** Reads an attempt out of its record, with what is known about its hosts. @param now ns since the base */
+export function readEvidence(log: EventLog, hosts: Hosts, slot: number, now: number): Evidence {
   const { words, doubles } = log.store;
   const base = slot * R.WORDS;
   const at = slot * R.DOUBLES;
@@ -88,6 +90,8 @@ export function readEvidence(
   const previous = words[base + R.PREVIOUS]!;
   const syns = words[base + R.SYNS]!;
   const synAcks = words[base + R.SYNACKS]!;
+  const seen = packets(log, words[base + R.NEWEST_EVENT]!);
+  const plain = log.plain.find(slot) && isOrdinaryOffer(seen[0]!.options);
   return {
     number: words[base + R.NUMBER]!,
     state: words[base + R.STATE]!,
@@ -116,8 +120,13 @@ export function readEvidence(
       previous === 0
         ? null
         : { number: previous, state: words[base + R.PREVIOUS_STATE]!, ageMs: words[base + R.PREVIOUS_AGE]! },
-    packets: packets(log, words[base + R.NEWEST_EVENT]!),
-    ...rest,
+    packets: seen,
+    plain,
+    alone: isAlone(words, base),
+    isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
+    scanned: plain ? 0 : hosts.scanned(words, base),
+    flooded: !plain && hosts.flooded(words, base),
+    now,
   };
 }
 

@@ -53,35 +53,12 @@ const ANSWER_NS = 1e9;
 
 /** Sorts out an attempt's packets. */
 export function handshakeOf(e: Evidence): Handshake {
-  return plainHandshake(e) ?? anyHandshake(e);
+  return e.plain ? plainHandshake(e) : anyHandshake(e);
 }
 
-/** States in which there is more to tell than three packets. */
-const MORE =
-  R.SERVER_SYN |
-  R.CLIENT_RST |
-  R.SERVER_RST |
-  R.ICMP_SEEN |
-  R.TWO_ENCAPSULATIONS |
-  R.REORDERED |
-  R.ISN_REWRITTEN |
-  R.EVENTS_LEFT_OUT;
-
-/** The quick way for what nearly all attempts are: SYN, SYN+ACK, ACK, each once and in order, and nothing else. */
-function plainHandshake(e: Evidence): Handshake | null {
-  const { packets } = e;
-  if (packets.length !== 3 || e.state & MORE || e.synCount !== 1 || e.synAckCount !== 1) return null;
-  const syn = packets[0]!;
-  const synAck = packets[1]!;
-  const ack = packets[2]!;
-  const kinds = SYN | ACK | RST | FIN;
-  if (!syn.fromClient || (syn.flags & kinds) !== SYN || syn.length > 0 || syn.options.fastOpen !== null)
-    return null;
-  if (synAck.fromClient || (synAck.flags & kinds) !== (SYN | ACK) || synAck.stray || synAck.time < syn.time)
-    return null;
-  if (!ack.fromClient || (ack.flags & kinds) !== ACK || ack.duplicate || ack.stray || ack.time < synAck.time)
-    return null;
-  if (ack.ack !== ((e.serverIsn + 1) | 0) || synAck.ack !== ((e.clientIsn + 1) | 0)) return null;
+/** The quick way for what nearly all attempts are. */
+function plainHandshake(e: Evidence): Handshake {
+  const [syn, synAck, ack] = e.packets as [PacketSeen, PacketSeen, PacketSeen];
   return {
     plain: true,
     syns: [syn],

@@ -3,30 +3,59 @@
  * out, but for the fields that say who, when and what. Put together by hand: there may be millions of lines.
  */
 import { type Attempt, timeText } from './attempt.ts';
-import type { InForce } from './details.ts';
+import type { CapturePoint, InForce } from './details.ts';
 import type { PacketSeen } from './evidence.ts';
+import { scaled } from './numbers.ts';
 import type { OptionSet } from './options.ts';
 
 /** One line, without the line feed. */
 export function attemptJson(a: Attempt): string {
-  const { evidence: e, handshake: h } = a;
-  const syn = h.syn === null ? '' : `,"offered":{"window":${h.syn.window}${optionsJson(h.syn.options)}`;
-  const synAck =
-    h.synAck === null ? '' : `,"answered":{"window":${h.synAck.window}${optionsJson(h.synAck.options)}`;
+  const { evidence: e } = a;
   return (
-    `{"attempt":${a.number},"verdict":"${a.verdict}","outcome":"${a.outcome}","certainty":"${a.certainty}","sentence":"${a.sentence}"` +
-    `${list('notes', a.notes)},"frames":[${a.frames.join()}],"time":"${timeText(a.baseSeconds, e.firstTime)}",` +
-    `"duration":${scaled(e.lastTime - e.firstTime, 1e9, 9)},"client":"${a.client}","client_port":${a.clientPort},` +
-    `"server":"${a.server}","server_port":${a.serverPort}${a.encapsulation === '' ? '' : `,"encapsulation":"${a.encapsulation}"`}` +
-    `,"syns":${e.synCount},"synacks":${e.synAckCount}${handshakeJson(a)}${roundTripJson(a)}${syn}${synAck}` +
-    `${a.inForce === null ? '' : forceJson(a.inForce)}${rareJson(a)},"client_packets":${e.clientPackets},` +
-    `"server_packets":${e.serverPackets},"client_bytes":${e.clientBytes},"server_bytes":${e.serverBytes},` +
-    `"conn_state":"${a.zeekState}","history":"${e.history}"}`
+    `{"attempt":${a.number}${verdictJson(a)}"${a.sentence}"${notesJson(a)},"frames":[${a.frames.join()}],` +
+    `"time":"${timeText(a.baseSeconds, e.firstTime)}","duration":${scaled(e.lastTime - e.firstTime, 9)},` +
+    `"client":"${a.client}","client_port":${a.clientPort},"server":"${a.server}","server_port":${a.serverPort}` +
+    `${wrappingJson(a.encapsulation)},"syns":${e.synCount},"synacks":${e.synAckCount}${handshakeJson(a)}` +
+    `${roundTripJson(a)}${agreedJson(a)}${pointJson(a.capturePoint)}${systemJson(a)}${rareJson(a)},` +
+    `"client_packets":${e.clientPackets},"server_packets":${e.serverPackets},"client_bytes":${e.clientBytes},` +
+    `"server_bytes":${e.serverBytes},${endJson(a)}`
   );
 }
 
-function list(name: string, codes: readonly string[]): string {
-  return codes.length === 0 ? '' : `,"${name}":["${codes.join('","')}"]`;
+// The pieces that many attempts have in common; plain-json.ts keeps them as bytes.
+
+/** Up to the sentence. */
+export function verdictJson(a: Attempt): string {
+  return `,"verdict":"${a.verdict}","outcome":"${a.outcome}","certainty":"${a.certainty}","sentence":`;
+}
+
+export function notesJson(a: Attempt): string {
+  return a.notes.length === 0 ? '' : `,"notes":["${a.notes.join('","')}"]`;
+}
+
+export function wrappingJson(encapsulation: string): string {
+  return encapsulation === '' ? '' : `,"encapsulation":"${encapsulation}"`;
+}
+
+/** The options offered, answered and in force. */
+export function agreedJson({ handshake: h, inForce: force }: Attempt): string {
+  const syn = h.syn === null ? '' : `,"offered":{"window":${h.syn.window}${optionsJson(h.syn.options)}`;
+  const synAck =
+    h.synAck === null ? '' : `,"answered":{"window":${h.synAck.window}${optionsJson(h.synAck.options)}`;
+  return syn + synAck + (force === null ? '' : forceJson(force));
+}
+
+export function pointJson(point: CapturePoint | null): string {
+  return point === null ? '' : `,"capture_point":"${point}"`;
+}
+
+export function systemJson(a: Attempt): string {
+  return a.system === null ? '' : `,"client_system":"${a.system}"`;
+}
+
+/** From the connection's state to the end. */
+export function endJson(a: Attempt): string {
+  return `"conn_state":"${a.zeekState}","history":"${a.evidence.history}"}`;
 }
 
 /** The frames of the handshake; a plain one has them in `frames` already. */
@@ -48,17 +77,15 @@ const frames = (packets: readonly PacketSeen[]): string => packets.map((p) => p.
 
 function roundTripJson({ roundTrip: { serverNs, clientNs, ambiguous } }: Attempt): string {
   let json = '';
-  if (serverNs !== null && clientNs !== null) json += `,"rtt_ms":${scaled(serverNs + clientNs, 1e6, 6)}`;
-  if (serverNs !== null) json += `,"rtt_server_ms":${scaled(serverNs, 1e6, 6)}`;
-  if (clientNs !== null) json += `,"rtt_client_ms":${scaled(clientNs, 1e6, 6)}`;
+  if (serverNs !== null && clientNs !== null) json += `,"rtt_ms":${scaled(serverNs + clientNs, 6)}`;
+  if (serverNs !== null) json += `,"rtt_server_ms":${scaled(serverNs, 6)}`;
+  if (clientNs !== null) json += `,"rtt_client_ms":${scaled(clientNs, 6)}`;
   return ambiguous ? `${json},"rtt_ambiguous":true` : json;
 }
 
 function rareJson(a: Attempt): string {
   const { evidence: e } = a;
   let json = '';
-  if (a.capturePoint !== null) json += `,"capture_point":"${a.capturePoint}"`;
-  if (a.system !== null) json += `,"client_system":"${a.system}"`;
   if (e.isnStep !== null) json += `,"isn_step":${e.isnStep}`;
   if (a.backOff !== null) {
     json += `,"backoff":"${a.backOff.pattern}"`;
@@ -66,23 +93,6 @@ function rareJson(a: Attempt): string {
   }
   if (e.previous !== null) json += `,"previous":${e.previous.number}`;
   return json;
-}
-
-/** Whole nanoseconds in a larger unit, exactly, without the slow printing of fractions. */
-function scaled(ns: number, unit: number, digits: number): string {
-  const sign = ns < 0 ? '-' : '';
-  const size = Math.abs(ns);
-  let whole = Math.floor(size / unit);
-  let rest = size - whole * unit;
-  // Beyond 52 days, which damaged captures claim and long ones have, the division may round up.
-  if (rest < 0 || rest >= unit) {
-    rest = size % unit;
-    whole = (size - rest) / unit;
-  }
-  if (rest === 0 || whole >= 1e21) return `${sign}${whole}`;
-  // Most captures count microseconds.
-  const micro = rest % 1000 === 0;
-  return `${sign}${whole}.${String(micro ? rest / 1000 : rest).padStart(micro ? digits - 3 : digits, '0')}`;
 }
 
 const optionTexts = new WeakMap<OptionSet, string>();

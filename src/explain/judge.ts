@@ -33,13 +33,7 @@ const CROSSED_NS = 150e6;
 /** Judges an attempt. */
 export function judge(e: Evidence): Judgement {
   const h = handshakeOf(e);
-  if (
-    h.plain &&
-    (e.state & R.COOKIE) === 0 &&
-    e.previous === null &&
-    (e.client !== e.server || e.clientPort !== e.serverPort)
-  )
-    return plain(e, h);
+  if (h.plain && e.alone) return plain(e, h);
   const finding = unusual(e, h) ?? ending(e, h);
   const others = alsoTrue(e, h, finding.verdict);
   const frames: number[] = [];

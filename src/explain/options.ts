@@ -153,9 +153,13 @@ function uint32(bytes: Uint8Array, at: number): number {
 
 const addresses = new Map<number, string>();
 
+/** Whether an address of four words is one of IPv4. */
+export const isIpv4 = (words: Int32Array, at: number): boolean =>
+  words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0xffff;
+
 /** An address from four words of a record, as text. */
 export function addressText(words: Int32Array, at: number): string {
-  if (words[at] !== 0 || words[at + 1] !== 0 || words[at + 2] !== 0xffff)
+  if (!isIpv4(words, at))
     return formatAddress(ipv6(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!));
   const bits = words[at + 3]!;
   let text = addresses.get(bits);

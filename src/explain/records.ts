@@ -144,8 +144,7 @@ export class EventStore {
 
   /** Offset of the event's words in its page. */
   offset(event: number): number {
-    if (event >= OWN)
-      return ((event - OWN) >> 2) * WORDS + OWN_WORDS + (event & 3) * OWN_EVENT_WORDS;
+    if (event >= OWN) return ((event - OWN) >> 2) * WORDS + OWN_WORDS + (event & 3) * OWN_EVENT_WORDS;
     return (event & (PAGE - 1)) * EVENT_WORDS;
   }
 

@@ -2,6 +2,9 @@
 import type { Attempt } from './attempt.ts';
 import { synGaps } from './details.ts';
 import { icmpText } from './icmp-text.ts';
+import { durationText } from './numbers.ts';
+
+export { durationText };
 
 type Told = Omit<Attempt, 'sentence'>;
 
@@ -10,18 +13,14 @@ export function sentence(a: Told): string {
   return `${sentences[a.verdict](a)}.`;
 }
 
+/** Of the sentence that most attempts get; plain-json.ts writes it as bytes. */
+export const CONNECTED = ' connected to ';
+export const IN = ' in ';
+
 const at = (host: string, port: number): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 const client = (a: Told): string => at(a.client, a.clientPort);
 const server = (a: Told): string => at(a.server, a.serverPort);
-
-/** Nanoseconds as text in a fitting unit. */
-export function durationText(ns: number): string {
-  const size = Math.abs(ns);
-  if (size < 999.5e3) return `${rounded(ns / 1e3, size < 1e5 ? 1 : 0)} µs`;
-  if (size < 999.5e6) return `${rounded(ns / 1e6, size < 1e8 ? 1 : 0)} ms`;
-  return `${rounded(ns / 1e9, size < 1e11 ? 1 : 0)} s`;
-}
 
 function rounded(value: number, digits: number): number {
   const scale = 10 ** digits;
@@ -37,7 +36,7 @@ function times(n: number, thing: string): string {
 function took(a: Told): string {
   const { serverNs, clientNs } = a.roundTrip;
   if (serverNs === null || clientNs === null || serverNs < 0 || clientNs < 0) return '';
-  return ` in ${durationText(serverNs + clientNs)}${a.roundTrip.ambiguous ? ' (counted from the last SYN)' : ''}`;
+  return `${IN}${durationText(serverNs + clientNs)}${a.roundTrip.ambiguous ? ' (counted from the last SYN)' : ''}`;
 }
 
 function syns(a: Told): string {
@@ -68,7 +67,7 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
         : synAck === null
           ? '; the SYN+ACK is not in this capture'
           : '';
-    return `${client(a)} connected to ${server(a)}${took(a)}${missing}`;
+    return `${client(a)}${CONNECTED}${server(a)}${took(a)}${missing}`;
   },
   refused: (a) =>
     `${server(a)} refused ${client(a)}: it answered ${syns(a)} with RST, so nothing listens on port ${a.serverPort} or a firewall rejects it`,
