@@ -5,6 +5,7 @@
 import { Cookies } from './cookies.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import type { EventLog } from './event-log.ts';
+import { HOST_KEY, HostTable } from './host-table.ts';
 import * as R from './records.ts';
 
 const MAX_HOSTS = 65_536;
@@ -25,30 +26,30 @@ const RECENT_ISNS = 8;
 /** A set of attempts by number, as ranges. */
 type Ranges = [from: number, to: number][];
 
-interface Counter {
-  windowStart: number;
-  firstNumber: number;
-  lastNumber: number;
-  syns: number;
-  good: number;
-  distinct: number;
-  readonly sketch: Int32Array;
-  readonly ranges: Ranges;
-}
+// Fields of a source's or a target's record, after its key.
+const WINDOW_START = HOST_KEY / 2; // a double
+const FIRST_NUMBER = HOST_KEY + 2;
+const LAST_NUMBER = HOST_KEY + 3;
+const SYNS = HOST_KEY + 4;
+const GOOD = HOST_KEY + 5;
+const DISTINCT = HOST_KEY + 6;
+const HAS_RANGES = HOST_KEY + 7;
+const SKETCH = 16;
+const COUNTER_WORDS = SKETCH + SKETCH_WORDS;
 
-interface Server {
-  readonly isns: number[];
-  isnAt: number;
-  readonly stepped: [slot: number, number: number][];
-  step: number;
-  stepRun: number;
-}
+// Fields of a server's record, after its key.
+const SEEN = HOST_KEY; // initial sequence numbers noted
+const STEP = HOST_KEY + 1;
+const RUN = HOST_KEY + 2; // equal steps so far
+const STEPPED = HOST_KEY + 3; // slot and number of the run's first attempts, so that they are marked too
+const ISNS = STEPPED + 2 * (STEP_RUN - 1);
+const SERVER_WORDS = 24;
 
 /** Keeps count of hosts. */
 export class Hosts {
-  private readonly sources = new Map<string | number, Counter>();
-  private readonly targets = new Map<string | number, Counter>();
-  private readonly servers = new Map<string | number, Server>();
+  private readonly sources = new Counters(SCAN_WINDOW_NS, isScan);
+  private readonly targets = new Counters(FLOOD_WINDOW_NS, isFlood);
+  private readonly servers = new HostTable(SERVER_WORDS, MAX_HOSTS);
   private readonly cookies = new Cookies();
 
   /** A SYN began an attempt. `sameTuple`: how many attempts on the tuple there are already. */
@@ -56,189 +57,165 @@ export class Hosts {
     const { words } = store;
     const base = slot * R.WORDS;
     const number = words[base + R.NUMBER]!;
+    const ports = words[base + R.PORTS]!;
     const destination =
-      Math.imul(words[base + R.SERVER + 3]! ^ words[base + R.SERVER]!, 31) +
-      (words[base + R.PORTS]! & 0xffff);
-    const from =
-      Math.imul(words[base + R.CLIENT + 3]! ^ words[base + R.CLIENT]!, 31) + (words[base + R.PORTS]! >>> 16);
-    const source = this.counter(this.sources, addressKey(words, base + R.CLIENT, 0));
-    count(source, number, time, SCAN_WINDOW_NS, destination, isScan);
-    const target = this.counter(
-      this.targets,
-      addressKey(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff),
-    );
-    count(target, number, time, FLOOD_WINDOW_NS, from, isFlood);
-    if (sameTuple >= FLOOD_SAME_TUPLE) addRange(target.ranges, number - sameTuple, number);
+      Math.imul(words[base + R.SERVER + 3]! ^ words[base + R.SERVER]!, 31) + (ports & 0xffff);
+    const from = Math.imul(words[base + R.CLIENT + 3]! ^ words[base + R.CLIENT]!, 31) + (ports >>> 16);
+    this.sources.count(words, base + R.CLIENT, 0, number, time, destination);
+    const target = this.targets.count(words, base + R.SERVER, ports & 0xffff, number, time, from);
+    if (sameTuple >= FLOOD_SAME_TUPLE) this.targets.addRange(target, number - sameTuple, number);
   }
 
   /** The server's first valid SYN+ACK came. */
   answered(log: EventLog, slot: number, d: Decapsulator, header: number): void {
     const { words } = log.store;
     const base = slot * R.WORDS;
-    const source = this.sources.get(addressKey(words, base + R.CLIENT, 0));
-    if (source !== undefined) source.good++;
-    const server = this.server(addressKey(words, base + R.SERVER, words[base + R.ENCAPSULATION]!));
+    this.sources.good(words, base + R.CLIENT, 0);
     this.cookies.answered(log.store, slot, d, header);
-    this.step(log, slot, server);
+    this.step(words, slot);
   }
 
   /** The client acknowledged the server's SYN. */
   confirmed(store: R.AttemptStore, slot: number): void {
     const { words } = store;
     const base = slot * R.WORDS;
-    const target = this.targets.get(addressKey(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff));
-    if (target !== undefined) target.good++;
+    this.targets.good(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff);
   }
 
   /** How many destinations the attempt's client tried within a minute if it was scanning then, otherwise 0. */
   scanned(words: Int32Array, base: number): number {
-    const source = this.sources.get(addressKey(words, base + R.CLIENT, 0));
-    if (source === undefined) return 0;
-    closeWindow(source, isScan);
-    return inRanges(source.ranges, words[base + R.NUMBER]!) ? source.distinct : 0;
+    return this.sources.distinct(words, base + R.CLIENT, 0, words[base + R.NUMBER]!);
   }
 
   /** Whether the attempt's destination was being flooded when it began. */
   flooded(words: Int32Array, base: number): boolean {
-    const target = this.targets.get(addressKey(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff));
-    if (target === undefined) return false;
-    closeWindow(target, isFlood);
-    return inRanges(target.ranges, words[base + R.NUMBER]!);
+    const port = words[base + R.PORTS]! & 0xffff;
+    return this.targets.distinct(words, base + R.SERVER, port, words[base + R.NUMBER]!) > 0;
   }
 
   /** By how much the server's initial sequence numbers grow from connection to connection; null if not constant. */
   isnStep(words: Int32Array, base: number): number | null {
-    const server = this.servers.get(addressKey(words, base + R.SERVER, words[base + R.ENCAPSULATION]!));
-    return server === undefined || server.stepRun < STEP_RUN ? null : server.step;
+    const { servers } = this;
+    const server = servers.find(words, base + R.SERVER, words[base + R.ENCAPSULATION]!);
+    return server < 0 || servers.words[server + RUN]! < STEP_RUN ? null : servers.words[server + STEP]!;
   }
 
   /**
    * Notes the server's new number. Answers need not come in the order the server chose its numbers, so the nearest of
    * the last few numbers counts, in either direction.
    */
-  private step(log: EventLog, slot: number, server: Server): void {
-    const { words } = log.store;
+  private step(words: Int32Array, slot: number): void {
     const base = slot * R.WORDS;
+    const server = this.servers.take(words, base + R.SERVER, words[base + R.ENCAPSULATION]!);
+    const { words: w } = this.servers;
     const isn = words[base + R.SERVER_ISN]!;
+    const seen = w[server + SEEN]!;
     let step = 0x7fffffff;
-    for (const before of server.isns) step = Math.min(step, Math.abs((isn - before) | 0));
+    for (let n = Math.min(seen, RECENT_ISNS) - 1; n >= 0; n--)
+      step = Math.min(step, Math.abs((isn - w[server + ISNS + n]!) | 0));
     // The same number twice is the same connection seen again.
     if (step === 0) return;
-    server.stepRun = step === server.step ? server.stepRun + 1 : 1;
-    server.step = step;
-    server.isns[server.isnAt] = isn;
-    server.isnAt = (server.isnAt + 1) % RECENT_ISNS;
-    if (server.stepRun === 1) server.stepped.length = 0;
-    if (server.stepRun >= STEP_RUN) words[base + R.STATE]! |= R.PREDICTABLE;
-    else server.stepped.push([slot, words[base + R.NUMBER]!]);
-    if (server.stepRun === STEP_RUN) mark(words, server.stepped, R.PREDICTABLE);
-  }
-
-  private counter(table: Map<string | number, Counter>, key: string | number): Counter {
-    let counter = table.get(key);
-    if (counter === undefined) {
-      makeRoom(table);
-      counter = {
-        windowStart: Number.NEGATIVE_INFINITY,
-        firstNumber: 0,
-        lastNumber: 0,
-        syns: 0,
-        good: 0,
-        distinct: 0,
-        sketch: new Int32Array(SKETCH_WORDS),
-        ranges: [],
-      };
-      table.set(key, counter);
+    w[server + ISNS + (seen % RECENT_ISNS)] = isn;
+    w[server + SEEN] = seen + 1 === 2 * RECENT_ISNS ? RECENT_ISNS : seen + 1;
+    const run = step === w[server + STEP] ? Math.min(w[server + RUN]! + 1, STEP_RUN + 1) : 1;
+    w[server + STEP] = step;
+    w[server + RUN] = run;
+    if (run >= STEP_RUN) words[base + R.STATE]! |= R.PREDICTABLE;
+    else {
+      w[server + STEPPED + 2 * (run - 1)] = slot;
+      w[server + STEPPED + 2 * (run - 1) + 1] = words[base + R.NUMBER]!;
     }
-    return counter;
-  }
-
-  private server(key: string | number): Server {
-    let server = this.servers.get(key);
-    if (server === undefined) {
-      makeRoom(this.servers);
-      server = {
-        isns: [],
-        isnAt: 0,
-        stepped: [],
-        step: 0,
-        stepRun: 0,
-      };
-      this.servers.set(key, server);
+    if (run !== STEP_RUN) return;
+    for (let n = 0; n < STEP_RUN - 1; n++) {
+      const first = w[server + STEPPED + 2 * n]! * R.WORDS;
+      if (words[first + R.NUMBER] === w[server + STEPPED + 2 * n + 1])
+        words[first + R.STATE]! |= R.PREDICTABLE;
     }
-    return server;
   }
 }
 
-/** Sets a bit of STATE in all attempts of a list that are still there, and empties it. */
-function mark(words: Int32Array, list: [slot: number, number: number][], bit: number): void {
-  for (const [slot, number] of list) {
-    if (words[slot * R.WORDS + R.NUMBER] === number) words[slot * R.WORDS + R.STATE]! |= bit;
-  }
-  list.length = 0;
-}
+type Judge = (words: Int32Array, record: number) => boolean;
 
-const isScan = (c: Counter): boolean => c.distinct >= SCAN_DESTINATIONS && c.good * 4 <= c.syns;
-const isFlood = (c: Counter): boolean => c.syns >= FLOOD_SYNS && c.good * 5 <= c.syns;
-
-/** Counts one attempt in the window it falls in, after closing the window before. */
-function count(
-  c: Counter,
-  number: number,
-  time: number,
-  windowNs: number,
-  item: number,
-  verdict: (c: Counter) => boolean,
-): void {
-  if (Math.abs(time - c.windowStart) > windowNs) {
-    closeWindow(c, verdict);
-    c.windowStart = time;
-    c.firstNumber = number;
-    c.syns = 0;
-    c.good = 0;
-    c.distinct = 0;
-    c.sketch.fill(0);
-  }
-  c.lastNumber = number;
-  c.syns++;
-  const hash = Math.imul(item ^ (item >>> 15), 0x2c1b3c6d);
-  const bit = (hash >>> 12) & (SKETCH_WORDS * 32 - 1);
-  const mask = 1 << (bit & 31);
-  if ((c.sketch[bit >> 5]! & mask) === 0) {
-    c.sketch[bit >> 5]! |= mask;
-    c.distinct++;
-  }
-}
-
-function closeWindow(c: Counter, verdict: (c: Counter) => boolean): void {
-  if (c.syns > 0 && verdict(c)) addRange(c.ranges, c.firstNumber, c.lastNumber);
-}
+const isScan: Judge = (w, c) => w[c + DISTINCT]! >= SCAN_DESTINATIONS && w[c + GOOD]! * 4 <= w[c + SYNS]!;
+const isFlood: Judge = (w, c) => w[c + SYNS]! >= FLOOD_SYNS && w[c + GOOD]! * 5 <= w[c + SYNS]!;
 
 const MAX_RANGES = 16;
 
-function addRange(ranges: Ranges, from: number, to: number): void {
-  const last = ranges[ranges.length - 1];
-  if (last !== undefined && from <= last[1] + 1) {
-    last[0] = Math.min(last[0], from);
-    last[1] = Math.max(last[1], to);
-    return;
+/** Counts attempts by host, in windows of time; remembers which attempts fell in windows that were found remarkable. */
+class Counters {
+  private readonly table = new HostTable(COUNTER_WORDS, MAX_HOSTS);
+  private readonly ranges = new Map<number, Ranges>();
+  private readonly windowNs: number;
+  private readonly isRemarkable: Judge;
+
+  constructor(windowNs: number, isRemarkable: Judge) {
+    this.windowNs = windowNs;
+    this.isRemarkable = isRemarkable;
   }
-  if (ranges.length === MAX_RANGES) ranges.shift();
-  ranges.push([from, to]);
-}
 
-const inRanges = (ranges: Ranges, number: number): boolean =>
-  ranges.some(([from, to]) => number >= from && number <= to);
+  /** Counts one attempt in the window it falls in, after closing the window before. @returns the host's record */
+  count(key: Int32Array, at: number, extra: number, number: number, time: number, item: number): number {
+    const { table } = this;
+    const c = table.take(key, at, extra);
+    const { words, doubles } = table;
+    // A record just made has no attempts.
+    if (words[c + SYNS] === 0 || Math.abs(time - doubles[c / 2 + WINDOW_START]!) > this.windowNs) {
+      this.closeWindow(c);
+      doubles[c / 2 + WINDOW_START] = time;
+      words[c + FIRST_NUMBER] = number;
+      words[c + SYNS] = 0;
+      words[c + GOOD] = 0;
+      words[c + DISTINCT] = 0;
+      words.fill(0, c + SKETCH, c + COUNTER_WORDS);
+    }
+    words[c + LAST_NUMBER] = number;
+    words[c + SYNS]!++;
+    const hash = Math.imul(item ^ (item >>> 15), 0x2c1b3c6d);
+    const bit = (hash >>> 12) & (SKETCH_WORDS * 32 - 1);
+    const mask = 1 << (bit & 31);
+    if ((words[c + SKETCH + (bit >> 5)]! & mask) === 0) {
+      words[c + SKETCH + (bit >> 5)]! |= mask;
+      words[c + DISTINCT]!++;
+    }
+    return c;
+  }
 
-function addressKey(words: Int32Array, at: number, extra: number): string | number {
-  // IPv4 with a port fits a number exactly.
-  if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0xffff && extra >= 0 && extra < 65_536)
-    return (words[at + 3]! >>> 0) * 65_536 + extra;
-  return `${words[at]} ${words[at + 1]} ${words[at + 2]} ${words[at + 3]} ${extra}`;
-}
+  /** One of the host's attempts went well. */
+  good(key: Int32Array, at: number, extra: number): void {
+    const c = this.table.find(key, at, extra);
+    if (c >= 0) this.table.words[c + GOOD]!++;
+  }
 
-function makeRoom(table: Map<string | number, unknown>): void {
-  if (table.size < MAX_HOSTS) return;
-  const oldest = table.keys().next().value;
-  if (oldest !== undefined) table.delete(oldest);
+  /** How many different items there are in the window now if an attempt fell in a remarkable one, otherwise 0. */
+  distinct(key: Int32Array, at: number, extra: number, number: number): number {
+    const c = this.table.find(key, at, extra);
+    if (c < 0) return 0;
+    this.closeWindow(c);
+    const { words } = this.table;
+    if (words[c + HAS_RANGES] === 0) return 0;
+    const within = this.ranges.get(c)!.some(([from, to]) => number >= from && number <= to);
+    return within ? words[c + DISTINCT]! : 0;
+  }
+
+  private closeWindow(c: number): void {
+    const { words } = this.table;
+    if (words[c + SYNS]! > 0 && this.isRemarkable(words, c))
+      this.addRange(c, words[c + FIRST_NUMBER]!, words[c + LAST_NUMBER]!);
+  }
+
+  addRange(c: number, from: number, to: number): void {
+    const { words } = this.table;
+    // A record that took another's place has none.
+    if (words[c + HAS_RANGES] === 0) this.ranges.set(c, []);
+    words[c + HAS_RANGES] = 1;
+    const ranges = this.ranges.get(c)!;
+    const last = ranges[ranges.length - 1];
+    if (last !== undefined && from <= last[1] + 1) {
+      last[0] = Math.min(last[0], from);
+      last[1] = Math.max(last[1], to);
+      return;
+    }
+    if (ranges.length === MAX_RANGES) ranges.shift();
+    ranges.push([from, to]);
+  }
 }

@@ -143,12 +143,15 @@ export class Tracker {
   /** Finishes all attempts, in the order they began. */
   end(): void {
     const { store } = this;
-    const slots: number[] = [];
+    // Number and slot in one value: numbers sort themselves much faster than a function sorts slots.
+    const order = new Float64Array(store.used);
+    let n = 0;
     for (let slot = 0; slot < store.top; slot++) {
-      if (store.words[slot * R.WORDS + R.STATE]! & R.USED) slots.push(slot);
+      const base = slot * R.WORDS;
+      if (store.words[base + R.STATE]! & R.USED) order[n++] = store.words[base + R.NUMBER]! * SLOTS + slot;
     }
-    slots.sort((a, b) => store.words[a * R.WORDS + R.NUMBER]! - store.words[b * R.WORDS + R.NUMBER]!);
-    for (const slot of slots) this.retire(slot);
+    order.sort();
+    for (const value of order) this.retire(value % SLOTS);
   }
 
   private segment(d: Decapsulator, hash: number): void {
@@ -317,6 +320,9 @@ export class Tracker {
     if (crowded && idlest >= 0) this.retire(idlest);
   }
 }
+
+/** More slots than there can be. */
+const SLOTS = 2 ** 21;
 
 const ENDS = R.CLIENT_RST | R.SERVER_RST | R.CLIENT_FIN | R.SERVER_FIN;
 
