@@ -171,7 +171,8 @@ export class HostSystem implements SystemUnderTest {
     const { host, commands } = this;
     return {
       out: host.out,
-      input: (now, bytes, view, offset, length): void => host.input(now, bytes, view, offset, length),
+      input: (now, bytes, view, offset, length, fromItself): void =>
+        host.input(now, bytes, view, offset, length, fromItself),
       handleTimers: (now): void => host.handleTimers(now),
       nextDeadline: (): number => host.nextDeadline(),
       interfaceFor: (bytes, view, offset): number => {

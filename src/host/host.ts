@@ -129,8 +129,16 @@ export class Host {
   }
 
   /** A packet arrives; see `Node` of the simulated network. Packets for other hosts are dropped: nothing is forwarded. */
-  input(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): void {
+  input(
+    now: number,
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+    fromItself = false,
+  ): void {
     if (length < 20 || !this.isForUs(bytes, view, offset, length)) return;
+    if (!fromItself && isMartian(bytes, view, offset)) return;
     const protocol = bytes[offset]! >>> 4 === 4 ? bytes[offset + 9]! : bytes[offset + 6]!;
     if (protocol === protocolIcmp || protocol === protocolIcmpv6)
       this.tcp.icmp(now, bytes.slice(offset, offset + length));
@@ -276,6 +284,14 @@ export class Host {
     if (reuse === 2 && !isLoopback(local) && !isLoopback(remote)) return false;
     return this.clock.now - entry.enteredAt > delayMs * 1000;
   }
+}
+
+/** Whether a packet has a loopback address, which none from outside may have (RFC 1122 3.2.1.3, RFC 4291 2.5.3). */
+function isMartian(bytes: Uint8Array, view: DataView, offset: number): boolean {
+  if (bytes[offset]! >>> 4 === 4) return bytes[offset + 12] === 127 || bytes[offset + 16] === 127;
+  const isLoopback6 = (at: number): boolean =>
+    view.getInt32(at + 12) === 1 && (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8)) === 0;
+  return isLoopback6(offset + 8) || isLoopback6(offset + 24);
 }
 
 const sixteen = (a: Address): number[] => [a.w0, a.w1, a.w2, a.w3];

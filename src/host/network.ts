@@ -1,14 +1,6 @@
 /** A host's interfaces, addresses and routes, and which of them a packet concerns. */
 import type { Route } from '../tcp/connection.ts';
-import {
-  type Address,
-  formatAddress,
-  ipv4,
-  isLoopback,
-  parseAddress,
-  sameAddress,
-  unmap,
-} from '../wire/address.ts';
+import { type Address, formatAddress, parseAddress, sameAddress, unmap } from '../wire/address.ts';
 
 /** An address with the length of its network's prefix, bits. */
 export interface InterfaceAddress {
@@ -265,10 +257,3 @@ const makeRoute = (
   ecn: attributes.ecn ?? false,
   loopback,
 });
-
-/** The network that every IPv4 address is in. */
-export const anyNetwork: Address = ipv4(0);
-
-/** Whether a packet between these two may come from outside: loopback addresses may not. */
-export const isMartian = (source: Address, destination: Address): boolean =>
-  isLoopback(source) || isLoopback(destination);

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Calls, Family, type Host, type InterfaceOptions } from '../host/index.ts';
 import { Errno } from '../tcp/errno.ts';
 import { parseAddress } from '../wire/address.ts';
+import { encodeIp, ipPacket } from '../wire/ip.ts';
+import { encodeTcp, Flag, protocolTcp } from '../wire/tcp.ts';
 import { packetText } from '../wire/text.ts';
 import type { Conditions } from './conditions.ts';
 import { addHost, type WorldHostOptions } from './hosts.ts';
@@ -114,6 +116,33 @@ describe('two hosts', () => {
     expect(c.connect(fd, address)).toBe(0);
     expect(c.connect(fd, address)).toBe(-Errno.EISCONN);
   });
+});
+
+test('a packet from outside with a loopback address is not let in', () => {
+  const it = two({});
+  const { world, server, packets } = it;
+  listening(it);
+  for (const [source, destination] of [
+    ['127.0.0.1', '192.0.2.2'],
+    ['192.0.2.1', '127.0.0.1'],
+    ['::1', '::1'],
+  ].map((pair) => pair.map(parseAddress))) {
+    const syn = {
+      sourcePort: 1,
+      destinationPort: 80,
+      seq: 1,
+      ack: 0,
+      flags: Flag.syn,
+      window: 1,
+      urgent: 0,
+      options: [],
+    };
+    const payload = encodeTcp({ ...syn, payload: new Uint8Array(0) }, source!, destination!);
+    const packet = ipPacket({ source: source!, destination: destination!, protocol: protocolTcp, payload });
+    world.send('wire', 'client', encodeIp(packet));
+  }
+  expect(packets.filter((text) => text.startsWith('server'))).toEqual([]);
+  expect(server.tcp.counters.InSegs).toBe(0);
 });
 
 describe('one host with itself', () => {

@@ -101,7 +101,7 @@ export class Direction {
   land(flight: Flight): void {
     const { bytes, view, length, n, copy } = flight;
     if (this.world.watched) this.tellArrival(n, copy, bytes.slice(0, length));
-    this.receiver.input(this.world.now, bytes, view, 0, length);
+    this.receiver.input(this.world.now, bytes, view, 0, length, this.loop);
     this.free.push(flight);
   }
 

@@ -10,8 +10,16 @@ export interface Node {
    * @param now µs on the world's clock
    * @param bytes a buffer that holds the packet until the call returns, no longer; `view` is a view over all of it
    * @param offset where the IP header starts; `length` is the packet's length in bytes
+   * @param fromItself it came over the node's own loopback
    */
-  input(now: number, bytes: Uint8Array, view: DataView, offset: number, length: number): void;
+  input(
+    now: number,
+    bytes: Uint8Array,
+    view: DataView,
+    offset: number,
+    length: number,
+    fromItself?: boolean,
+  ): void;
   /** Does what is due at `now` (µs) or earlier. */
   handleTimers(now: number): void;
   /** When it wants `handleTimers` next, µs; Infinity if never. */

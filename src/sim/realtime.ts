@@ -127,7 +127,7 @@ export class Realtime implements Clock {
       if (exit < 0) continue;
       const packet = bytes.slice(offset, offset + length);
       if (exit > 0) this.transmit(packet);
-      else node.input(this.now, packet, new DataView(packet.buffer), 0, length);
+      else node.input(this.now, packet, new DataView(packet.buffer), 0, length, true);
     }
   }
 }
