@@ -1,7 +1,7 @@
 /** The story of `halfopen self-connect` on the real kernel, in whichever network namespace this process is. */
 import { readFileSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
-import type { Meeting, Search, Stage } from './self-connect-story.ts';
+import { type Meeting, type Search, type Stage, StoryError } from './self-connect-story.ts';
 
 const host = '127.0.0.1';
 const sysctl = '/proc/sys/net/ipv4/';
@@ -25,7 +25,7 @@ async function search(
     const end = await connectOnce(port);
     const search = { tries, seconds: (performance.now() - started) / 1000 };
     if (typeof end !== 'string') return { ...search, socket: end };
-    if (end !== 'ECONNREFUSED') throw new Error(`connect to ${host}:${port} failed with ${end}`);
+    if (end !== 'ECONNREFUSED') throw new StoryError(`connect to ${host}:${port} failed with ${end}`);
     if (enough(search)) return search;
   }
 }
@@ -84,7 +84,7 @@ export class KernelStage implements Stage {
     const remote = `${socket.remoteAddress}:${socket.remotePort}`;
     if (local !== remote) {
       socket.destroy();
-      throw new Error(`somebody listens on ${host}:${port}; choose another --port`);
+      throw new StoryError(`somebody listens on ${host}:${port}; choose another --port`);
     }
     const read = await echo(socket, text);
     return { tries, seconds, met: { local, remote, read, close: () => closed(socket) } };
@@ -102,16 +102,16 @@ export class KernelStage implements Stage {
     const found = await search(port, (so) => selfConnects() > 0 || enough(so));
     if (found.socket !== undefined) {
       found.socket.destroy();
-      throw new Error(`something answered on ${host}:${port}; choose another --port`);
+      throw new StoryError(`something answered on ${host}:${port}; choose another --port`);
     }
     return { tries: found.tries, seconds: found.seconds, stopped: selfConnects() };
   }
 
   async serve(port: number): Promise<string> {
     const server = await listen(port);
-    if (typeof server === 'string') throw new Error(`the service could not listen: ${server}`);
+    if (typeof server === 'string') throw new StoryError(`the service could not listen: ${server}`);
     const client = await connectOnce(port);
-    if (typeof client === 'string') throw new Error(`the service could not be reached: ${client}`);
+    if (typeof client === 'string') throw new StoryError(`the service could not be reached: ${client}`);
     let text = '';
     for await (const chunk of client) text += chunk;
     server.close();

@@ -1,6 +1,9 @@
 /** What `halfopen self-connect` does and tells, wherever it is played. */
 import { styleText } from 'node:util';
 
+/** The story cannot be played here, or was asked for wrongly: the message is all that the user needs. */
+export class StoryError extends Error {}
+
 /** How long something was tried. */
 export interface Search {
   readonly tries: number;
@@ -20,7 +23,7 @@ export interface Meeting extends Search {
   } | null;
 }
 
-/** Where the story is played. Addresses are 127.0.0.1. Errors are thrown with a message for the user. */
+/** Where the story is played. Addresses are 127.0.0.1. Its functions throw a StoryError if they cannot do their part. */
 export interface Stage {
   /** The kernel's TCP in a namespace of its own or on this host, or halfopen's own TCP. */
   readonly where: 'namespace' | 'here' | 'virtual';
@@ -132,11 +135,11 @@ ${packets.map((line) => paint('dim', `     ${line}`)).join('\n')}
 ${paint('bold', '3. The service wants to start')}
 `);
   const listenMeanwhile = await stage.listen(port);
-  tell(`   listen on ${port}   ${verdict(listenMeanwhile)}: its own client sits on its port\n`);
+  tell(`   listen on ${port}   ${verdict(listenMeanwhile, 'its own client sits on its port')}\n`);
   await met.close();
   const listenAfterClose = await stage.listen(port);
   tell(`   The client notices, and closes as programs do.
-   listen on ${port}   ${verdict(listenAfterClose)}: the port stays in TIME-WAIT for a minute
+   listen on ${port}   ${verdict(listenAfterClose, 'the port stays in TIME-WAIT for a minute')}
 
 `);
   const unguarded = {
@@ -182,4 +185,6 @@ ${paint('bold', 'How to stay out of it')}
   return { port, ...search, stopped, answer };
 }
 
-const verdict = (code: string | null): string => (code === null ? paint('green', 'up') : paint('red', code));
+/** What listen came to, and why it failed if it did. */
+const verdict = (code: string | null, why: string): string =>
+  code === null ? paint('green', 'up') : `${paint('red', code)}: ${why}`;

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { KernelStage } from './self-connect-kernel.ts';
-import { play, type Seen, type Stage } from './self-connect-story.ts';
+import { play, type Seen, type Stage, StoryError } from './self-connect-story.ts';
 import { packetsOfSelfConnect, VirtualStage } from './self-connect-virtual.ts';
 
 const help = `Usage: halfopen self-connect [OPTION]...
@@ -35,9 +35,6 @@ interface Options {
   readonly place: 'namespace' | 'here' | 'virtual';
 }
 
-/** Wrong usage, or a thing that cannot be done here: its message is all that the user needs. */
-class UsageError extends Error {}
-
 /** Runs the command. @returns the exit code */
 export async function run(args: string[]): Promise<number> {
   try {
@@ -56,13 +53,13 @@ export async function run(args: string[]): Promise<number> {
       options,
     );
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    if (!(error instanceof StoryError)) throw error;
     process.stderr.write(`halfopen self-connect: ${error.message}\n`);
     return 2;
   }
 }
 
-/** @returns null if help is asked for @throws UsageError */
+/** @returns null if help is asked for @throws StoryError */
 function parse(args: string[]): Options | null {
   const flag = { type: 'boolean', default: false } as const;
   let values: { help: boolean; here: boolean; virtual: boolean; json: boolean; port: string };
@@ -78,15 +75,17 @@ function parse(args: string[]): Options | null {
       },
     }).values;
   } catch (error) {
-    throw new UsageError(
+    throw new StoryError(
       `${(error as Error).message.replace(/\. To specify.*/s, '')}; --help says what there is`,
     );
   }
   if (values.help) return null;
-  if (values.here && values.virtual) throw new UsageError('--here and --virtual exclude each other');
+  if (values.here && values.virtual) throw new StoryError('--here and --virtual exclude each other');
+  if (values.here && process.platform !== 'linux')
+    throw new StoryError('--here needs Linux; without it this runs on a host of halfopen’s own');
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port < 1 || port > 65_535)
-    throw new UsageError(`--port takes a number from 1 to 65535, not '${values.port}'`);
+    throw new StoryError(`--port takes a number from 1 to 65535, not '${values.port}'`);
   const here = values.here || process.env[inside] === '1';
   return { port, json: values.json, place: here ? 'here' : values.virtual ? 'virtual' : 'namespace' };
 }
@@ -118,23 +117,23 @@ function runInNamespace(args: string[]): number | null {
   return status ?? 2;
 }
 
-/** @throws UsageError if a connect() to the port can never be given that port itself */
+/** @throws StoryError if a connect() to the port can never be given that port itself */
 function checkPort(stage: Stage, port: number): void {
   const [low, high] = stage.range;
   const hint = `choose another --port, such as ${low + 2 * Math.floor((high - low) / 4)}`;
   if (port < low || port > high)
-    throw new UsageError(
+    throw new StoryError(
       `port ${port} is not one that a connect() is given (net.ipv4.ip_local_port_range is ${low} to ${high}), ` +
         `so nothing can connect to itself there; ${hint}`,
     );
   // Linux tries the ports of the low end's parity first (net/ipv4/inet_hashtables.c, __inet_hash_connect).
   if (port % 2 !== low % 2)
-    throw new UsageError(
+    throw new StoryError(
       `connect() tries the ${low % 2 === 0 ? 'even' : 'odd'} ports first, and ${port} is none, ` +
         `so it would take very long to meet itself there; ${hint}`,
     );
   if (stage.reserved.split(',').some((part) => within(port, part)))
-    throw new UsageError(
+    throw new StoryError(
       `port ${port} is reserved (net.ipv4.ip_local_reserved_ports), so no connect() is given it; ${hint}`,
     );
 }
