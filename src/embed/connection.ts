@@ -138,6 +138,10 @@ export class StackConnection {
     this.pumping = true;
     try {
       this.look();
+    } catch (error) {
+      // A handler threw: what is left to tell is told at the clock's next turn.
+      if (!this.over) this.socket.host.stirred(this.socket, 0x1);
+      throw error;
     } finally {
       this.pumping = false;
     }

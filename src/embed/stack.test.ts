@@ -199,6 +199,84 @@ describe('two embedded stacks', () => {
   });
 });
 
+describe('a program that throws', () => {
+  /** Connects once while `fails` throws, then again without; both outcomes. */
+  const outcome = (where: 'transmit' | 'data' | 'connected' | 'accept'): string[] => {
+    let armed = true;
+    const fail = (at: string): void => {
+      if (!armed || at !== where) return;
+      armed = false;
+      throw new Error(`${where} failed`);
+    };
+    const log: string[] = [];
+    const time = new VirtualTime();
+    // A packet takes 1 ms, so that an error meets only the stack it belongs to.
+    const wire = (to: () => Stack) => (packet: Uint8Array) => {
+      fail('transmit');
+      time.setTimer(1000, () => to().receive(packet));
+    };
+    const client: Stack = new Stack({
+      addresses: ['192.0.2.1/24'],
+      clock: time,
+      transmit: wire(() => server),
+    });
+    const server: Stack = new Stack({
+      addresses: ['192.0.2.2/24'],
+      clock: time,
+      transmit: wire(() => client),
+    });
+    server.listen({ port: 80 }, (it) => {
+      fail('accept');
+      return {
+        data: (data) => {
+          log.push(`got ${text(data)}`);
+          fail('data');
+        },
+        ended: () => it.end(),
+      };
+    });
+    const attempt = (word: string): void => {
+      client.connect(
+        { address: '192.0.2.2', port: 80 },
+        recorder(log, {
+          connected: (it) => {
+            it.write(bytes(word));
+            it.end();
+            fail('connected');
+          },
+        }),
+      );
+    };
+    const trying = (action: () => void): void => {
+      try {
+        action();
+      } catch (error) {
+        log.push((error as Error).message);
+      }
+    };
+    trying(() => attempt('one'));
+    for (let i = 0; i < 2; i++) trying(() => time.advance(100_000_000));
+    attempt('two');
+    time.advance(100_000_000);
+    return log;
+  };
+  const second = ['connected', 'got two', 'ended', 'closed well'];
+
+  test.each(['transmit', 'data', 'connected'] as const)(
+    'in %s gets its error, and nothing else is lost',
+    (where) => {
+      const log = outcome(where);
+      expect(log).toContain(`${where} failed`);
+      const rest = log.filter((line) => line !== `${where} failed`);
+      expect(rest).toEqual(['connected', 'got one', 'ended', 'closed well', ...second]);
+    },
+  );
+
+  test('in accept gets its error, and the peer a reset', () => {
+    expect(outcome('accept')).toEqual(['connected', 'accept failed', 'closed ECONNRESET', ...second]);
+  });
+});
+
 describe('streams', () => {
   const settle = async (time: VirtualTime): Promise<void> => {
     for (let i = 0; i < 200; i++) {

@@ -127,7 +127,14 @@ export class Stack {
       // The handlers come from a function that wants to see the connection first.
       const handlers: ConnectionHandlers = {};
       const connection = new StackConnection(socket, handlers, this.run, null);
-      Object.assign(handlers, accept(connection));
+      try {
+        Object.assign(handlers, accept(connection));
+      } catch (error) {
+        // Nobody serves this one; the others in the queue come at the clock's next turn.
+        connection.reset();
+        this.host.stirred(listener, 0x1);
+        throw error;
+      }
       connection.pump();
     }
   }

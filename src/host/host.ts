@@ -67,7 +67,7 @@ export class Host {
   readonly files: Map<string, Uint8Array> = new Map();
   private waits: Waiting[] = [];
   /** Sockets whose observers have something to hear. */
-  private stirredSockets: Socket[] = [];
+  private readonly stirredSockets: Socket[] = [];
   private somethingStirred = false;
   private settling = false;
   private readonly groupKey: readonly number[];
@@ -226,20 +226,26 @@ export class Host {
         this.tellObservers();
         this.tryWaits(now);
       } while (this.somethingStirred);
+    } catch (error) {
+      // Somebody's callback threw: the others are served at the driver's next step.
+      this.somethingStirred = true;
+      throw error;
     } finally {
       this.settling = false;
     }
   }
 
   private tellObservers(): void {
-    while (this.stirredSockets.length > 0) {
-      const sockets = this.stirredSockets;
-      this.stirredSockets = [];
-      for (const socket of sockets) {
+    let told = 0;
+    try {
+      while (told < this.stirredSockets.length) {
+        const socket = this.stirredSockets[told++]!;
         const events = socket.untold;
         socket.untold = 0;
         socket.observer?.(events);
       }
+    } finally {
+      this.stirredSockets.splice(0, told);
     }
   }
 

@@ -101,4 +101,30 @@ describe('a node in real time', () => {
     expect(other.hand.timers).toEqual([]);
     real.stop();
   });
+
+  test('goes on after an error of the sending, the node or a call, and keeps what it did not come to', () => {
+    const hand = new Hand();
+    const real = new Realtime(hand);
+    const node = new Ticker(1_000_000);
+    const sent: number[] = [];
+    let broken = true;
+    real.start(node, (packet) => {
+      if (broken) throw new Error('no network');
+      sent.push(packet[0]!);
+    });
+    expect(() => hand.wake(2_000_000)).toThrow('no network');
+    const packet = Uint8Array.of(77);
+    expect(() => real.input(packet)).toThrow('no network');
+    packet[0] = 1;
+    broken = false;
+    expect(() =>
+      real.call(() => {
+        throw new Error('no idea');
+      }),
+    ).toThrow('no idea');
+    hand.wake(3_000_000);
+    expect(node.log).toEqual(['1000000 tick 1', '2000000 tick 2', '2000000 got 77', '3000000 tick 3']);
+    expect(sent).toEqual([3]);
+    expect(hand.timers.map(({ at }) => at)).toEqual([4_000_000]);
+  });
 });

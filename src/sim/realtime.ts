@@ -44,24 +44,38 @@ export class Realtime implements Clock {
   /** Hands the node an IP packet from the network; the buffer is the caller's again afterwards. */
   input(packet: Uint8Array): void {
     // A packet that comes while the node is at work (its own `transmit` led to it) waits until it is not.
-    this.inbox.push(this.busy ? packet.slice() : packet);
-    if (!this.busy) this.call(() => {});
+    if (this.busy) {
+      this.inbox.push(packet.slice());
+      return;
+    }
+    this.inbox.push(packet);
+    try {
+      this.call(() => {});
+    } finally {
+      // Only an error leaves it there, for the clock's next turn: its buffer is the caller's by then.
+      const at = this.inbox.lastIndexOf(packet);
+      if (at >= 0) this.inbox[at] = packet.slice();
+    }
   }
 
   /**
    * Makes calls on the node, at the present time, and sends what comes of them. What fell due by now is done first.
    * A call within a call just runs: the outer one sends.
+   * An error of the action, the node or `transmit` is the caller's; the node goes on with the rest afterwards.
    * @param hold lets nothing in that the sending leads to before the clock's next turn
    */
   call<T>(action: () => T, hold = false): T {
     if (this.busy) return action();
     this.busy = true;
     try {
-      this.catchUp();
-      return action();
+      try {
+        this.catchUp();
+        return action();
+      } finally {
+        if (hold) this.drain();
+        else this.deliver();
+      }
     } finally {
-      if (hold) this.drain();
-      else this.deliver();
       this.busy = false;
       this.arm();
     }
@@ -104,7 +118,9 @@ export class Realtime implements Clock {
   private arm(): void {
     const { node } = this;
     if (node === null) return;
-    const deadline = this.inbox.length > 0 ? this.now : node.nextDeadline();
+    // An error may have left packets that wait to be sent.
+    const waiting = this.inbox.length > 0 || node.out.size > 0;
+    const deadline = waiting ? this.now : node.nextDeadline();
     if (deadline === this.armedFor) return;
     this.cancel?.();
     this.cancel = null;
