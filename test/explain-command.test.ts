@@ -234,6 +234,40 @@ describe('wrong usage is one line and exit 2', () => {
   });
 });
 
+describe('a capture that goes on', () => {
+  test('is told while it does, and ^C leaves time for the rest', async () => {
+    const now = Date.now() - epoch * 1000;
+    const made = new Film();
+    new Talk(made).shake(now).close(now + 50);
+    new Talk(made, { clientPort: 40001 }).shake(now + 60);
+    const child = spawn(process.execPath, [main, 'explain', '--all', '-'], { cwd: place, stdio: 'pipe' });
+    let output = '';
+    const said = (text: string): Promise<void> =>
+      new Promise((resolve) => {
+        child.stdout.on('data', (piece) => {
+          output += piece;
+          if (output.includes(text)) resolve();
+        });
+      });
+    const first = said('#1 completed');
+    child.stdin.write(made.toPcapng());
+    await first;
+    expect(output).not.toContain('#2');
+    child.kill('SIGINT');
+    const rest = said('2 connection attempts');
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    setTimeout(() => child.stdin.end(), 200);
+    await rest;
+    expect(await ended).toBe(0);
+    expect(output.match(/^#1 /gm)).toHaveLength(1);
+    expect(output).toContain('#2 completed');
+  });
+
+  test('and a recording in a pipe is told as a file is', () => {
+    expect(explainCommand(['--all', '-'], place, bytes).stdout).toBe(run('--all', 'good.pcapng').stdout);
+  });
+});
+
 describe('a reader that goes away', () => {
   test('ends the command without an error', async () => {
     const child = spawn(

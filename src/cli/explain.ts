@@ -11,6 +11,7 @@ import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text
 import { CaptureError } from '../wire/pcap-reader.ts';
 import { help, type Options, parse } from './explain-args.ts';
 import { captureChunks, type Progress } from './explain-input.ts';
+import { follow } from './explain-live.ts';
 import { standardOutput, WriteError } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
 
@@ -75,7 +76,7 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
   // Lines of all attempts and nothing else can be written without their values.
   const direct = options.mode === 'json' && !options.narrowed && table === null && page === null;
   const explainer = new Explainer(direct ? new PlainJson(out) : each);
-  const { problem, summary } = await feed(explainer, file);
+  const { problem, summary } = await feed(explainer, file, () => out.flush());
   const nothing = problem !== null && summary.packets === 0;
   if (!nothing && (options.mode === 'summary' || options.mode === 'all')) {
     out.line(
@@ -114,8 +115,10 @@ function writePage(path: string, html: string): void {
 async function feed(
   explainer: Explainer,
   file: string,
+  flush: () => void,
 ): Promise<{ problem: string | null; summary: CaptureSummary }> {
   const bar = progressBar();
+  const stop = file === '-' ? follow(explainer, flush) : null;
   let problem: string | null = null;
   let damage: CaptureError | null = null;
   try {
@@ -125,6 +128,7 @@ async function feed(
     if (error instanceof CaptureError) damage = error;
     problem = inWords(error as NodeJS.ErrnoException);
   }
+  stop?.();
   bar(0, null);
   try {
     explainer.end(damage);

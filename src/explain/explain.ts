@@ -72,6 +72,19 @@ export class Explainer {
     this.reader.push(chunk);
   }
 
+  /** When the newest packet was captured, in seconds since 1970; 0 before the first. */
+  newest(): number {
+    return this.tracker.baseSeconds + this.tracker.now() / 1e9;
+  }
+
+  /**
+   * Tells now of attempts that would be told at the end: those that are over and without a packet since `seconds` (since 1970).
+   * For captures that are still being made; packets that come later no longer count for them.
+   */
+  settle(seconds: number): void {
+    this.tracker.settle((seconds - this.tracker.baseSeconds) * 1e9);
+  }
+
   /**
    * Finishes all attempts.
    * @param problem what ended the capture early, if known; otherwise its end is checked

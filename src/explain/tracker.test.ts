@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Film, film, Talk } from '../../test/explain-captures.ts';
+import { epoch, Film, film, Talk } from '../../test/explain-captures.ts';
 import type { Attempt } from './attempt.ts';
 import { Explainer } from './explain.ts';
 
@@ -51,5 +51,36 @@ describe('bounded memory', () => {
       for (let n = 60; n < 64; n++) t.s(101 + n, 'RA', { seq: 0, ack: 1001 + 100_000 * n });
     });
     expect(numbers(told(made, 4))).toEqual(upTo(65));
+  });
+});
+
+describe('attempts told before the end', () => {
+  test('are those that are over, or never confirmed and silent for minutes; each once; what comes later finds them', () => {
+    const made = new Film();
+    new Talk(made).shake().close(100);
+    new Talk(made, { clientPort: 40001 }).shake(200);
+    new Talk(made, { clientPort: 40002 }).c(300, 'S');
+    const list: Attempt[] = [];
+    const explainer = new Explainer((attempt) => list.push(attempt));
+    const settled = (seconds: number): number[] => {
+      explainer.settle(epoch + seconds);
+      return list.map(({ number }) => number);
+    };
+    explainer.push(made.toPcapng());
+    expect(explainer.newest()).toBeCloseTo(epoch + 0.3, 6);
+    expect(settled(0.05)).toEqual([]);
+    expect(settled(2)).toEqual([1]);
+    expect(settled(3)).toEqual([1]);
+    expect(settled(200)).toEqual([1, 3]);
+    const again = new Film();
+    new Talk(again, { clientIsn: 999_999 }).shake(5000);
+    explainer.push(again.toPcapng());
+    explainer.end();
+    expect(list.map(({ number, verdict }) => [number, verdict])).toEqual([
+      [1, 'completed'],
+      [3, 'unanswered'],
+      [2, 'completed'],
+      [4, 'port-reused'],
+    ]);
   });
 });

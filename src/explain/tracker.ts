@@ -154,6 +154,23 @@ export class Tracker {
     for (const value of order) this.retire(value % SLOTS);
   }
 
+  /**
+   * Tells, before the end of the capture, of the attempts that are over and silent since `time`, and of those never confirmed
+   * that have been silent so long that nothing more is to come. They are kept: what comes later still finds them.
+   */
+  settle(time: number): void {
+    const { words, doubles, top } = this.store;
+    for (let slot = 0; slot < top; slot++) {
+      const state = words[slot * R.WORDS + R.STATE]!;
+      if ((state & (R.USED | R.TOLD)) !== R.USED) continue;
+      const silent = time - doubles[slot * R.DOUBLES + R.LAST_TIME]!;
+      const enough = isOver(state) ? 0 : state & R.CONFIRMED ? Number.POSITIVE_INFINITY : lingerNs(state);
+      if (silent < enough) continue;
+      this.finish(slot);
+      words[slot * R.WORDS + R.STATE]! |= R.TOLD;
+    }
+  }
+
   private segment(d: Decapsulator, hash: number): void {
     const { store } = this;
     const { flags } = this.at;
@@ -275,7 +292,7 @@ export class Tracker {
 
   /** Removes an attempt and tells who asked. */
   private retire(slot: number): void {
-    this.finish(slot);
+    if ((this.store.words[slot * R.WORDS + R.STATE]! & R.TOLD) === 0) this.finish(slot);
     this.log.events.release(slot);
     this.store.release(slot);
   }
