@@ -21,6 +21,8 @@ export interface Arrow {
   readonly y0: number;
   readonly y1: number;
   readonly lost: LossCause | null;
+  /** Whether one of the packets that travel the other way is drawn across it. */
+  readonly crossed: boolean;
   readonly flags: string;
   /** As it left, and as it arrived (something may have been changed on the way). */
   readonly bytes: Uint8Array;
@@ -107,6 +109,7 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     y0: timeline.place(start),
     y1: timeline.place(start) + 30,
     lost: null,
+    crossed: false,
     flags: flagsOf(start.bytes),
     bytes: start.bytes,
     arrived: null,
@@ -135,7 +138,20 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
       else arrows[start.index] = arrow;
     }
   }
-  return arrows.filter(({ from, to }) => from >= 0 && to >= 0);
+  const shown = arrows.filter(({ from, to }) => from >= 0 && to >= 0);
+  return markCrossed(shown.sort((a, b) => a.y0 - b.y0));
+}
+
+/** Arrows stand in the order of their departure: only near ones can cross. */
+function markCrossed(arrows: readonly Arrow[]): Arrow[] {
+  return arrows.map((a, i) => {
+    if (a.from === a.to) return a;
+    const near = arrows.slice(Math.max(0, i - 24), i + 24);
+    const crossed = near.some(
+      (b) => b.from === a.to && b.to === a.from && b.y0 < a.y1 && a.y0 < b.y1 && a.from !== a.to,
+    );
+    return crossed ? { ...a, crossed } : a;
+  });
 }
 
 function barsOf(events: readonly LabEvent[], lanes: readonly string[], timeline: Timeline): Bar[] {

@@ -9,8 +9,20 @@ import { flagList, optionText, packetText } from '../../../../src/wire/text.ts';
 import type { CallEvent } from '../world/program.ts';
 import type { LabEvent } from '../world/run.ts';
 
+/** What packets were read as: playing asks for the same ones at every frame. */
+const known = new WeakMap<Uint8Array, TcpSegment | null>();
+
 /** The segment in an IP packet; null for anything else. */
 export function segmentOf(bytes: Uint8Array): TcpSegment | null {
+  let segment = known.get(bytes);
+  if (segment === undefined) {
+    segment = read(bytes);
+    known.set(bytes, segment);
+  }
+  return segment;
+}
+
+function read(bytes: Uint8Array): TcpSegment | null {
   try {
     const ip = decodeIp(bytes);
     return ip.protocol === protocolTcp && ip.fragmentOffset === 0 ? decodeTcp(ip.payload) : null;
@@ -19,31 +31,31 @@ export function segmentOf(bytes: Uint8Array): TcpSegment | null {
   }
 }
 
-/** An arrow's two lines: flags with the numbers, and what else it carries. */
+/**
+ * An arrow's two lines: flags with the numbers, and what else it carries.
+ * @param room how many characters fit above it; with less room the numbers move below, then go
+ */
 export function arrowText(
   bytes: Uint8Array,
-  narrow: boolean,
+  room: number,
   language: Language,
 ): { above: string; below: string } {
   const segment = segmentOf(bytes);
   if (segment === null) return { above: packetText(bytes, 'short'), below: '' };
   const flags = flagList(segment.flags).join(', ') || '—';
-  const seq = `Seq=${segment.seq >>> 0}`;
-  const ack = segment.flags & Flag.ack ? ` Ack=${segment.ack >>> 0}` : '';
   const size = segment.payload.length;
   const data = size === 0 ? '' : language === 'zh' ? `${size} 字节` : size === 1 ? '1 byte' : `${size} bytes`;
-  if (narrow) return { above: data === '' ? flags : `${flags} · ${data}`, below: '' };
+  const seq = `${flags} Seq=${segment.seq >>> 0}`;
+  const ack = segment.flags & Flag.ack ? `Ack=${segment.ack >>> 0}` : '';
+  const stamps = segment.options.some(({ kind }) => kind === 'timestamps') && segment.flags & Flag.syn;
   const options = segment.options
-    .map((option) =>
-      option.kind === 'sackPermitted' ? 'SACK' : option.kind === 'timestamps' ? 'TS' : optionText(option),
-    )
-    .filter((text) => text !== '' && text !== 'TS');
-  const stamps =
-    segment.options.some(({ kind }) => kind === 'timestamps') && segment.flags & Flag.syn ? ['TS'] : [];
-  return {
-    above: `${flags}  ${seq}${ack}`,
-    below: [data, ...options, ...stamps].filter((text) => text !== '').join('  '),
-  };
+    .filter(({ kind }) => kind !== 'timestamps')
+    .map((option) => (option.kind === 'sackPermitted' ? 'SACK' : optionText(option)));
+  const joined = (...parts: string[]): string => parts.filter((text) => text !== '').join(' ');
+  const more = joined(data, ...options, stamps ? 'TS' : '');
+  if (joined(seq, ack).length <= room) return { above: joined(seq, ack), below: more };
+  if (seq.length <= room) return { above: seq, below: joined(ack, more).slice(0, room) };
+  return { above: data === '' ? flags : `${flags} · ${data}`, below: '' };
 }
 
 const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;

@@ -190,7 +190,7 @@ export class ProgramRun {
         this.receive(bytes - n, since, next, all);
         return;
       }
-      const shown = all === '' ? `${bytes}` : JSON.stringify(all.length > 24 ? `${all.slice(0, 24)}…` : all);
+      const shown = all === '' ? `${bytes}` : all.length > 16 ? `${bytes}` : JSON.stringify(all);
       this.report('recv', shown, n > 0 ? all.length : n, since);
       next();
     });

@@ -1,0 +1,92 @@
+// How fast the lab is in Chromium: loading, playing with some 200 packets, and with more than 10,000. Needs
+// `npm run lab -- --build` and Chromium (CHROMIUM names it, /usr/bin/chromium if not given):
+//
+//     node bench/lab.mjs
+//
+// Frames are counted with requestAnimationFrame over three seconds of playing at 4x. The self-connect loop gives as many
+// packets as wanted: its seed decides how long it takes.
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { serveFolder } from '../dist/cli/lab.js';
+
+const server = serveFolder(join(import.meta.dirname, '..', 'dist-lab'));
+await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+const address = `http://127.0.0.1:${server.address().port}/`;
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
+});
+const say = (name, value) => process.stdout.write(`${name.padEnd(44)} ${value}\n`);
+
+/** Loads a view; ms until the diagram is there and drawn. */
+async function open(hash) {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const start = performance.now();
+  await page.goto(`${address}#${hash}`);
+  await page.locator('.lifeline').first().waitFor({ state: 'attached' });
+  await page.evaluate(
+    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+  );
+  return { page, ms: performance.now() - start };
+}
+
+/** Frames per second while playing, and the longest frame in ms. */
+const frames = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((done) => {
+        const times = [];
+        const tick = (now) => {
+          times.push(now);
+          if (now - times[0] < 3000) requestAnimationFrame(tick);
+          else {
+            const gaps = times.slice(1).map((time, i) => time - times[i]);
+            done({ fps: (gaps.length * 1000) / (times.at(-1) - times[0]), longest: Math.max(...gaps) });
+          }
+        };
+        requestAnimationFrame(tick);
+      }),
+  );
+
+/** What a page's main thread has worked so far, ms: the browser's own count. */
+async function worked(session) {
+  const { metrics } = await session.send('Performance.getMetrics');
+  return metrics.find(({ name }) => name === 'TaskDuration').value * 1000;
+}
+
+const count = (page) => page.locator('.lists .tab .muted').first().innerText();
+const loads = [];
+for (let i = 0; i < 5; i++) {
+  const { page, ms } = await open('');
+  loads.push(ms);
+  await page.close();
+}
+say(
+  'first load, ms (best, median of 5)',
+  `${Math.min(...loads).toFixed(0)}, ${loads.sort((a, b) => a - b)[2].toFixed(0)}`,
+);
+
+for (const [name, hash] of [
+  ['about 200 packets', 's=09-self-connect&seed=19'],
+  ['more than 10,000', 's=09-self-connect&seed=2&set=host/net.ipv4.ip_local_port_range/32768%2060999'],
+]) {
+  const { page, ms } = await open(`${hash}&t=end`);
+  say(`${name}: packets`, await count(page));
+  say(`${name}: load and draw, ms`, ms.toFixed(0));
+  await page.locator('.speed select').selectOption('4');
+  await page.locator('.play').click();
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable');
+  const start = await worked(session);
+  const { fps, longest } = await frames(page);
+  const spent = (await worked(session)) - start;
+  say(`${name}: frames/s playing (longest frame, ms)`, `${fps.toFixed(1)} (${longest.toFixed(0)})`);
+  say(`${name}: main thread a frame, ms`, (spent / (fps * 3)).toFixed(1));
+  const before = performance.now();
+  await page.keyboard.press('End');
+  await page.locator('[data-verdict="holds"]').waitFor();
+  say(`${name}: jump to the end, ms`, (performance.now() - before).toFixed(0));
+  await page.close();
+}
+await browser.close();
+server.close();
