@@ -24,6 +24,9 @@ const ipNames: Readonly<Record<IpVersion, string>> = {
   'ipv4-mapped-ipv6': 'mapped',
 };
 
+/** A failed run of more events than these is drawn only if asked for. */
+const mostDrawn = 2000;
+
 /** Colour only on a terminal, and not against NO_COLOR. */
 const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
 type Paint = Parameters<typeof styleText>[0];
@@ -71,9 +74,10 @@ export class Printer {
     const lines = [`${word} ${result.file} (${ipNames[result.ip]})  ${time}`];
     for (const warning of result.warnings)
       lines.push(...formatFailure(warning, result.text, style).split('\n'));
-    if (this.options.verbose) lines.push(...verboseLines(result));
+    if (this.options.verbose) for (const line of verboseLines(result)) lines.push(line);
     // A single run that fails shows how it came to that; among many it would bury the others.
-    if (this.options.ladder || (failure !== null && this.total === 1)) lines.push(...ladderOf(result));
+    const alone = failure !== null && this.total === 1 && result.events.length <= mostDrawn;
+    if (this.options.ladder || alone) for (const line of ladderOf(result)) lines.push(line);
     if (failure !== null) lines.push(...formatFailure(failure, result.text, style).split('\n'), '');
     return lines;
   }

@@ -14,6 +14,9 @@ export interface TracedPacket {
 /** No script means to see more packets: a system that sends them without end must not hold up the runner. */
 const mostPackets = 1_000_000;
 
+/** How often a system may say that something happened, at one time, when nothing has. */
+const mostFalseAlarms = 1000;
+
 /** How long the runner waits for something that has no time of its own: a day. */
 export const forEverUs = 86_400_000_000;
 
@@ -24,6 +27,8 @@ export class Machine {
   /** Outbound packets that no event has looked at yet; times since the start. */
   readonly queue: OutboundPacket[] = [];
   readonly trace: TracedPacket[] = [];
+  private ends = 0;
+  private falseAlarms = 0;
   /** Called when the pending call ends, with its time since the start. */
   onEnded: (outcome: Outcome, atUs: number) => void = () => {};
 
@@ -61,8 +66,17 @@ export class Machine {
 
   /** Runs until a time or until something happened; what happened is in the queue or was told to `onEnded`. */
   step(untilUs: number): Advance {
+    const [nowUs, seen] = [this.system.now(), this.trace.length + this.ends];
     const why = this.system.advance(untilUs + this.startUs);
     this.drain();
+    const nothing = this.system.now() <= nowUs && this.trace.length + this.ends === seen;
+    this.falseAlarms = why === 'activity' && nothing ? this.falseAlarms + 1 : 0;
+    if (this.falseAlarms >= mostFalseAlarms) {
+      throw new DrillError(
+        'internal',
+        `the system under test said 'activity' ${mostFalseAlarms} times, but sent no packet, ended no call and let no time pass`,
+      );
+    }
     return why;
   }
 
@@ -85,6 +99,8 @@ export class Machine {
       this.trace.push({ atUs, direction: 'out', bytes: packet.bytes });
     }
     const end = this.system.ended?.() ?? null;
-    if (end !== null) this.onEnded(end.outcome, end.atUs - this.startUs);
+    if (end === null) return;
+    this.ends++;
+    this.onEnded(end.outcome, end.atUs - this.startUs);
   }
 }

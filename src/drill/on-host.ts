@@ -11,13 +11,14 @@ import { MessageFlag } from '../host/socket-terms.ts';
 import type { Conditions } from '../sim/conditions.ts';
 import type { WorldEvent } from '../sim/events.ts';
 import type { Node } from '../sim/node.ts';
-import { World } from '../sim/world.ts';
+import { World, WorldError } from '../sim/world.ts';
 import { tcpInfo } from '../tcp/info.ts';
 import type { IsnGenerator } from '../tcp/isn.ts';
 import { inqHint } from '../tcp/socket-calls.ts';
 import { TcpOption } from '../tcp/socket-options.ts';
 import { anyIpv4, parseAddress } from '../wire/address.ts';
 import { PacketQueue } from '../wire/packet-queue.ts';
+import { DrillError } from './failure.ts';
 import { HostCommands } from './host-commands.ts';
 import { runShell, type ShellContext } from './shell.ts';
 import {
@@ -56,6 +57,9 @@ const scriptName = 'script';
 const runnerPid = '1000';
 
 const failed = (errno: number): Outcome => ({ value: -1, errno });
+/** What one run may do: far more than any script that ends needs, and little enough to fit into memory. */
+const mostSteps = 300_000;
+const mostEvents = 100_000;
 const efault = 14;
 const enosys = 38;
 
@@ -72,6 +76,7 @@ export class HostSystem implements SystemUnderTest {
   private readonly shell: ShellContext;
   private readonly sent: OutboundPacket[] = [];
   private readonly events: WorldEvent[] = [];
+  private steps = 0;
   private end: { readonly outcome: Outcome; readonly atUs: number } | null = null;
 
   constructor(network: DrillNetwork, options: HostSystemOptions) {
@@ -90,13 +95,16 @@ export class HostSystem implements SystemUnderTest {
     this.host = new Host(hostOptions(network, this.world, () => random.uint32(), isn));
     addRoute(this.host, network);
     this.calls = new Calls(this.host);
-    this.commands = new HostCommands(this.host, link, isn, (us) => void this.world.run(this.now() + us));
+    this.commands = new HostCommands(this.host, link, isn, (us) => this.runTo(this.now() + us));
     this.world.add(hostName, this.leaving());
     this.world.add(scriptName, this.receiver());
     this.world.link(link, hostName, scriptName, fromHost, toHost);
     if (record) {
       this.host.trace = (event): void => this.world.trace(hostName, event);
-      this.world.watch((event) => this.events.push(event));
+      this.world.watch((event) => {
+        if (this.events.length >= mostEvents) throw endless(`${mostEvents} events recorded`);
+        this.events.push(event);
+      });
     }
     this.shell = {
       host: this.commands,
@@ -124,9 +132,24 @@ export class HostSystem implements SystemUnderTest {
 
   advance(untilUs: number): Advance {
     while (this.sent.length === 0 && this.end === null) {
-      if (!this.world.step(untilUs)) return this.world.run(untilUs);
+      if (!this.step(untilUs)) return this.world.run(untilUs);
     }
     return 'activity';
+  }
+
+  /** Does the next thing that is due, as long as the run has not gone on for ever. */
+  private step(untilUs: number): boolean {
+    if (this.steps++ >= mostSteps) throw endless(`${mostSteps} things done`);
+    try {
+      return this.world.step(untilUs);
+    } catch (error) {
+      throw error instanceof WorldError && error.cause instanceof DrillError ? error.cause : error;
+    }
+  }
+
+  private runTo(untilUs: number): void {
+    while (this.step(untilUs));
+    this.world.run(untilUs);
   }
 
   nextPacket(): OutboundPacket | null {
@@ -135,7 +158,7 @@ export class HostSystem implements SystemUnderTest {
 
   inject(packet: Uint8Array): void {
     this.world.send(link, scriptName, packet);
-    this.world.run(this.now());
+    this.runTo(this.now());
   }
 
   ended(): { readonly outcome: Outcome; readonly atUs: number } | null {
@@ -146,7 +169,7 @@ export class HostSystem implements SystemUnderTest {
 
   syscall(call: SystemCall): Outcome | 'pending' {
     const outcome = this.call(call);
-    this.world.run(this.now());
+    this.runTo(this.now());
     return outcome;
   }
 
@@ -162,7 +185,7 @@ export class HostSystem implements SystemUnderTest {
 
   command(text: string): { status: number; output: string } {
     const result = runShell(text, this.shell);
-    this.world.run(this.now());
+    this.runTo(this.now());
     return result;
   }
 
@@ -326,6 +349,9 @@ export class HostSystem implements SystemUnderTest {
     return this.settle(this.calls.send(fd, data, flags, to));
   }
 }
+
+const endless = (what: string): DrillError =>
+  new DrillError('packet', `the limit of ${what} in one run is reached: is there no end to the script?`);
 
 function hostOptions(
   network: DrillNetwork,

@@ -31,6 +31,9 @@ export function parseAnyInt(lexer: Lexer): number {
   return Number(token.value);
 }
 
+/** The furthest time of an event, s: about four months, and exact in µs. */
+export const mostSeconds = 10_000_000;
+
 /** Seconds as written, in whole µs; what is finer is cut off. */
 export function parseSeconds(lexer: Lexer, what: string): number {
   const token = lexer.peek();
@@ -38,5 +41,7 @@ export function parseSeconds(lexer: Lexer, what: string): number {
   lexer.next();
   if (token.value.startsWith('-')) throw semanticError('negative time', token.start);
   const [whole = '', fraction = ''] = token.value.split('.');
+  if (Number(whole) >= mostSeconds)
+    throw semanticError(`time out of range: events end before ${mostSeconds} s`, token.start);
   return Number(whole) * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, '0'));
 }

@@ -4,6 +4,7 @@ import { schedule, type TimedEvent, timingProblem } from './clock.ts';
 import { configOf, type DrillConfig, networkOf } from './config.ts';
 import { DrillError, type Failure, placeOf } from './failure.ts';
 import { Machine, type TracedPacket } from './machine.ts';
+import { mostSeconds, semanticError } from './parse-number.ts';
 import { parseScript } from './parser.ts';
 import { CallEvents } from './run-calls.ts';
 import { PacketEvents } from './run-packets.ts';
@@ -187,6 +188,8 @@ class Run {
         throw new DrillError('semantic', 'first event should be at time 0', event.at);
       }
       const timed = schedule(event, this.last, this.machine.now());
+      if (timed.endUs >= mostSeconds * 1e6)
+        throw semanticError(`time out of range: events end before ${mostSeconds} s`, event.at);
       if (
         this.last?.event.time.kind === 'absolute' &&
         event.time.kind === 'absolute' &&
