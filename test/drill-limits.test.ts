@@ -49,6 +49,13 @@ test('times beyond ten million seconds are refused, also as a sum', () => {
   expect(sum).toMatch(/^x.pkt:3: semantic error: time out of range/);
 });
 
+test('names that every JavaScript object has mean nothing in a script', () => {
+  expect(report('0 toString(3) = 0\n')).toMatch(/Unknown system call: 'toString'/);
+  expect(report('--constructor=3\n0 close(3) = 0\n')).toMatch(/option 'constructor' unknown/);
+  expect(report('0 socket(valueOf, SOCK_STREAM, 0) = 3\n')).toMatch(/unknown symbol: 'valueOf'/);
+  expect(report(`${socket}+0 \`toString\``)).toMatch(/toString: not a command/);
+});
+
 test('a system that reports activity for ever, when there is none, does not hold up the runner', () => {
   class Nervous extends TinyStack {
     override advance(): Advance {

@@ -29,7 +29,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${(await import('../index.ts')).version}\n`);
     return 0;
   }
-  const command = commands[name];
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
     process.stderr.write(`halfopen: there is no command '${name}'\n\n${usage()}`);
     return 2;

@@ -51,7 +51,8 @@ export class Arguments {
   integer(expression: Expression): number {
     if (expression.kind === 'integer') return expression.value;
     if (expression.kind === 'word') {
-      const value = symbols[expression.name] ?? errnoNumber(expression.name);
+      const known = Object.hasOwn(symbols, expression.name) ? symbols[expression.name] : undefined;
+      const value = known ?? errnoNumber(expression.name);
       if (value !== undefined) return value;
       throw this.error(`unknown symbol: '${expression.name}'`, expression.at);
     }

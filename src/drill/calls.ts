@@ -18,7 +18,7 @@ type Check = (outcome: Outcome) => string | null;
 
 /** Decodes a call. @throws DrillError of kind syscall */
 export function prepareCall(spec: SyscallSpec, context: CallContext): PreparedCall {
-  const decoder = decoders[spec.name];
+  const decoder = Object.hasOwn(decoders, spec.name) ? decoders[spec.name] : undefined;
   const arguments_ = new Arguments(spec, context);
   if (decoder === undefined) throw arguments_.error(`Unknown system call: '${spec.name}'`);
   const { call, check, newFds } = decoder(arguments_);

@@ -181,9 +181,9 @@ export const optionNames = (): string[] =>
 
 /** Whether an option of packetdrill takes a value; null if packetdrill has none of this name, or it cannot work here. */
 export function optionTakesValue(name: string): boolean | null {
-  if (name in setters || name === 'define') return true;
-  if (name in flags) return false;
-  return withoutEffect[name] ?? null;
+  if (Object.hasOwn(setters, name) || name === 'define') return true;
+  if (Object.hasOwn(flags, name)) return false;
+  return Object.hasOwn(withoutEffect, name) ? withoutEffect[name]! : null;
 }
 
 /**

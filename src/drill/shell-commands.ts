@@ -9,6 +9,7 @@ import {
   sysctlOfPath,
   writeFile,
 } from './shell.ts';
+import { linePattern } from './shell-patterns.ts';
 
 type Command = (invocation: Invocation) => CommandResult;
 
@@ -166,12 +167,12 @@ function nstat({ args, context }: Invocation): CommandResult {
 }
 
 const globMatches = (pattern: string, name: string): boolean =>
-  new RegExp(
+  linePattern(
     `^${pattern
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
+      .replaceAll(/\*+/g, '.*')
       .replaceAll('?', '.')}$`,
-  ).test(name);
+  )(name);
 
 const stateNames =
   'UNKNOWN ESTAB SYN-SENT SYN-RECV FIN-WAIT-1 FIN-WAIT-2 TIME-WAIT UNCONN CLOSE-WAIT LAST-ACK LISTEN CLOSING'.split(
@@ -274,12 +275,7 @@ function grep({ args, input, context }: Invocation): CommandResult {
     : flags.has('E')
       ? pattern
       : pattern.replace(/\\?[+?{}()|]/g, (it) => (it.length === 2 ? it[1]! : `\\${it}`));
-  let expression: RegExp;
-  try {
-    expression = new RegExp(flags.has('w') ? `\\b(?:${source})\\b` : source, flags.has('i') ? 'i' : '');
-  } catch {
-    return fail(`grep: '${pattern}' is not understood`, 2);
-  }
+  const matches = linePattern(flags.has('w') ? `\\b(${source})\\b` : source, flags.has('i'));
   let errors = '';
   const lines: string[] = [];
   for (const path of paths.length === 0 ? [null] : paths) {
@@ -287,9 +283,7 @@ function grep({ args, input, context }: Invocation): CommandResult {
     if (text === null) errors += `grep: ${path}: No such file or directory\n`;
     const found = (text ?? '')
       .split('\n')
-      .filter(
-        (line, i, all) => (i < all.length - 1 || line !== '') && expression.test(line) !== flags.has('v'),
-      );
+      .filter((line, i, all) => (i < all.length - 1 || line !== '') && matches(line) !== flags.has('v'));
     lines.push(...found.map((line) => (paths.length > 1 && !flags.has('h') ? `${path}:${line}` : line)));
   }
   const output = flags.has('q')

@@ -133,6 +133,29 @@ describe('the shell of the virtual host', () => {
     expect(output('echo 0 > /proc/sys/net/ipv4/tcp_sack; cat /proc/sys/net/ipv4/tcp_sack')).toBe('0\n');
   });
 
+  test('a pattern that could take for ever is refused', () => {
+    const line = 'a'.repeat(60);
+    for (const pattern of [
+      '^(a+)+$',
+      '^(a|a)*$',
+      '^(a)\\1$',
+      '^(a{2,}){2,}$',
+      'a*'.repeat(20),
+      'a?'.repeat(60),
+      '(a|a)'.repeat(60),
+      '^(?=a)',
+      'a'.repeat(1000),
+    ]) {
+      expect(run(`echo ${line}! | grep -E '${pattern}'`), pattern).toMatchObject({
+        status: 2,
+        output: expect.stringMatching(/could take for ever|not understood|up to 500 characters/),
+      });
+    }
+    expect(run(`nstat '${'*c'.repeat(20)}'`).status).toBe(2);
+    expect(output(`echo ${line} | grep -E '^a+.*(a|b)?$'`)).toBe(`${line}\n`);
+    expect(output("echo a.b | grep -w 'a[.)]b'")).toBe('a.b\n');
+  });
+
   test('sleep lets the virtual time pass', () => {
     run('sleep 0.25');
     expect(log).toEqual(['sleep 250000']);

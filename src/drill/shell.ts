@@ -142,7 +142,8 @@ function runSimple(
   }
   if (words.length === 0) return { status: 0, output: '', errors: '' };
   const [name, ...args] = words as [string, ...string[]];
-  const known = commands[name.slice(name.lastIndexOf('/') + 1)];
+  const base = name.slice(name.lastIndexOf('/') + 1);
+  const known = Object.hasOwn(commands, base) ? commands[base] : undefined;
   if (known !== undefined) return known({ args, input, context });
   if (name.includes('/')) return runFile(name, context, depth);
   const errors = `${name}: not a command of the built-in host, which has ${Object.keys(commands).join(', ')}\n`;
