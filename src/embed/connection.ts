@@ -11,7 +11,8 @@ export interface EndpointText {
 }
 
 /**
- * What a connection tells. `closed` comes exactly once, and nothing comes after it. Handlers are called by the clock and
+ * What a connection tells. `closed` comes exactly once, and nothing comes after it, unless the
+ * whole stack is closed before. Handlers are called by the clock and
  * by packets, never from within a call that the program makes, but for `reset`, which ends with `closed`.
  */
 export interface ConnectionHandlers {
@@ -47,12 +48,14 @@ const chunk = 65_536;
 
 export class StackConnection {
   private readonly socket: Socket;
-  private readonly handlers: ConnectionHandlers;
+  /** Null for a connection from outside until `serve` gives them. */
+  private handlers: ConnectionHandlers | null;
   private readonly run: <T>(action: () => T) => T;
   /** Where it connects to; null once it is decided, and for connections from outside. */
   private target: { readonly address: Address; readonly port: number } | null;
   private readonly buffer: Uint8Array = new Uint8Array(chunk);
   private peerEnded = false;
+  private ending = false;
   private wantsDrain = false;
   private paused = false;
   private over = false;
@@ -61,7 +64,7 @@ export class StackConnection {
   /** Made by a stack. `run` does something at the clock's present time and sends what comes of it. */
   constructor(
     socket: Socket,
-    handlers: ConnectionHandlers,
+    handlers: ConnectionHandlers | null,
     run: <T>(action: () => T) => T,
     target: { readonly address: Address; readonly port: number } | null,
   ) {
@@ -94,7 +97,8 @@ export class StackConnection {
    * @throws StackError EPIPE after `end`, `reset` or `closed`
    */
   write(bytes: Uint8Array): number {
-    if (this.over) throw new StackError(Errno.EPIPE, 'write on a connection that is over');
+    if (this.over || this.ending)
+      throw new StackError(Errno.EPIPE, `write on a connection that is ${this.over ? 'over' : 'ended'}`);
     return this.run(() => {
       const result = this.socket.send(bytes, MessageFlag.dontWait);
       const n = typeof result === 'number' ? result : -Errno.EAGAIN;
@@ -104,10 +108,14 @@ export class StackConnection {
     });
   }
 
-  /** Says that nothing more will be written: FIN. Reading goes on until the peer does the same. */
+  /**
+   * Says that nothing more will be written: FIN, once the connection stands. Reading goes on until the peer does the same.
+   */
   end(): void {
-    if (this.over) return;
-    this.run(() => this.socket.shutdown(1));
+    if (this.over || this.ending) return;
+    this.ending = true;
+    // Before the handshake is complete there is nothing to shut down but the attempt itself: `decide` comes back to it.
+    if (this.target === null) this.run(() => this.socket.shutdown(1));
   }
 
   /** Gives the connection up with a RST; `closed` is called with null. */
@@ -131,10 +139,18 @@ export class StackConnection {
     if (!this.over) this.run(() => this.socket.host.stirred(this.socket, 0x1));
   }
 
+  /** For a stack that accepted the connection: its handlers, which hear what happened until now too. */
+  serve(handlers: ConnectionHandlers): void {
+    // A program without types may return nothing.
+    this.handlers = handlers ?? {};
+    if (this.over) this.handlers.closed?.(null, this);
+    else this.pump();
+  }
+
   /** Looks at the socket and tells what there is to tell. */
   pump(): void {
     // A handler that makes calls comes by here again; the outer round sees what came of them.
-    if (this.pumping || this.over) return;
+    if (this.pumping || this.over || this.handlers === null) return;
     this.pumping = true;
     try {
       this.look();
@@ -153,7 +169,7 @@ export class StackConnection {
     if (this.over) return;
     if (this.wantsDrain && (this.socket.poll() & 0x4) !== 0) {
       this.wantsDrain = false;
-      this.handlers.drained?.(this);
+      this.handlers?.drained?.(this);
     }
     if (!this.over && this.peerEnded && this.socket.conn.state === CLOSED) this.finish(null);
   }
@@ -170,7 +186,8 @@ export class StackConnection {
       this.finish(new StackError(-result, `connect to ${formatAddress(address)} port ${port}`));
       return false;
     }
-    this.handlers.connected?.(this);
+    if (this.ending) this.socket.shutdown(1);
+    this.handlers?.connected?.(this);
     return !this.over;
   }
 
@@ -183,10 +200,10 @@ export class StackConnection {
         this.finish(new StackError(-n, 'connection'));
         return;
       }
-      if (n > 0) this.handlers.data?.(this.buffer.slice(0, n), this);
+      if (n > 0) this.handlers?.data?.(this.buffer.slice(0, n), this);
       else {
         this.peerEnded = true;
-        this.handlers.ended?.(this);
+        this.handlers?.ended?.(this);
       }
     }
     // While paused, a reset must not go unnoticed.
@@ -199,6 +216,6 @@ export class StackConnection {
     if (this.over) return;
     this.over = true;
     this.socket.release();
-    this.handlers.closed?.(error, this);
+    this.handlers?.closed?.(error, this);
   }
 }

@@ -170,6 +170,46 @@ describe('two embedded stacks', () => {
     expect(received).toBe(sent);
   });
 
+  test('send the FIN of an end() that came before the handshake was complete', () => {
+    const { time, client, server } = two();
+    const [c, s]: [string[], string[]] = [[], []];
+    let accepted = 0;
+    server.listen({ port: 80 }, () => {
+      accepted++;
+      return recorder(s, { ended: (it) => it.end() });
+    });
+    const connection = client.connect({ address: '192.0.2.2', port: 80 }, recorder(c));
+    connection.end();
+    connection.end();
+    expect(() => connection.write(bytes('late'))).toThrow('write on a connection that is ended: EPIPE');
+    time.advance(100_000_000);
+    expect(c).toEqual(['connected', 'ended', 'closed well']);
+    expect(s).toEqual(['ended', 'closed well']);
+    expect(accepted).toBe(1);
+    expect(client.host.tcp.counters.ActiveOpens).toBe(1);
+  });
+
+  test('tell of the end of a connection that accept resets itself', () => {
+    const { time, client, server } = two();
+    const log: string[] = [];
+    server.listen({ port: 80 }, (connection) => {
+      connection.reset();
+      return recorder(log);
+    });
+    client.connect({ address: '192.0.2.2', port: 80 }, {});
+    time.advance(1_000_000);
+    expect(log).toEqual(['closed well']);
+  });
+
+  test('refuse calls after close', () => {
+    const { client } = two();
+    client.close();
+    expect(() => client.connect({ address: '192.0.2.2', port: 80 }, {})).toThrow(
+      'connect on a stack that is closed: EBADF',
+    );
+    expect(() => client.listen({ port: 80 }, () => ({}))).toThrow('listen on a stack that is closed: EBADF');
+  });
+
   test('say what was misused', () => {
     const { time, client, server } = two();
     server.listen({ port: 80 }, () => ({}));

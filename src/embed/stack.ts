@@ -41,6 +41,7 @@ export class Stack {
   /** The host inside: system calls, sysctls, routes, counters. After using it directly, call `flush`. */
   readonly host: Host;
   private readonly time: Realtime;
+  private closed = false;
 
   /** @throws RangeError for an address or a sysctl that is none */
   constructor(options: StackOptions) {
@@ -68,11 +69,13 @@ export class Stack {
    * Connects. Whatever comes of it comes through the handlers, never before this call returns.
    * @param target an IP address as text, and a port
    * @throws DecodeError if the address is none
+   * @throws StackError EBADF if the stack is closed
    */
   connect(
     target: { readonly address: string; readonly port: number },
     handlers: ConnectionHandlers,
   ): StackConnection {
+    this.checkOpen('connect');
     const address = parseAddress(target.address);
     return this.time.call(() => {
       const socket = this.host.socket(address.family, OpenFlag.nonBlock);
@@ -89,12 +92,13 @@ export class Stack {
    * Listens.
    * @param where a port (0 lets the stack choose one), and an address: all IPv4 ones if not given
    * @param accept gets each new connection and returns its handlers
-   * @throws StackError EADDRINUSE, EADDRNOTAVAIL
+   * @throws StackError EADDRINUSE, EADDRNOTAVAIL; EBADF if the stack is closed
    */
   listen(
     where: { readonly port: number; readonly address?: string; readonly backlog?: number },
     accept: (connection: StackConnection) => ConnectionHandlers,
   ): StackListener {
+    this.checkOpen('listen');
     const address = where.address === undefined ? anyIpv4 : parseAddress(where.address);
     return this.time.call(() => {
       const socket = this.host.socket(address.family, OpenFlag.nonBlock);
@@ -113,9 +117,14 @@ export class Stack {
     this.run(() => {});
   }
 
-  /** Stops: no timer is left, nothing more is sent. Connections are not told. */
+  /** Stops: no timer is left, nothing more is sent. Connections are not told; `connect` and `listen` throw from now on. */
   close(): void {
+    this.closed = true;
     this.time.stop();
+  }
+
+  private checkOpen(what: string): void {
+    if (this.closed) throw new StackError(Errno.EBADF, `${what} on a stack that is closed`);
   }
 
   private readonly run = <T>(action: () => T): T => this.time.call(action, true);
@@ -125,17 +134,17 @@ export class Stack {
       const socket = listener.accept(OpenFlag.nonBlock);
       if (!(socket instanceof Socket)) return;
       // The handlers come from a function that wants to see the connection first.
-      const handlers: ConnectionHandlers = {};
-      const connection = new StackConnection(socket, handlers, this.run, null);
+      const connection = new StackConnection(socket, null, this.run, null);
+      let handlers: ConnectionHandlers;
       try {
-        Object.assign(handlers, accept(connection));
+        handlers = accept(connection);
       } catch (error) {
         // Nobody serves this one; the others in the queue come at the clock's next turn.
         connection.reset();
         this.host.stirred(listener, 0x1);
         throw error;
       }
-      connection.pump();
+      connection.serve(handlers);
     }
   }
 }

@@ -114,6 +114,7 @@ describe('a node in real time', () => {
     });
     expect(() => hand.wake(2_000_000)).toThrow('no network');
     const packet = Uint8Array.of(77);
+    node.out.bytes[node.out.push(1)] = 9;
     expect(() => real.input(packet)).toThrow('no network');
     packet[0] = 1;
     broken = false;
