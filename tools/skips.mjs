@@ -2,6 +2,10 @@
 // that a machine like this one could have run.
 import { existsSync, readFileSync } from 'node:fs';
 
+if (!existsSync(process.env.HALFOPEN_REPORT)) {
+  console.log('no test ran: there is no report');
+  process.exit(1);
+}
 const report = JSON.parse(readFileSync(process.env.HALFOPEN_REPORT, 'utf8'));
 const file = process.env.HALFOPEN_SKIPS;
 const skips = existsSync(file) ? [...new Set(readFileSync(file, 'utf8').trim().split('\n'))] : [];

@@ -1,5 +1,4 @@
 /** TCP_INFO by the names of struct tcp_info (net/ipv4/tcp.c tcp_get_info, include/uapi/linux/tcp.h, 6.18). */
-import { seqDiff } from '../wire/seq.ts';
 import type { Connection } from './connection.ts';
 import { notSent } from './send.ts';
 import { CLOSED, LISTEN } from './state.ts';
@@ -76,7 +75,3 @@ export function tcpInfo(conn: Connection): Record<string, number> {
     tcpi_fastopen_client_fail: conn.fastOpenFailure,
   };
 }
-
-/** Bytes that were sent and not acknowledged, and bytes in the send queue: SIOCOUTQ and SIOCOUTQNSD. */
-export const unackedBytes = (conn: Connection): number =>
-  conn.state === LISTEN || conn.state === CLOSED ? 0 : seqDiff(conn.writeSeq, conn.sndUna);

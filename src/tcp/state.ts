@@ -30,6 +30,3 @@ const names: readonly State[] = [
 
 /** RFC 9293's name of a state number. */
 export const stateName = (state: number): State => names[state]!;
-
-/** A bit for each state, for tests against several at once. */
-export const inStates = (state: number, ...list: number[]): boolean => list.includes(state);

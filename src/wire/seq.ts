@@ -15,8 +15,6 @@ export const seqGe = (a: number, b: number): boolean => ((a - b) | 0) >= 0;
 export const seqDiff = (a: number, b: number): number => (a - b) | 0;
 /** `a` moved forward by `n`. */
 export const seqAdd = (a: number, n: number): number => (a + n) | 0;
-/** The later of two. */
-export const seqMax = (a: number, b: number): number => (((a - b) | 0) > 0 ? a : b);
 /** low <= x <= high */
 export const seqBetween = (low: number, x: number, high: number): boolean =>
   (high - low) >>> 0 >= (x - low) >>> 0;

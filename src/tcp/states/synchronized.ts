@@ -176,7 +176,7 @@ function onData(tcp: Tcp, conn: Connection, seg: Segment): boolean {
         tcp.counters.TCPAbortOnData++;
         tcp.drop(conn, 'after-close');
         tcp.sendReset(seg);
-        reset(conn, 104, 'after-close');
+        reset(conn, Errno.ECONNRESET, 'after-close');
         return false;
       }
       queueData(conn, seg);
