@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -113,6 +113,41 @@ describe('halfopen run', () => {
     expect([...stdout.matchAll(/\((\w+)\)/g)].map((match) => match[1])).toEqual(['ipv4', 'ipv6', 'mapped']);
   });
 
+  test('--ip: a version has one run, whatever it is called, and what does not fit is told as skipped', () => {
+    const { stdout } = run('--ip', 'mapped,ipv4-mapped-ipv6', 'good.pkt');
+    expect(stdout).toMatch(/^ok.*\n1 passed, 0 failed\n$/);
+    expect(run('--ip', 'ipv4,ipv6', '--ip_version=ipv6', 'good.pkt').stdout).toMatch(/1 passed, 0 failed\n$/);
+    writeFileSync(inPlace('six.pkt'), `--ip_version=ipv6\n${good}`);
+    expect(run('--ip', 'ipv4', 'six.pkt', 'good.pkt')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(
+        /^skip six.pkt \(ipv4\) {2}made for ipv6 only\n[\s\S]*1 passed, 0 failed, 1 skipped\n$/,
+      ),
+    });
+    expect(run('--tap', '--ip', 'ipv4', 'six.pkt', 'good.pkt').stdout).toContain(
+      '1..2\nok 1 - six.pkt (ipv4) # SKIP made for ipv6 only\nok 2 - good.pkt (ipv4)\n',
+    );
+    const [row] = run('--json', '--ip', 'ipv4', 'six.pkt', 'good.pkt').stdout.split('\n');
+    expect(JSON.parse(row!)).toMatchObject({ script: 'six.pkt', ok: null, skipped: 'made for ipv6 only' });
+  });
+
+  test('a path that leads nowhere, or a folder without scripts, fails for itself: the others run', () => {
+    mkdirSync(inPlace('empty'));
+    const { status, stdout, stderr } = run('good.pkt/foo', 'empty', 'good.pkt');
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    expect(stdout).toMatch(/good.pkt\/foo: the script cannot be read: a part of the path is no folder/);
+    expect(stdout).toMatch(/empty: there is no \*\.pkt in this folder/);
+    expect(stdout).toMatch(/1 passed, 2 failed\n$/);
+  });
+
+  test('a command that every JavaScript object has is none of ours', () => {
+    const { status, stderr } = spawnSync(process.execPath, [main, 'toString'], { encoding: 'utf8' });
+    expect({ status, line: stderr.split('\n')[0] }).toEqual({
+      status: 2,
+      line: "halfopen: there is no command 'toString'",
+    });
+  });
+
   test('--dry_run reads only', () => {
     expect(run('--dry_run', 'bad.pkt').status).toBe(0);
     expect(run('--dry_run', 'broken.pkt').status).toBe(1);
@@ -162,6 +197,7 @@ describe('halfopen run', () => {
       [[], /give at least one script/],
       [['--frob', 'good.pkt'], /--frob/],
       [['--ip', 'ipv5', 'good.pkt'], /--ip takes ipv4, ipv6 and mapped/],
+      [['--ip', 'constructor', 'good.pkt'], /--ip takes ipv4, ipv6 and mapped, not 'constructor'/],
       [['--jobs', 'x', 'good.pkt'], /--jobs takes a number/],
       [['--json', '--tap', 'good.pkt'], /exclude each other/],
       [['-D', 'x', 'good.pkt'], /-D takes NAME=VALUE/],

@@ -1,7 +1,7 @@
 /** One script in one address set-up: everything that goes in and comes out can be sent between threads. */
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Failure } from '../drill/failure.ts';
+import type { Failure, FailureKind } from '../drill/failure.ts';
 import { type HostSystem, openHost } from '../drill/on-host.ts';
 import { runScript } from '../drill/run.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
@@ -25,6 +25,8 @@ export interface JobResult {
   /** The script; null if it could not be read. */
   readonly text: string | null;
   readonly failure: Failure | null;
+  /** Why it did not run; null if it did. */
+  readonly skipped: string | null;
   readonly warnings: readonly Failure[];
   readonly virtualUs: number;
   /** Wall-clock time, ms. */
@@ -81,7 +83,7 @@ export function runJob(job: Job): JobResult {
   try {
     text = readFileSync(job.file, 'utf8');
   } catch (error) {
-    return unreadable(job.file, wanted, error as NodeJS.ErrnoException, performance.now() - started);
+    return failedResult(job.file, wanted, 'parse', `the script cannot be read: ${whyUnreadable(error)}`);
   }
   const systems: HostSystem[] = [];
   const result = runScript({
@@ -100,16 +102,50 @@ export function runJob(job: Job): JobResult {
   const { failure, warnings, virtualUs, output, ipVersion } = result;
   const events = systems.flatMap((system) => system.eventsFrom(result.startUs));
   const wallMs = performance.now() - started;
-  return { file: job.file, ip: ipVersion, text, failure, warnings, virtualUs, wallMs, output, events };
+  return {
+    file: job.file,
+    ip: ipVersion,
+    text,
+    failure,
+    skipped: null,
+    warnings,
+    virtualUs,
+    wallMs,
+    output,
+    events,
+  };
 }
 
-function unreadable(file: string, ip: IpVersion, error: NodeJS.ErrnoException, wallMs: number): JobResult {
-  const why = { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'permission denied' }[
-    error.code ?? ''
-  ];
-  const message = `the script cannot be read: ${why ?? error.message}`;
+/** An error of reading a file or a folder, in words. */
+export function whyUnreadable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const known: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    ENOTDIR: 'a part of the path is no folder',
+    EISDIR: 'it is a folder',
+    EACCES: 'permission denied',
+  };
+  return known[code ?? ''] ?? message;
+}
+
+/** The result of a script that did not run. */
+export const emptyResult = (file: string, ip: IpVersion): JobResult => ({
+  file,
+  ip,
+  text: null,
+  failure: null,
+  skipped: null,
+  warnings: [],
+  virtualUs: 0,
+  wallMs: 0,
+  output: '',
+  events: [],
+});
+
+/** The result of a script that failed as a whole. */
+export function failedResult(file: string, ip: IpVersion, kind: FailureKind, message: string): JobResult {
   const failure: Failure = {
-    kind: 'parse',
+    kind,
     file,
     line: 0,
     column: 0,
@@ -118,5 +154,5 @@ function unreadable(file: string, ip: IpVersion, error: NodeJS.ErrnoException, w
     actual: null,
     notes: [],
   };
-  return { file, ip, text: null, failure, warnings: [], virtualUs: 0, wallMs, output: '', events: [] };
+  return { ...emptyResult(file, ip), failure };
 }

@@ -36,6 +36,7 @@ const style: ReportStyle = { bad: (text) => paint('red', text), dim: (text) => p
 export class Printer {
   failed = 0;
   private passed = 0;
+  private skipped = 0;
   private readonly options: PrintOptions;
   private readonly total: number;
   private readonly progress: boolean;
@@ -51,24 +52,32 @@ export class Printer {
   }
 
   result(result: JobResult): void {
-    if (result.failure === null) this.passed++;
+    if (result.skipped !== null) this.skipped++;
+    else if (result.failure === null) this.passed++;
     else this.failed++;
     const { format } = this.options;
     const lines =
       format === 'json' ? [jsonLine(result)] : format === 'tap' ? this.tap(result) : this.human(result);
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-    if (this.progress) process.stderr.write(`\r${this.passed + this.failed} of ${this.total}`);
+    if (this.progress) process.stderr.write(`\r${this.done()} of ${this.total}`);
+  }
+
+  private done(): number {
+    return this.passed + this.failed + this.skipped;
   }
 
   end(): void {
     if (this.progress) process.stderr.write('\r\u001b[K');
     if (this.options.format !== 'human') return;
-    const counts = `${this.passed} passed, ${this.failed} failed`;
+    const skipped = this.skipped > 0 ? `, ${this.skipped} skipped` : '';
+    const counts = `${this.passed} passed, ${this.failed} failed${skipped}`;
     process.stdout.write(`${paint(this.failed > 0 ? 'red' : 'green', counts)}\n`);
   }
 
   private human(result: JobResult): string[] {
     const { failure } = result;
+    if (result.skipped !== null)
+      return [`skip ${result.file} (${ipNames[result.ip]})  ${style.dim(result.skipped)}`];
     const word = failure === null ? paint('green', 'ok  ') : paint('red', 'FAIL');
     const time = style.dim(`${seconds(result.virtualUs)} s virtual, ${result.wallMs.toFixed(1)} ms`);
     const lines = [`${word} ${result.file} (${ipNames[result.ip]})  ${time}`];
@@ -83,8 +92,9 @@ export class Printer {
   }
 
   private tap(result: JobResult): string[] {
-    const number = this.passed + this.failed;
+    const number = this.done();
     const name = `${result.file} (${ipNames[result.ip]})`;
+    if (result.skipped !== null) return [`ok ${number} - ${name} # SKIP ${result.skipped}`];
     if (result.failure === null) return [`ok ${number} - ${name}`];
     const message = formatFailure(result.failure, result.text).split('\n');
     return [`not ok ${number} - ${name}`, ...message.map((line) => `# ${line}`)];
@@ -97,10 +107,11 @@ function jsonLine(result: JobResult): string {
   return JSON.stringify({
     script: result.file,
     ip: ipNames[result.ip],
-    ok: result.failure === null,
+    ok: result.skipped === null ? result.failure === null : null,
     virtualSeconds: result.virtualUs / 1e6,
     wallMs: Math.round(result.wallMs * 1000) / 1000,
     error: result.failure === null ? null : jsonError(result.failure),
+    ...(result.skipped === null ? {} : { skipped: result.skipped }),
   });
 }
 

@@ -1,12 +1,12 @@
 /** `halfopen run`: packetdrill scripts on the built-in stack, in virtual time. */
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { applyOption, defaultConfig, optionNames, optionTakesValue } from '../drill/config.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
-import { type Job, type JobResult, restrictedTo, runJob } from './run-job.ts';
+import type { Job, JobResult } from './run-job.ts';
+import { planRuns } from './run-plan.ts';
+import { runPlan } from './run-pool.ts';
 import { captureOf, type Format, Printer } from './run-report.ts';
 
 const help = `Usage: halfopen run [OPTION]... PATH...
@@ -35,7 +35,7 @@ packetdrill's own options, which win over those in a script:
     .replace(/(.{1,110})(?: |$)/g, '$1\n  ')
     .trim()}
 
-Exit: 0 all passed, 1 a script failed, 2 wrong usage.
+Exit: 0 all passed or skipped, 1 a script failed, 2 wrong usage.
 
 Examples:
   halfopen run scripts/
@@ -145,11 +145,12 @@ function parseCount(name: string, text: string, min: number, max: number): numbe
 }
 
 function parseIps(list: string): IpVersion[] {
-  return [...new Set(list.split(','))].map((name) => {
-    const version = ipVersions[name];
+  const versions = list.split(',').map((name) => {
+    const version = Object.hasOwn(ipVersions, name) ? ipVersions[name] : undefined;
     if (version === undefined) throw new UsageError(`--ip takes ipv4, ipv6 and mapped, not '${name}'`);
     return version;
   });
+  return [...new Set(versions)];
 }
 
 function parseDefine(text: string): [string, string] {
@@ -176,39 +177,15 @@ function ownOptions(
   return options;
 }
 
-/** The scripts under the paths, in order; what does not exist stays, for the run to complain about. */
-function scriptsUnder(paths: readonly string[]): string[] {
-  return paths.flatMap((path) => {
-    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
-    const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      name.endsWith('.pkt'),
-    );
-    if (names.length === 0) throw new UsageError(`there is no *.pkt in ${path}`);
-    return names.sort().map((name) => join(path, name));
-  });
-}
-
-function plan(options: Options): Job[] {
-  const wanted = options.ips ?? ['ipv4'];
-  return scriptsUnder(options.paths).flatMap((file) => {
-    const allowed = restrictedTo(file);
-    const forced = options.job.options.some(({ name }) => name === 'ip_version');
-    const fitting = wanted.filter((ip) => allowed === null || allowed.includes(ip));
-    // Without a wish, a script that is restricted runs in what it is made for.
-    const ips = fitting.length > 0 ? fitting : options.ips === null ? allowed!.slice(0, 1) : [];
-    return ips.map((ip): Job => ({ file, ip: forced ? null : ip, ...options.job }));
-  });
-}
-
 async function runAll(options: Options): Promise<number> {
-  const jobs = plan(options);
-  if (jobs.length === 0)
+  const plan = planRuns(options.paths, options.ips, options.job);
+  if (plan.every((it) => 'result' in it && it.result.skipped !== null))
     throw new UsageError('none of the scripts is made for the address set-ups asked for');
-  const printer = new Printer(options, jobs.length);
+  const printer = new Printer(options, plan.length);
   const results: JobResult[] = [];
   printer.start();
-  await runJobs(jobs, options.jobs, (result) => {
-    if (options.pcap !== null) results.push(result);
+  await runPlan(plan, options.jobs, (result) => {
+    if (options.pcap !== null && result.skipped === null) results.push(result);
     printer.result(result);
   });
   printer.end();
@@ -221,38 +198,4 @@ async function runAll(options: Options): Promise<number> {
     }
   }
   return printer.failed > 0 ? 1 : 0;
-}
-
-/** Runs jobs, several at a time; `done` hears of them in their order. */
-async function runJobs(
-  jobs: readonly Job[],
-  atATime: number,
-  done: (result: JobResult) => void,
-): Promise<void> {
-  if (atATime === 1 || jobs.length === 1) {
-    for (const job of jobs) done(runJob(job));
-    return;
-  }
-  const results = new Map<number, JobResult>();
-  let next = 0;
-  let told = 0;
-  const worker = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const thread = new Worker(new URL('./run-worker.js', import.meta.url));
-      const feed = (): void => {
-        if (next < jobs.length) thread.postMessage({ index: next, job: jobs[next++] });
-        else void thread.terminate().then(() => resolve());
-      };
-      thread.on('message', ({ index, result }: { index: number; result: JobResult }) => {
-        results.set(index, result);
-        for (let ready = results.get(told); ready !== undefined; ready = results.get(++told)) {
-          results.delete(told);
-          done(ready);
-        }
-        feed();
-      });
-      thread.on('error', reject);
-      feed();
-    });
-  await Promise.all(Array.from({ length: Math.min(atATime, jobs.length) }, worker));
 }

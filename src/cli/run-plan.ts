@@ -1,0 +1,73 @@
+/** What `halfopen run` is to do: the scripts under the paths given, each in its address set-ups. */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { IpVersion } from '../drill/system-under-test.ts';
+import {
+  emptyResult,
+  failedResult,
+  type Job,
+  type JobResult,
+  restrictedTo,
+  whyUnreadable,
+} from './run-job.ts';
+
+/** A script to run, or what is known of it without running it. */
+export type Planned = { readonly job: Job } | { readonly result: JobResult };
+
+interface Found {
+  readonly path: string;
+  /** Why there is nothing to run at this path; null for a script, which may still turn out not to be there. */
+  readonly problem: string | null;
+}
+
+/** The *.pkt of a folder and of those below it, in order. */
+function scriptsIn(folder: string): Found[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return entries.flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return scriptsIn(path);
+      return entry.name.endsWith('.pkt') ? [{ path, problem: null }] : [];
+    });
+  } catch (error) {
+    return [{ path: folder, problem: `the folder cannot be read: ${whyUnreadable(error)}` }];
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // Reading it as a script says what is wrong.
+  }
+}
+
+function scriptsUnder(path: string): Found[] {
+  if (!isFolder(path)) return [{ path, problem: null }];
+  const found = scriptsIn(path);
+  return found.length > 0 ? found : [{ path, problem: 'there is no *.pkt in this folder' }];
+}
+
+/**
+ * @param ips the address set-ups asked for; null if none were
+ * @param job what all jobs have in common
+ */
+export function planRuns(
+  paths: readonly string[],
+  ips: readonly IpVersion[] | null,
+  job: Omit<Job, 'file' | 'ip'>,
+): Planned[] {
+  const wanted = ips ?? ['ipv4'];
+  const forced = job.options.some(({ name }) => name === 'ip_version');
+  return paths.flatMap(scriptsUnder).flatMap(({ path: file, problem }): Planned[] => {
+    if (problem !== null) return [{ result: failedResult(file, wanted[0]!, 'parse', problem) }];
+    if (forced) return [{ job: { file, ip: null, ...job } }];
+    const allowed = restrictedTo(file);
+    const fitting = wanted.filter((ip) => allowed === null || allowed.includes(ip));
+    if (fitting.length > 0) return fitting.map((ip) => ({ job: { file, ip, ...job } }));
+    // Without a wish, a script that is restricted runs in what it is made for.
+    if (ips === null) return [{ job: { file, ip: allowed![0]!, ...job } }];
+    const skipped = `made for ${allowed!.join(' and ')} only`;
+    return [{ result: { ...emptyResult(file, wanted[0]!), skipped } }];
+  });
+}
