@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { dial } from '../host/index.ts';
+import { parseAddress } from '../wire/address.ts';
 import type { ConnectionHandlers, StackConnection, StackError } from './connection.ts';
 import { Stack, type StackOptions } from './stack.ts';
 import { connect, listen } from './streams.ts';
@@ -210,10 +212,26 @@ describe('two embedded stacks', () => {
     expect(() => client.listen({ port: 80 }, () => ({}))).toThrow('listen on a stack that is closed: EBADF');
   });
 
+  test.each([-1, 65_536, 80.5, Number.NaN])('refuse %d as a port', (port) => {
+    const { client } = two();
+    expect(() => client.connect({ address: '192.0.2.2', port }, {})).toThrow(
+      `connect: the port must be an integer from 1 to 65535, not ${port}: EINVAL`,
+    );
+    expect(() => client.listen({ port }, () => ({}))).toThrow(
+      `listen: the port must be an integer from 0 to 65535, not ${port}: EINVAL`,
+    );
+    const to = parseAddress('192.0.2.2');
+    expect(() => dial(client.host, to, port, {}, () => {})).toThrow(RangeError);
+    expect(() => dial(client.host, to, 80, { localPort: port }, () => {})).toThrow(
+      `localPort must be an integer from 0 to 65535, not ${port}`,
+    );
+  });
+
   test('say what was misused', () => {
     const { time, client, server } = two();
     server.listen({ port: 80 }, () => ({}));
     expect(() => server.listen({ port: 80 }, () => ({}))).toThrow('listen on port 80: EADDRINUSE');
+    expect(() => client.connect({ address: '192.0.2.2', port: 0 }, {})).toThrow('from 1 to 65535, not 0');
     expect(() => client.connect({ address: 'localhost', port: 80 }, {})).toThrow(
       "'localhost' is not an IPv4 or IPv6 address",
     );

@@ -5,7 +5,7 @@
 import { Host, type HostOptions, OpenFlag, Socket } from '../host/index.ts';
 import { type RealClock, Realtime } from '../sim/realtime.ts';
 import { Errno } from '../tcp/errno.ts';
-import { anyIpv4, parseAddress } from '../wire/address.ts';
+import { anyIpv4, isPort, parseAddress } from '../wire/address.ts';
 import { type ConnectionHandlers, StackConnection, StackError } from './connection.ts';
 import { systemClock, systemRandom } from './system.ts';
 
@@ -69,13 +69,13 @@ export class Stack {
    * Connects. Whatever comes of it comes through the handlers, never before this call returns.
    * @param target an IP address as text, and a port
    * @throws DecodeError if the address is none
-   * @throws StackError EBADF if the stack is closed
+   * @throws StackError EINVAL for a port that is none, EBADF if the stack is closed
    */
   connect(
     target: { readonly address: string; readonly port: number },
     handlers: ConnectionHandlers,
   ): StackConnection {
-    this.checkOpen('connect');
+    this.check('connect', target.port, 1);
     const address = parseAddress(target.address);
     return this.time.call(() => {
       const socket = this.host.socket(address.family, OpenFlag.nonBlock);
@@ -92,13 +92,13 @@ export class Stack {
    * Listens.
    * @param where a port (0 lets the stack choose one), and an address: all IPv4 ones if not given
    * @param accept gets each new connection and returns its handlers
-   * @throws StackError EADDRINUSE, EADDRNOTAVAIL; EBADF if the stack is closed
+   * @throws StackError EADDRINUSE, EADDRNOTAVAIL; EINVAL for a port that is none, EBADF if the stack is closed
    */
   listen(
     where: { readonly port: number; readonly address?: string; readonly backlog?: number },
     accept: (connection: StackConnection) => ConnectionHandlers,
   ): StackListener {
-    this.checkOpen('listen');
+    this.check('listen', where.port, 0);
     const address = where.address === undefined ? anyIpv4 : parseAddress(where.address);
     return this.time.call(() => {
       const socket = this.host.socket(address.family, OpenFlag.nonBlock);
@@ -123,8 +123,13 @@ export class Stack {
     this.time.stop();
   }
 
-  private checkOpen(what: string): void {
+  private check(what: string, port: number, least: 0 | 1): void {
     if (this.closed) throw new StackError(Errno.EBADF, `${what} on a stack that is closed`);
+    if (!isPort(port, least))
+      throw new StackError(
+        Errno.EINVAL,
+        `${what}: the port must be an integer from ${least} to 65535, not ${port}`,
+      );
   }
 
   private readonly run = <T>(action: () => T): T => this.time.call(action, true);

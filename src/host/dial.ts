@@ -5,7 +5,7 @@
  * the port in TIME-WAIT, where a service that wants it could not bind it for a minute.
  */
 import { Errno } from '../tcp/errno.ts';
-import { type Address, sameAddress } from '../wire/address.ts';
+import { type Address, isPort, sameAddress } from '../wire/address.ts';
 import type { Host } from './host.ts';
 import type { Socket } from './socket.ts';
 
@@ -29,6 +29,7 @@ export function isSelfConnected(socket: Socket): boolean {
  * Connects.
  * @param done gets the connected socket, or -errno; it may be called before `dial` returns
  * @returns a function that calls the attempt off: `done` is not called then
+ * @throws RangeError for a port that is none
  */
 export function dial(
   host: Host,
@@ -37,6 +38,10 @@ export function dial(
   options: DialOptions,
   done: (result: Socket | number) => void,
 ): () => void {
+  if (!isPort(port, 1))
+    throw new RangeError(`the port to dial must be an integer from 1 to 65535, not ${port}`);
+  if (!isPort(options.localPort ?? 0, 0))
+    throw new RangeError(`localPort must be an integer from 0 to 65535, not ${options.localPort}`);
   const deadline = host.clock.now + (options.timeoutUs ?? Number.POSITIVE_INFINITY);
   const chosen = options.localPort === undefined || options.localPort === 0;
   let cancel = (): void => {};

@@ -31,7 +31,7 @@ export type Action =
   | { readonly action: 'delay'; readonly us: number }
   /** A second copy arrives `us` µs after the first. */
   | { readonly action: 'duplicate'; readonly us: number }
-  /** The byte `byte` (counted from the start of the IP header) is changed by exclusive or with `mask`. */
+  /** The byte `byte` (counted from the start of the IP header) is changed by exclusive or with `mask` (1 to 255). */
   | { readonly action: 'corrupt'; readonly byte: number; readonly mask: number };
 
 /** Why a packet was lost on a link. */
@@ -58,28 +58,55 @@ export type Stage = (passage: Passage) => void;
 // Each stage draws from a stream of its own per packet (Prng.restart): these are the streams' names.
 const stream = { loss: 1, jitter: 2, reorder: 3, duplicate: 4 };
 
-function checkRange(name: string, value: number | undefined, low: number, high: number): void {
-  if (value !== undefined && !(value >= low && value <= high))
-    throw new RangeError(`${name} must be from ${low} to ${high}, not ${value}`);
+/** The longest time that a condition or an action may ask for: an hour, µs. */
+const longest = 3_600_000_000;
+
+const ranges: Readonly<Record<keyof Conditions, readonly [number, number]>> = {
+  delayUs: [0, longest],
+  jitterUs: [0, longest],
+  reorderUs: [0, longest],
+  bandwidth: [1, 1e15],
+  queueBytes: [0, 1e15],
+  loss: [0, 1],
+  duplicate: [0, 1],
+  reorder: [0, 1],
+};
+
+function check(conditions: Conditions): void {
+  for (const [name, value] of Object.entries(conditions) as [keyof Conditions, number | undefined][]) {
+    if (!Object.hasOwn(ranges, name))
+      throw new RangeError(`there is no condition '${name}'; there are ${Object.keys(ranges).join(', ')}`);
+    const [low, high] = ranges[name];
+    if (value !== undefined && !(value >= low && value <= high))
+      throw new RangeError(`${name} must be from ${low} to ${high}, not ${value}`);
+  }
 }
 
-function check(c: Conditions): void {
-  const longest = 3_600_000_000;
-  checkRange('delayUs', c.delayUs, 0, longest);
-  checkRange('jitterUs', c.jitterUs, 0, longest);
-  checkRange('reorderUs', c.reorderUs, 0, longest);
-  checkRange('bandwidth', c.bandwidth, 1, 1e15);
-  checkRange('queueBytes', c.queueBytes, 0, 1e15);
-  checkRange('loss', c.loss, 0, 1);
-  checkRange('duplicate', c.duplicate, 0, 1);
-  checkRange('reorder', c.reorder, 0, 1);
+function checkInteger(name: string, value: number, low: number, high: number): void {
+  if (!(Number.isInteger(value) && value >= low && value <= high))
+    throw new RangeError(`${name} must be an integer from ${low} to ${high}, not ${value}`);
+}
+
+/**
+ * Checks what shall be done to the `n`th packet of a direction.
+ * @throws RangeError for an unknown action, or one with a number that is missing or out of its range
+ */
+export function checkAction(n: number, it: Action): void {
+  checkInteger('n', n, 1, Number.MAX_SAFE_INTEGER);
+  const { action } = it;
+  if (action === 'delay' || action === 'duplicate') checkInteger('us', it.us, 0, longest);
+  else if (action === 'corrupt') {
+    checkInteger('byte', it.byte, 0, 65_535);
+    checkInteger('mask', it.mask, 1, 255);
+  } else if (action !== 'drop')
+    throw new RangeError(`there is no action '${action}'; there are drop, delay, duplicate, corrupt`);
 }
 
 /**
  * The stages for some conditions, in the order a packet meets them: loss, queue and bandwidth, delay and jitter,
  * reordering, duplication.
  * @param random a generator that belongs to this direction alone
- * @throws RangeError if a condition is out of its range
+ * @throws RangeError if a condition is unknown or out of its range
  */
 export function stagesFor(conditions: Conditions, random: Prng): Stage[] {
   check(conditions);

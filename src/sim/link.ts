@@ -128,7 +128,14 @@ export class Direction {
     const flight = this.buffer(length);
     for (let i = 0; i < length; i++) flight.bytes[i] = bytes[offset + i]!;
     for (const action of this.actions.get(n) ?? [])
-      if (action.action === 'corrupt' && action.byte < length) flight.bytes[action.byte]! ^= action.mask;
+      if (action.action === 'corrupt') {
+        if (action.byte >= length)
+          throw new RangeError(
+            `byte ${action.byte} of packet ${n} from '${this.from}' on '${this.link}' cannot be corrupted: ` +
+              `it has ${length} bytes`,
+          );
+        flight.bytes[action.byte]! ^= action.mask;
+      }
     flight.length = length;
     flight.n = n;
     flight.copy = copy;

@@ -174,6 +174,40 @@ describe('an intervention', () => {
   });
 });
 
+describe('an intervention that cannot be done', () => {
+  const drop = { link: 'wire', from: 'a', n: 1, action: 'drop' } as const;
+  const made = (it: object): (() => Run) => {
+    return () => pair({}, [drop, { ...drop, ...it } as Intervention]);
+  };
+  test.each([
+    [{ n: 0 }, 'n must be an integer from 1'],
+    [{ n: 1.5 }, 'n must be an integer from 1'],
+    [{ action: 'lose' }, "there is no action 'lose'; there are drop, delay, duplicate, corrupt"],
+    [{ action: 'delay' }, 'us must be an integer from 0 to 3600000000, not undefined'],
+    [{ action: 'duplicate', us: -1 }, 'us must be an integer from 0 to 3600000000, not -1'],
+    [{ action: 'corrupt', mask: 1 }, 'byte must be an integer from 0 to 65535, not undefined'],
+    [{ action: 'corrupt', byte: 1, mask: 256 }, 'mask must be an integer from 1 to 255, not 256'],
+  ])('is refused when the world is made: %o', (it, message) => {
+    expect(made(it)).toThrow(`interventions[1]: ${message}`);
+  });
+
+  test('is refused when the world is run: a link, a sender or a byte that is not there', () => {
+    expect(() => made({ link: 'air' })().world.run()).toThrow("interventions[1]: 'a' is not at a link 'air'");
+    expect(() => made({ from: 'c' })().world.run()).toThrow("interventions[1]: there is no node 'c'");
+    const short = made({ n: 2, action: 'corrupt', byte: 100, mask: 1 })();
+    short.a.sendEvery(10, 3);
+    expect(() => short.world.run()).toThrow(
+      "byte 100 of packet 2 from 'a' on 'wire' cannot be corrupted: it has 100 bytes (at 10 µs",
+    );
+  });
+
+  test('is not confused with a condition', () => {
+    expect(() => pair({ lost: 0.1 } as Conditions)).toThrow(
+      "there is no condition 'lost'; there are delayUs",
+    );
+  });
+});
+
 describe('a world', () => {
   const conditions = { delayUs: 300, jitterUs: 400, loss: 0.1, duplicate: 0.1, reorder: 0.1 };
   const run = (seed: number): { events: WorldEvent[]; file: Uint8Array } => {

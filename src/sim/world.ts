@@ -4,7 +4,7 @@
  */
 import type { TraceEvent } from '../tcp/trace.ts';
 import { type Clock, EventQueue } from './clock.ts';
-import type { Action, Conditions } from './conditions.ts';
+import { type Action, type Conditions, checkAction } from './conditions.ts';
 import type { PacketEvent, PacketName, WorldEvent } from './events.ts';
 import { Direction, type Flight, type Surroundings } from './link.ts';
 import type { Node } from './node.ts';
@@ -17,6 +17,7 @@ export type Intervention = PacketName & Action;
 export interface WorldOptions {
   /** Any integer; decides every random number of the world. */
   readonly seed: number;
+  /** Their links and senders have to be there when the world first moves. */
   readonly interventions?: readonly Intervention[];
   /**
    * How many packets may be sent without the clock moving before the world gives up (two nodes that answer each other
@@ -59,10 +60,14 @@ export class World {
   private readonly packetsPerInstant: number;
   private readonly surroundings: Surroundings;
 
+  private begun = false;
+
+  /** @throws RangeError for an intervention that cannot be done */
   constructor(options: WorldOptions) {
     this.seed = options.seed;
     this.random = new Prng(options.seed);
     this.interventions = options.interventions ?? [];
+    for (const [i, it] of this.interventions.entries()) explaining(i, () => checkAction(it.n, it));
     this.packetsPerInstant = options.packetsPerInstant ?? 1_000_000;
     this.clock = this.ticking;
     const { ticking, queue, watchers } = this;
@@ -125,8 +130,7 @@ export class World {
 
   /** Sends a packet over a link as if `from` had: for attackers, and for tests. */
   send(link: string, from: string, packet: Uint8Array): void {
-    const exit = this.place(from).exits.find((direction) => direction.link === link);
-    if (exit === undefined) throw new RangeError(`'${from}' is not at a link '${link}'`);
+    const exit = this.exit(from, link);
     exit.send(packet, new DataView(packet.buffer, packet.byteOffset, packet.length), 0, packet.length);
     this.flush();
   }
@@ -135,6 +139,7 @@ export class World {
    * Lets time pass until nothing is left to happen or `until` (µs; what is due at that very time included) is reached.
    * The clock then stands at `until`, or at the last event if `until` is not given.
    * @throws WorldError
+   * @throws RangeError at first, for an intervention on a link or from a sender that is not there
    */
   run(until: number = Number.POSITIVE_INFINITY): 'idle' | 'reached' {
     while (this.step(until));
@@ -144,6 +149,7 @@ export class World {
 
   /** Does the next thing if it is due at `until` or earlier; false if there is none. */
   step(until: number = Number.POSITIVE_INFINITY): boolean {
+    if (!this.begun) this.begin();
     try {
       this.flush();
       const time = this.nextTime();
@@ -218,6 +224,18 @@ export class World {
     return place;
   }
 
+  private exit(from: string, link: string): Direction {
+    const exit = this.place(from).exits.find((direction) => direction.link === link);
+    if (exit === undefined) throw new RangeError(`'${from}' is not at a link '${link}'`);
+    return exit;
+  }
+
+  private begin(): void {
+    for (const [i, { link, from }] of this.interventions.entries())
+      explaining(i, () => this.exit(from, link));
+    this.begun = true;
+  }
+
   private direction(link: string, from: Place, to: Place, conditions: Conditions): Direction {
     const actions = new Map<number, Action[]>();
     for (const it of this.interventions) {
@@ -231,5 +249,15 @@ export class World {
 
   private whereabouts(): string {
     return `at ${this.ticking.now} µs in the world with seed ${this.seed}`;
+  }
+}
+
+/** Says which intervention it is that cannot be done. */
+function explaining(index: number, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RangeError(`interventions[${index}]: ${error.message}`);
   }
 }

@@ -126,6 +126,10 @@ export function parseAddress(text: string): Address {
   return address;
 }
 
+/** Whether a number is a port: an integer from `least` (0 where the host may choose) to 65535. */
+export const isPort = (port: number, least: 0 | 1): boolean =>
+  Number.isInteger(port) && port >= least && port <= 65_535;
+
 /** `address:port`, with brackets around an IPv6 address. */
 export const formatEndpoint = (address: Address, port: number): string =>
   address.family === 4 ? `${formatAddress(address)}:${port}` : `[${formatAddress(address)}]:${port}`;
