@@ -28,9 +28,15 @@ export function ladderPackets(a: Attempt): LadderPacket[] {
   return a.evidence.packets.map((p) => {
     const gap = before === null ? null : p.time - before;
     before = p.time;
-    const delta = gap === null ? '' : `${gap < 0 ? '' : '+'}${gap === 0 ? '0' : durationText(gap)}`;
-    return { frame: p.frame, delta, ...described(a, p) };
+    return { frame: p.frame, delta: gap === null ? '' : gapText(gap), ...described(a, p) };
   });
+}
+
+/** A clock that was set, or a damaged one, can make gaps of years. */
+function gapText(ns: number): string {
+  const sign = ns < 0 ? '' : '+';
+  if (Math.abs(ns) >= 1e14) return `${sign}${Math.round(ns / 8.64e13)} d`;
+  return ns === 0 ? '+0' : `${sign}${durationText(ns)}`;
 }
 
 function described(

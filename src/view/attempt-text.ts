@@ -137,7 +137,10 @@ export function summaryLines(tally: Tally, style: TextStyle): string[] {
       if (places !== '' && columns(start) + columns(next) > room) break;
       places = next;
     }
-    lines.push(`${paint(style, colourOf(verdict), start.slice(0, width))}${start.slice(width)}${places}`);
+    const line = `${paint(style, colourOf(verdict), start.slice(0, width))}${start.slice(width)}`;
+    // One long IPv6 address may need a line of its own.
+    if (columns(start) + columns(places) > room) lines.push(line.trimEnd(), padStart(places, room));
+    else lines.push(`${line}${places}`);
   }
   const standing = tally.notes();
   if (standing.length === 0) return lines;
