@@ -56,6 +56,54 @@ test('names that every JavaScript object has mean nothing in a script', () => {
   expect(report(`${socket}+0 \`toString\``)).toMatch(/toString: not a command/);
 });
 
+test('lengths that no buffer has are refused', () => {
+  const wanted =
+    /^x.pkt:2: runtime error in \w+ call: length out of range: buffers have 0 to 268435456 bytes/;
+  for (const call of [
+    'write(3, ..., 99999999999)',
+    'write(3, ..., -1)',
+    'read(3, ..., 9999999999999)',
+    'readv(3, [{..., 2000000000}], 1)',
+  ]) {
+    expect(report(`${socket}+0 ${call} = 0\n`), call).toMatch(wanted);
+  }
+});
+
+test('what is nested too deeply or grows too long is refused', () => {
+  const many = (text: string): string => text.repeat(50_000);
+  const wanted = /^x.pkt:[12]: semantic error: values go up to 100 deep/;
+  expect(report(`0 socket(${many('[')}`)).toMatch(wanted);
+  expect(report(`0 socket(${many('1|')}1, 2, 3) = 3`)).toMatch(wanted);
+  for (const [code, message] of [
+    [many('('), 'nested too deeply'],
+    [many('not '), 'nested too deeply'],
+    [many('-'), 'nested too deeply'],
+    ["print('%9999999999d' % 1)", 'fields have up to 100'],
+    ["print('%.999f' % 1)", 'fields have up to 100'],
+    ["x = 'abcdefgh'\n".concat('x += x\n'.repeat(60)), 'up to 1000000 characters'],
+    ["x = 'abcdefgh'\n".concat("x = '%s%s' % (x, x)\n".repeat(60)), 'up to 1000000 characters'],
+    ['x = 3\n'.concat('x = x ** 4096\n'.repeat(9)), 'up to 65536 bits'],
+    ['x = 3\n'.concat('x *= x\n'.repeat(60)), 'up to 65536 bits'],
+    ['x = int(1e308 * 10)', 'OverflowError'],
+    ['x = 1\n'.concat(many('x = (x,)\n'), 'print(x)'), 'OverflowError'],
+  ] as const) {
+    expect(report(`${socket}+0 %{ ${code} }%`), message).toContain(message);
+  }
+  for (const [command, message] of [
+    [`x=abcdefgh; ${'x=$x$x; '.repeat(60)}`, 'a command has up to 1048576 characters'],
+    [`echo $((${many('(')}))`, 'error executing'],
+    ['echo $((1<<5000 | 1))', 'error executing'],
+    [
+      `echo abcdefgh > /tmp/f; ${'cat /tmp/f /tmp/f > /tmp/g && cat /tmp/g > /tmp/f && '.repeat(40)}true`,
+      '32 MiB',
+    ],
+  ] as const) {
+    const told = report(`${socket}+0 \`${command}\``);
+    expect(told, command.slice(0, 40)).toContain(message);
+    expect(told).not.toContain('internal error');
+  }
+});
+
 test('a system that reports activity for ever, when there is none, does not hold up the runner', () => {
   class Nervous extends TinyStack {
     override advance(): Advance {

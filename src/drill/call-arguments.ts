@@ -20,6 +20,9 @@ export interface CallContext {
   liveFd(scriptFd: number): number | undefined;
 }
 
+/** Bytes that the buffers of one call may have together: more than any socket buffer, and less than fills the memory. */
+const mostBytes = 2 ** 28;
+
 /** Access to a call's arguments, with packetdrill's complaints. */
 export class Arguments {
   readonly spec: SyscallSpec;
@@ -64,6 +67,17 @@ export class Arguments {
 
   int(index: number): number {
     return this.integer(this.arg(index));
+  }
+
+  /** The length of a buffer, bytes. */
+  length(index: number): number {
+    return this.lengths([this.int(index)], this.arg(index).at)[0]!;
+  }
+
+  private lengths(lengths: number[], at: number): number[] {
+    const sum = lengths.reduce((total, length) => total + length, 0);
+    if (lengths.every((it) => it >= 0) && sum <= mostBytes) return lengths;
+    throw this.error(`length out of range: buffers have 0 to ${mostBytes} bytes here, not ${sum}`, at);
   }
 
   /** `[value]` */
@@ -115,10 +129,11 @@ export class Arguments {
   iovec(expression: Expression): number[] {
     if (expression.kind !== 'list')
       throw this.error(`Bad type; actual: ${expression.kind} expected: list`, expression.at);
-    return expression.items.map((item) => {
+    const lengths = expression.items.map((item) => {
       if (item.kind !== 'iovec') throw this.error(`Bad type; actual: ${item.kind} expected: iovec`, item.at);
       return item.length;
     });
+    return this.lengths(lengths, expression.at);
   }
 
   message(index: number): {

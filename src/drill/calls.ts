@@ -78,7 +78,7 @@ function receive(name: 'read' | 'recv' | 'recvfrom', count: number): Decoder {
       a.ellipsis(4);
       a.ellipsis(5);
     }
-    return { call: { name, fd: a.fd(0), lengths: [a.int(2)], flags, nullBuffer: a.nullBuffer(1) } };
+    return { call: { name, fd: a.fd(0), lengths: [a.length(2)], flags, nullBuffer: a.nullBuffer(1) } };
   };
 }
 
@@ -90,7 +90,7 @@ function send(name: 'write' | 'send' | 'sendto', count: number): Decoder {
     const address = name === 'sendto' ? a.address(4, a.context.connectAddress) : null;
     const fd = a.fd(0);
     return {
-      call: { name, fd, lengths: [a.int(2)], flags, address, control: [], nullBuffer: a.nullBuffer(1) },
+      call: { name, fd, lengths: [a.length(2)], flags, address, control: [], nullBuffer: a.nullBuffer(1) },
     };
   };
 }

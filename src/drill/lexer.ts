@@ -75,6 +75,8 @@ const escapes: Readonly<Record<string, string>> = {
 export class Lexer {
   readonly text: string;
   private readonly defines: ReadonlyMap<string, string>;
+  /** How deep the parser is in values within values. */
+  depth = 0;
   private position = 0;
   private peeked: Token | null = null;
 

@@ -41,11 +41,15 @@ function parseList(lexer: Lexer): Expression[] {
   return items;
 }
 
+/** Values within values, or joined by `|`: no call needs more, and each takes some of the stack. */
+const mostDepth = 100;
+
 function parseExpression(lexer: Lexer): Expression {
-  const left = parseTerm(lexer);
-  if (!lexer.at('|')) return left;
-  lexer.next();
-  return { kind: 'or', left, right: parseExpression(lexer), at: left.at };
+  if (++lexer.depth > mostDepth) throw semanticError(`values go up to ${mostDepth} deep`, lexer.peek().start);
+  let value = parseTerm(lexer);
+  if (lexer.accept('|')) value = { kind: 'or', left: value, right: parseExpression(lexer), at: value.at };
+  lexer.depth--;
+  return value;
 }
 
 function parseTerm(lexer: Lexer): Expression {

@@ -29,11 +29,15 @@ const binary: readonly (readonly string[])[] = [
 ];
 const comparisons: ReadonlySet<string> = new Set(['==', '!=', '<', '<=', '>', '>=', 'in', 'is']);
 
+/** Steps into brackets and operators: no snippet needs more, and each takes some of the stack. */
+const mostDepth = 300;
+
 class Expression {
   private readonly tokens: readonly PyToken[];
   private readonly variables: Map<string, PyValue>;
   private readonly output: string[];
   private at = 0;
+  private depth = 0;
 
   constructor(tokens: readonly PyToken[], variables: Map<string, PyValue>, output: string[]) {
     this.tokens = tokens;
@@ -55,6 +59,13 @@ class Expression {
       items.push(this.conditional());
     }
     return items;
+  }
+
+  private deeper(inner: () => PyValue): PyValue {
+    if (++this.depth > mostDepth) throw new PythonError('the expression is nested too deeply');
+    const value = inner();
+    this.depth--;
+    return value;
   }
 
   private is(word: string): boolean {
@@ -87,7 +98,7 @@ class Expression {
     if (!this.accept('if')) return value;
     const condition = this.or();
     this.expect('else');
-    const otherwise = this.conditional();
+    const otherwise = this.deeper(() => this.conditional());
     return isTrue(condition) ? value : otherwise;
   }
 
@@ -110,7 +121,7 @@ class Expression {
   }
 
   private not(): PyValue {
-    return this.accept('not') ? !isTrue(this.not()) : this.comparison();
+    return this.accept('not') ? !isTrue(this.deeper(() => this.not())) : this.comparison();
   }
 
   private comparison(): PyValue {
@@ -144,6 +155,10 @@ class Expression {
   }
 
   private unary(): PyValue {
+    return this.deeper(() => this.signed());
+  }
+
+  private signed(): PyValue {
     if (this.accept('-')) return arithmetic('-', 0n, this.unary());
     if (this.accept('+')) return arithmetic('+', 0n, this.unary());
     if (this.accept('~')) return arithmetic('-', arithmetic('-', 0n, this.unary()), 1n);

@@ -14,6 +14,20 @@ export class PythonError extends Error {
   }
 }
 
+/** The most characters a text may have, and a field of `%`: more than any snippet prints. */
+const mostText = 1_000_000;
+const mostWidth = 100;
+/** Integers beyond take long to compute with. */
+const mostInteger = 1n << 65_536n;
+
+const tooLong = (): PythonError =>
+  new PythonError(`MemoryError: texts have up to ${mostText} characters here`);
+
+function limitedText(value: string): string {
+  if (value.length > mostText) throw tooLong();
+  return value;
+}
+
 export function isTrue(value: PyValue): boolean {
   if (value === null || value === false || value === '') return false;
   if (Array.isArray(value)) return value.length > 0;
@@ -77,7 +91,8 @@ function equal(left: PyValue, right: PyValue): boolean {
 /** `left operator right` for arithmetic and bits; `%` formats if `left` is a string. */
 export function arithmetic(operator: string, left: PyValue, right: PyValue): PyValue {
   if (operator === '%' && typeof left === 'string') return format(left, right);
-  if (operator === '+' && typeof left === 'string' && typeof right === 'string') return left + right;
+  if (operator === '+' && typeof left === 'string' && typeof right === 'string')
+    return limitedText(left + right);
   if (!isNumber(left) || !isNumber(right))
     throw new PythonError(`TypeError: unsupported operand type(s) for ${operator}`);
   if ('/%//'.includes(operator) && Number(right) === 0)
@@ -110,6 +125,8 @@ function floats(operator: string, a: number, b: number): number {
 }
 
 function integers(operator: string, a: bigint, b: bigint): PyValue {
+  if ([a, b].some((it) => it > mostInteger || it < -mostInteger))
+    throw new PythonError('OverflowError: integers have up to 65536 bits here');
   switch (operator) {
     case '+':
       return a + b;
@@ -122,7 +139,7 @@ function integers(operator: string, a: bigint, b: bigint): PyValue {
     case '%':
       return a - b * floorDivide(a, b);
     case '**':
-      return b < 0n ? Number(a) ** Number(b) : a ** limited(b);
+      return b < 0n ? Number(a) ** Number(b) : power(a, limited(b));
     case '<<':
       return a << limited(b);
     case '>>':
@@ -134,6 +151,12 @@ function integers(operator: string, a: bigint, b: bigint): PyValue {
     default:
       return a ^ b;
   }
+}
+
+function power(a: bigint, b: bigint): bigint {
+  if (BigInt(a.toString(16).length) * 4n * b > 2n * 65_536n)
+    throw new PythonError('OverflowError: integers have up to 65536 bits here');
+  return a ** b;
 }
 
 /** No snippet needs more, and a slip must not fill the memory. */
@@ -150,10 +173,13 @@ function floorDivide(a: bigint, b: bigint): bigint {
 /** `'%d of %s' % (a, b)` */
 function format(template: string, values: PyValue): string {
   const list = Array.isArray(values) ? [...(values as readonly PyValue[])] : [values];
+  let size = template.length;
   const result = template.replace(
     /%(0?\d*)(?:\.(\d+))?([dsrxfiu%])/g,
     (_, width: string, digits: string, kind: string) => {
       if (kind === '%') return '%';
+      if (Number(width) > mostWidth || Number(digits ?? 0) > mostWidth)
+        throw new PythonError(`ValueError: fields have up to ${mostWidth} characters here`);
       const value = list.shift();
       if (value === undefined) throw new PythonError('TypeError: not enough arguments for format string');
       let shown = kind === 'r' ? repr(value) : text(value);
@@ -164,6 +190,8 @@ function format(template: string, values: PyValue): string {
       } else if (kind === 'f') {
         shown = Number(value).toFixed(digits === undefined ? 6 : Number(digits));
       }
+      size += shown.length;
+      if (size > mostText) throw tooLong();
       return shown.padStart(Number(width || 0), width.startsWith('0') ? '0' : ' ');
     },
   );

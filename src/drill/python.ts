@@ -33,6 +33,12 @@ export function runPython(source: string, variables: Map<string, PyValue>): Pyth
     }
     return { output: output.join(''), error: null };
   } catch (error) {
+    // Infinity as an integer, values within values without end: what JavaScript cannot hold either.
+    if (error instanceof RangeError)
+      return {
+        output: output.join(''),
+        error: { message: `OverflowError: ${error.message}`, line, unsupported: false },
+      };
     if (!(error instanceof PythonError)) throw error;
     const { message, unsupported } = error;
     return { output: output.join(''), error: { message, line: error.line ?? line, unsupported } };

@@ -256,6 +256,7 @@ function cat({ args, input, context }: Invocation): CommandResult {
     const text = readVirtual(path, context);
     if (text === null) return { status: 1, output, errors: `cat: ${path}: No such file or directory\n` };
     output += text;
+    if (output.length > 1 << 25) return fail('cat: more than 32 MiB are not read here');
   }
   return ok(output);
 }

@@ -95,6 +95,9 @@ export interface CommandResult {
 }
 
 const maxDepth = 8;
+/** The most characters of one command, and of a file that commands write. */
+const mostText = 1 << 20;
+const mostFile = 1 << 25;
 
 /** Runs a command line or a whole script; a text that is not understood ends with status 2 and says why. */
 export function runShell(text: string, context: ShellContext, depth = 0): ShellResult {
@@ -111,7 +114,8 @@ export function runShell(text: string, context: ShellContext, depth = 0): ShellR
     }
     return { status, output };
   } catch (error) {
-    if (!(error instanceof ShellError)) throw error;
+    // A RangeError: numbers or nesting that JavaScript cannot hold either.
+    if (!(error instanceof ShellError || error instanceof RangeError)) throw error;
     return { status: 2, output: `${output}${error.message}\n` };
   }
 }
@@ -129,6 +133,10 @@ function runPipeline(pipeline: Pipeline, context: ShellContext, depth: number): 
   return { status: pipeline.negated ? Number(status === 0) : status, output: errors + input };
 }
 
+function limited(length: number): void {
+  if (length > mostText) throw new ShellError(`a command has up to ${mostText} characters here`);
+}
+
 function runSimple(
   command: SimpleCommand,
   input: string,
@@ -136,6 +144,7 @@ function runSimple(
   depth: number,
 ): CommandResult {
   const words = command.words.flatMap((word) => expand(word, context, depth));
+  limited(words.reduce((sum, word) => sum + word.length, 0));
   while (words.length > 0 && /^[A-Za-z_]\w*=/.test(words[0]!)) {
     const [name, value] = splitOnce(words.shift()!, '=');
     context.variables.set(name, value);
@@ -206,7 +215,9 @@ export function writeFile(path: string, text: string, append: boolean, context: 
   if (path === '/dev/null') return null;
   const name = sysctlOfPath(path);
   if (name !== null) return context.host.setSysctl(name, text.trim());
-  context.files.set(path, (append ? (context.files.get(path) ?? '') : '') + text);
+  const whole = (append ? (context.files.get(path) ?? '') : '') + text;
+  if (whole.length > mostFile) return `files have up to ${mostFile} bytes here`;
+  context.files.set(path, whole);
   return null;
 }
 
@@ -234,6 +245,7 @@ function expand(word: Word, context: ShellContext, depth: number): string[] {
         text += runShell(part.text, context, depth + 1).output.replace(/\n+$/, '');
         break;
     }
+    limited(text.length);
   }
   // An unquoted variable alone that is empty is no word at all.
   return text === '' && word.every((part) => part.kind === 'variable') && word.length > 0 ? [] : [text];
