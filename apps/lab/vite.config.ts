@@ -11,5 +11,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'es2023',
     modulePreload: { polyfill: false },
+    // The licences of what is bundled go with it.
+    license: { fileName: 'licenses.md' },
   },
 });

@@ -117,6 +117,18 @@ describe('the lab', { timeout: 240_000 }, () => {
     });
   });
 
+  test('saves the whole diagram as a picture that stands alone', async () => {
+    await on('s=07-nobody-answers&t=1000000', async (page) => {
+      const waiting = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'Picture' }).click();
+      const svg = readFileSync(await (await waiting).path(), 'utf8');
+      expect(svg).not.toMatch(/var\(--/);
+      const count = `new DOMParser().parseFromString(${JSON.stringify(svg)}, 'image/svg+xml').querySelectorAll('.arrow, parsererror').length`;
+      expect(await page.evaluate(count)).toBe(7);
+      expect(await page.locator('output.time').innerText()).toBe('1.000000 s');
+    });
+  });
+
   test('restores a view from its link: scenario, changes, time and packet', async () => {
     const hash =
       's=02-sequence-numbers&delay=wire/client/1/300000&set=client/net.ipv4.tcp_sack/0&isn=7000&t=350000&p=wire/client/1';
