@@ -54,6 +54,18 @@ async function worked(session) {
   return metrics.find(({ name }) => name === 'TaskDuration').value * 1000;
 }
 
+// What the machine gives an empty page at this very time: the measure for what follows.
+{
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const start = performance.now();
+  await page.goto(`${address}nothing`);
+  const ms = performance.now() - start;
+  const { fps, longest } = await frames(page);
+  say('empty page: load, ms', ms.toFixed(0));
+  say('empty page: frames/s (longest frame, ms)', `${fps.toFixed(1)} (${longest.toFixed(0)})`);
+  await page.close();
+}
+
 const count = (page) => page.locator('.lists .tab .muted').first().innerText();
 const loads = [];
 for (let i = 0; i < 5; i++) {
