@@ -13,7 +13,7 @@ export interface TcpSysctls {
   tcp_congestion_control: string;
   tcp_dsack: number;
   tcp_early_retrans: number;
-  /** 0 off, 1 ask and accept, 2 accept only, 3 to 5 Accurate ECN. */
+  /** 0 off, 1 ask and accept, 2 accept only. */
   tcp_ecn: number;
   tcp_ecn_fallback: number;
   /** Bits: 1 client, 2 server, 4 client without cookie, 0x200 server without cookie, 0x400 all listeners. */
