@@ -378,4 +378,23 @@ describe('streams', () => {
     await settle(time);
     expect(ends).toEqual(['ECONNRESET']);
   });
+
+  test('take the rejection of a handler whose peer resets, and reset the peer of one that gives up', async () => {
+    const { time, client, server } = two();
+    // An unhandled rejection fails the run.
+    listen(server, { port: 7 }, ({ readable, writable }) => readable.pipeTo(writable));
+    const opened = connect(client, { address: '192.0.2.2', port: 7 });
+    time.advance(1000);
+    (await opened).connection.reset();
+    await settle(time);
+    const log: string[] = [];
+    listen(server, { port: 8 }, async ({ connection }) => {
+      connection.end();
+      connection.write(bytes('too late'));
+    });
+    client.connect({ address: '192.0.2.2', port: 8 }, recorder(log));
+    await settle(time);
+    // What Linux calls a reset in CLOSE-WAIT (tcp_reset, 6.18).
+    expect(log).toEqual(['connected', 'ended', 'closed EPIPE']);
+  });
 });

@@ -7,6 +7,7 @@ import { type RealClock, Realtime } from '../sim/realtime.ts';
 import { Errno } from '../tcp/errno.ts';
 import { anyIpv4, isPort, parseAddress } from '../wire/address.ts';
 import { type ConnectionHandlers, StackConnection, StackError } from './connection.ts';
+import { checkOptions } from './options.ts';
 import { systemClock, systemRandom } from './system.ts';
 
 export interface StackOptions {
@@ -16,7 +17,7 @@ export interface StackOptions {
   readonly transmit: (packet: Uint8Array) => void;
   /** Next hop of the default route; without it only the addresses' own networks can be reached. */
   readonly gateway?: string;
-  /** Bytes, IP header included; 1500 if not given. */
+  /** Bytes, IP header included, from 68 (1280 with an IPv6 address) to 65,535; 1500 if not given. */
   readonly mtu?: number;
   /** Linux sysctls by name, such as `{ 'net.ipv4.tcp_syn_retries': 3 }`. */
   readonly sysctls?: Readonly<Record<string, string | number>>;
@@ -43,8 +44,12 @@ export class Stack {
   private readonly time: Realtime;
   private closed = false;
 
-  /** @throws RangeError for an address or a sysctl that is none */
+  /**
+   * @throws RangeError for a sysctl that is none, or another option out of its range
+   * @throws DecodeError for an address that is none
+   */
   constructor(options: StackOptions) {
+    checkOptions(options);
     const { addresses, gateway, mtu, sysctls, isn, epochUs, transmit } = options;
     this.time = new Realtime(options.clock ?? systemClock());
     this.host = new Host({

@@ -116,15 +116,23 @@ export function connect(
   });
 }
 
-/** Listens; `serve` gets every connection. */
+/**
+ * Listens; `serve` gets every connection. If it returns a promise that rejects, the connection is reset. A rejection with
+ * a StackError is what became of the connection and ends there; any other error stays an unhandled rejection.
+ */
 export function listen(
   stack: Stack,
   where: { readonly port: number; readonly address?: string; readonly backlog?: number },
-  serve: (connection: StreamConnection) => void,
+  serve: (connection: StreamConnection) => unknown,
 ): StackListener {
   return stack.listen(where, (connection) => {
     const adapter = new Adapter(() => connection, {});
-    serve(adapter.streams());
+    const served = serve(adapter.streams());
+    if (served instanceof Promise)
+      served.catch((error: unknown) => {
+        connection.reset();
+        if (!(error instanceof StackError)) throw error;
+      });
     return adapter.handlers;
   });
 }

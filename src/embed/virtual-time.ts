@@ -23,8 +23,13 @@ export class VirtualTime implements RealClock {
     };
   }
 
-  /** Lets `us` µs pass: every timer goes off at its time, in order. */
+  /**
+   * Lets `us` µs pass: every timer goes off at its time, in order.
+   * @throws RangeError unless it is a number from 0
+   */
   advance(us: number): void {
+    if (!(us >= 0 && us < Number.POSITIVE_INFINITY))
+      throw new RangeError(`time can advance by 0 µs or more, not by ${us}`);
     const until = this.us + us;
     while (this.queue.nextTime <= until) {
       this.us = Math.max(this.us, this.queue.nextTime);
