@@ -104,6 +104,21 @@ test('what is nested too deeply or grows too long is refused', () => {
   }
 });
 
+test('a system that cannot be made says why, without a stack trace', () => {
+  const open = (): never => {
+    throw new Error('no such device: eth7');
+  };
+  expect(report(`${socket}`, open)).toBe('x.pkt: the system under test cannot be made: no such device: eth7');
+  expect(report(`--local_ip=300.1.1.1\n${socket}`)).toMatch(/cannot be made: .*300\.1\.1\.1.*$/);
+});
+
+test('a netmask is ones and then zeros', () => {
+  for (const mask of ['255.0.255.0', '0.0.0.1', '255.255.256.0'])
+    expect(report(`--netmask_ip=${mask}\n${socket}`), mask).toContain(`bad --netmask_ip: ${mask}`);
+  for (const mask of ['255.255.0.0', '255.255.254.0', '0.0.0.0'])
+    expect(report(`--netmask_ip=${mask}\n${socket}`), mask).toBe('passed');
+});
+
 test('a system that reports activity for ever, when there is none, does not hold up the runner', () => {
   class Nervous extends TinyStack {
     override advance(): Advance {

@@ -63,4 +63,10 @@ if (update) {
   if (fresh.length > 0) process.stdout.write(`${fresh.length} more than expected; --update notes them\n`);
   for (const name of regressed) process.stdout.write(`FAILS NOW: ${name}\n`);
   if (regressed.length > 0) process.exitCode = 1;
+  if (!expected.some((name) => names.includes(name))) {
+    process.stderr.write(
+      `${folder} has none of the scripts in ${relative(process.cwd(), list)}: is it the right folder?\n`,
+    );
+    process.exitCode = 1;
+  }
 }

@@ -155,11 +155,11 @@ const setters: Readonly<Record<string, Setter>> = {
     config.gatewayIp = ip;
   }),
   netmask_ip: (config, value) => {
-    const octets = value.split('.').map(Number);
-    if (octets.length !== 4 || octets.some((it) => !(it >= 0 && it <= 255))) return false;
-    config.prefixLength = octets
-      .map((it) => it.toString(2).replaceAll('0', '').length)
-      .reduce((a, b) => a + b);
+    if (!/^\d{1,3}(\.\d{1,3}){3}$/.test(value)) return false;
+    const octets = value.split('.').map((it) => Number(it).toString(2).padStart(8, '0'));
+    const ones = /^(1*)0*$/.exec(octets.join(''))?.[1];
+    if (ones === undefined || octets.some((it) => it.length > 8)) return false;
+    config.prefixLength = ones.length;
     return true;
   },
   non_fatal: (config, value) => {

@@ -90,6 +90,16 @@ function failureOf(error: unknown, options: RunOptions, eventAt: number): Failur
   return { kind, file: options.file, line, column, message, expected, actual, notes };
 }
 
+function openSystem(open: OpenSystem, config: DrillConfig): SystemUnderTest {
+  try {
+    return open(networkOf(config));
+  } catch (error) {
+    if (error instanceof DrillError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new DrillError('internal', `the system under test cannot be made: ${why}`);
+  }
+}
+
 class Run {
   readonly warnings: Failure[] = [];
   output = '';
@@ -109,7 +119,7 @@ class Run {
     this.options = options;
     this.script = script;
     this.config = config;
-    this.system = options.open(networkOf(config));
+    this.system = openSystem(options.open, config);
     this.machine = new Machine(this.system);
     this.packetEvents = new PacketEvents(this.machine, config);
     this.calls = new CallEvents(this.machine, config, this.packetEvents, (error) => this.reportCall(error));
