@@ -5,15 +5,25 @@
 //
 // Frames are counted with requestAnimationFrame over three seconds of playing at 4x. The self-connect loop gives as many
 // packets as wanted: its seed decides how long it takes.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { serveFolder } from '../dist/cli/lab.js';
 
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+for (const [file, how] of [
+  [join(import.meta.dirname, '..', 'dist-lab', 'index.html'), 'npm run lab -- --build makes it'],
+  [executablePath, 'install Chromium, or name it in CHROMIUM'],
+])
+  if (!existsSync(file)) {
+    process.stdout.write(`the lab is not measured: there is no ${file} (${how})\n`);
+    process.exit(0);
+  }
 const server = serveFolder(join(import.meta.dirname, '..', 'dist-lab'));
 await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
 const address = `http://127.0.0.1:${server.address().port}/`;
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath,
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
 });
 const say = (name, value) => process.stdout.write(`${name.padEnd(44)} ${value}\n`);
