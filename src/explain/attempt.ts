@@ -79,18 +79,20 @@ export function timeText(baseSeconds: number, time: number): string {
   return `${secondText(baseSeconds + seconds)}.${String(nanoseconds).padStart(9, '0')}Z`;
 }
 
-let lastSecond = Number.NaN;
-let lastText = '';
+const SECONDS = 256;
+const knownSeconds = new Float64Array(SECONDS).fill(Number.NaN);
+const knownTexts: string[] = new Array(SECONDS).fill('');
 
-/** Seconds since 1970 as text. Many attempts begin within a second: its text is kept. */
+/** Seconds since 1970 as text. Many attempts begin within a second, and those of some seconds are told together: texts are kept. */
 export function secondText(seconds: number): string {
-  if (seconds !== lastSecond) {
-    lastSecond = seconds;
+  const place = seconds & (SECONDS - 1);
+  if (seconds !== knownSeconds[place]) {
+    knownSeconds[place] = seconds;
     // Date's range ends in the year 275760; a damaged capture can claim more.
     const date = new Date(Math.max(-8.64e12, Math.min(8.64e12, seconds)) * 1000);
-    lastText = date.toISOString().slice(0, -5);
+    knownTexts[place] = date.toISOString().slice(0, -5);
   }
-  return lastText;
+  return knownTexts[place]!;
 }
 
 export type { PacketSeen };

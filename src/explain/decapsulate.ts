@@ -65,8 +65,11 @@ export class Decapsulator {
 
   private look(packet: CapturedPacket): number {
     const { view, start, end } = packet;
-    this.data = packet.data;
-    this.view = view;
+    // Storing a pointer costs more than comparing it.
+    if (this.view !== view) {
+      this.data = packet.data;
+      this.view = view;
+    }
     this.missing = packet.wireLength - (end - start);
     this.depth = 0;
     this.encapsulation = 0;

@@ -202,6 +202,9 @@ export class EventStore {
   }
 }
 
+/** More slots than there can be. */
+const SLOTS = 2 ** 21;
+
 /** The records and the table that finds them by tuple. */
 export class AttemptStore {
   words: Int32Array<ArrayBuffer>;
@@ -271,22 +274,24 @@ export class AttemptStore {
     this.heads = new Int32Array(this.capacity * 2).fill(-1);
     this.mask = this.heads.length - 1;
     // Older records first, so that each bucket keeps its order: the newest in front.
-    const order = this.bucketOrder();
-    for (const slot of order) {
+    for (const slot of this.byNumber()) {
       const bucket = words[slot * WORDS + HASH]! & this.mask;
       words[slot * WORDS + NEXT] = this.heads[bucket]!;
       this.heads[bucket] = slot;
     }
   }
 
-  /** All used slots by attempt number. */
-  private bucketOrder(): Int32Array {
-    const slots = new Int32Array(this.used);
+  /** All used slots by attempt number. Numbers sort themselves much faster than a function sorts slots. */
+  byNumber(): Float64Array {
+    const { words } = this;
+    const order = new Float64Array(this.used);
     let n = 0;
     for (let slot = 0; slot < this.top; slot++) {
-      if (this.words[slot * WORDS + STATE]! & USED) slots[n++] = slot;
+      const base = slot * WORDS;
+      if (words[base + STATE]! & USED) order[n++] = words[base + NUMBER]! * SLOTS + slot;
     }
-    const { words } = this;
-    return slots.sort((a, b) => words[a * WORDS + NUMBER]! - words[b * WORDS + NUMBER]!);
+    order.subarray(0, n).sort();
+    for (let k = 0; k < n; k++) order[k] = order[k]! % SLOTS;
+    return order.subarray(0, n);
   }
 }
