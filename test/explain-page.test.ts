@@ -3,12 +3,13 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { CaptureSummary } from '../src/explain/explain.ts';
 import { AttemptPage, escapeHtml, pageLimits } from '../src/view/attempt-page.ts';
 import { explainCommand, inFolder, sample } from './explain-cli.ts';
 import { attemptsOf } from './explain-truth.ts';
-import { testNeeding } from './needs.ts';
+import { root, testNeeding } from './needs.ts';
 
 const attempts = attemptsOf(sample);
 const summary = (count: number): CaptureSummary => ({
@@ -116,12 +117,16 @@ describe('explain --html', () => {
 });
 
 /** Opens a page in a browser whose proxy we are: every request of any kind comes by. */
-async function browse(html: string): Promise<{ dom: string; console: string[]; requests: string[] }> {
+async function browse(
+  html: string,
+  served: (path: string) => Buffer | null = () => null,
+): Promise<{ dom: string; console: string[]; requests: string[] }> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(request.url!.replace('http://', ''));
-    response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(request.url === 'http://page.test/page.html' ? html : '');
+    const path = request.url!.replace('http://page.test', '');
+    response.setHeader('content-type', path.endsWith('.js') ? 'text/javascript' : 'text/html; charset=utf-8');
+    response.end(path === '/page.html' ? html : (served(path) ?? ''));
   });
   server.on('connect', (request, socket) => {
     requests.push(request.url!);
@@ -194,6 +199,22 @@ describe('the page in a browser', () => {
     );
     expect([...new Set(seen.requests)].sort()).toEqual(['x.test/i.png', 'y.test:443']);
     expect(seen.console.join()).toContain('complaint');
+  });
+
+  needing('can be made in the browser itself: halfopen/explain runs there, with gzip', async () => {
+    const script = `
+import { explain } from '/dist/explain/index.js';
+import { AttemptPage } from '/dist/view/attempt-page.js';
+const page = new AttemptPage();
+let count = 0;
+for await (const attempt of explain((await fetch('/sample.gz')).body)) { page.add(attempt); count++; }
+document.title = count + ' attempts, ' + page.html('x', { packets: 0, segments: 0, attempts: count }, null).length;`;
+    const seen = await browse(`<!DOCTYPE html><script type="module">${script}</script>`, (path) => {
+      if (path === '/sample.gz') return gzipSync(readFileSync(sample));
+      return path.startsWith('/dist/') ? readFileSync(join(root, path)) : null;
+    });
+    expect(seen.console).toEqual([]);
+    expect(seen.dom).toContain(`<title>${attempts.length} attempts, `);
   });
 
   needing('fits a telephone and a desk: nothing sticks out', async () => {
