@@ -148,6 +148,14 @@ describe('the lab', { timeout: 240_000 }, () => {
     });
   });
 
+  test('says where an initial sequence number really comes from', async () => {
+    const why = (hash: string): Promise<string> =>
+      on(hash, (page) => page.locator('.panels dl.about').innerText());
+    expect(await why('s=05a-forged-connection&t=end&p=lan/server/1')).toContain('held at this value here');
+    expect(await why('s=05a-forged-connection&t=end&isn=siphash&p=lan/server/1')).toContain('SipHash');
+    expect(await why('s=05a-forged-connection&t=end&p=lan/attacker/4')).toContain('attacker chose');
+  });
+
   test('compares two runs and marks what differs', async () => {
     await on('s=07-nobody-answers&compare=1&t=end', async (page) => {
       expect(await page.locator('.canvas').count()).toBe(2);

@@ -2,7 +2,7 @@
 import type { TcpOption } from '../../../../src/wire/options.ts';
 import { Flag } from '../../../../src/wire/tcp.ts';
 import type { Text } from '../world/scenario.ts';
-import type { About } from './fields.ts';
+import type { About, IsnSource } from './fields.ts';
 
 export interface FieldText {
   readonly meaning: Text;
@@ -16,6 +16,26 @@ const isSyn = ({ segment }: About): boolean => (segment.flags & Flag.syn) !== 0;
 const isAck = ({ segment }: About): boolean => (segment.flags & Flag.ack) !== 0;
 const isRst = ({ segment }: About): boolean => (segment.flags & Flag.rst) !== 0;
 
+const isnWhy: Readonly<Record<IsnSource, Text>> = {
+  siphash: text(
+    'The initial sequence number (ISN). Linux hashes the four-tuple with a secret (SipHash) and adds a clock that ticks every 64 ns, so that no stranger can guess it and old duplicates do not fit (RFC 6528).',
+    '初始序列号（ISN）。Linux 用密钥对四元组做散列（SipHash），再加上每 64 纳秒走一步的时钟，使外人无法猜到，旧的重复报文段也不会落入窗口（RFC 6528）。',
+  ),
+  md5: text(
+    'The initial sequence number (ISN). Older Linux hashed the four-tuple with a secret (MD5) and added a clock that ticks every 64 ns (RFC 6528).',
+    '初始序列号（ISN）。旧版 Linux 用密钥对四元组做散列（MD5），再加上每 64 纳秒走一步的时钟（RFC 6528）。',
+  ),
+  constant: text(
+    'The initial sequence number (ISN), held at this value here. A real Linux hashes the four-tuple with a secret and adds a clock (RFC 6528).',
+    '初始序列号（ISN），这里固定为此值。真实的 Linux 用密钥对四元组做散列，再加上时钟（RFC 6528）。',
+  ),
+  forged: text('Whatever the attacker chose: any number will do.', '攻击者任选的号码：任何值都可以。'),
+  script: text(
+    'The initial sequence number (ISN), as the script or the generator of the system under test gave it.',
+    '初始序列号（ISN），由脚本或被测系统的生成器给出。',
+  ),
+};
+
 function seqWhy(about: About): Text {
   const { segment, own, again } = about;
   if (again)
@@ -28,11 +48,7 @@ function seqWhy(about: About): Text {
       'A RST takes the number that the segment it answers asked for in its acknowledgment (RFC 9293, 3.10.7.1).',
       'RST 取被应答报文段的确认号作为序列号（RFC 9293 3.10.7.1）。',
     );
-  if (isSyn(about))
-    return text(
-      'The initial sequence number (ISN). Linux hashes the four-tuple with a secret and adds a clock that ticks every 64 ns, so that no stranger can guess it and old duplicates do not fit (RFC 6528).',
-      '初始序列号（ISN）。Linux 用密钥对四元组做散列，再加上每 64 纳秒走一步的时钟，使外人无法猜到，旧的重复报文段也不会落入窗口（RFC 6528）。',
-    );
+  if (isSyn(about)) return isnWhy[about.isn];
   if (own.isn === null)
     return text(
       'The next number of this direction. Its SYN was not seen here.',

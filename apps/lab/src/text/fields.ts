@@ -51,17 +51,22 @@ export interface About {
   readonly other: Side;
   /** Whether the same sequence numbers were sent before. */
   readonly again: boolean;
+  /** Where a SYN's sequence number comes from. */
+  readonly isn: IsnSource;
 }
 
+/** A generator of the stack's, a constant, or whoever made the packet. */
+export type IsnSource = 'siphash' | 'md5' | 'constant' | 'forged' | 'script';
+
 /** Reads a packet's header; null for what is no whole TCP segment. */
-export function headerOf(bytes: Uint8Array, before: readonly LabEvent[]): Header | null {
+export function headerOf(bytes: Uint8Array, before: readonly LabEvent[], isn: IsnSource): Header | null {
   try {
     const ip = decodeIp(bytes);
     if (ip.protocol !== protocolTcp || ip.fragmentOffset > 0) return null;
     const segment = decodeTcp(ip.payload);
     const source = formatEndpoint(ip.source, segment.sourcePort);
     const destination = formatEndpoint(ip.destination, segment.destinationPort);
-    const about = aboutOf(segment, source, destination, before);
+    const about = { ...aboutOf(segment, source, destination, before), isn };
     const { payload } = ip;
     const pseudo = pseudoHeaderSum(ip.source, ip.destination, protocolTcp, payload.length);
     return {
@@ -86,7 +91,7 @@ function aboutOf(
   source: string,
   destination: string,
   before: readonly LabEvent[],
-): About {
+): Omit<About, 'isn'> {
   let own: Side = { isn: null, shift: null };
   let other: Side = { isn: null, shift: null };
   let again = false;
