@@ -11,6 +11,8 @@ const load = (name) => import(pathToFileURL(join(dist, name)).href);
 const { Explainer } = await load('explain/explain.js');
 const { attemptJson } = await load('explain/json.js');
 const { attemptLines } = await load('view/attempt-text.js');
+const { LineBuffer } = await load('explain/line-buffer.js');
+const { PlainJson } = await load('explain/plain-json.js');
 const { CaptureError } = await load('wire/pcap-reader.js');
 const { Prng } = await load('sim/prng.js');
 
@@ -95,16 +97,8 @@ function mutant(seed) {
   return { bytes, done, chunk: bytes.length > 100_000 ? 4096 + below(1e6) : sizes[below(sizes.length)] };
 }
 
-/** Explains in pieces; returns the lines and what the reader complained of. */
-function explained(bytes, chunk) {
-  const lines = [];
-  const explainer = new Explainer((attempt) => {
-    const line = attemptJson(attempt);
-    JSON.parse(line);
-    const text = attemptLines(attempt, { width: 100, colour: false }).join('\n');
-    if (/undefined|NaN|Infinity|\[object/.test(text + line)) throw new Error(`nonsense in: ${text}\n${line}`);
-    lines.push(line);
-  });
+/** Hands a capture to an explainer in pieces. Returns what the reader complained of. */
+function feed(explainer, bytes, chunk) {
   let problem = null;
   try {
     for (let at = 0; at < bytes.length; at += chunk) explainer.push(bytes.subarray(at, at + chunk));
@@ -118,6 +112,29 @@ function explained(bytes, chunk) {
     if (!(error instanceof CaptureError)) throw error;
     problem = error;
   }
+  return problem;
+}
+
+/** The rows as they are written straight from the records. */
+function written(bytes, chunk) {
+  const pieces = [];
+  const out = new LineBuffer((piece) => pieces.push(Buffer.from(piece)));
+  feed(new Explainer(new PlainJson(out)), bytes, chunk);
+  out.flush();
+  return Buffer.concat(pieces).toString().split('\n').slice(0, -1).sort().join('\n');
+}
+
+/** Explains in pieces; returns the rows and what the reader complained of. */
+function explained(bytes, chunk) {
+  const lines = [];
+  const explainer = new Explainer((attempt) => {
+    const line = attemptJson(attempt);
+    JSON.parse(line);
+    const text = attemptLines(attempt, { width: 100, colour: false }).join('\n');
+    if (/undefined|NaN|Infinity|\[object/.test(text + line)) throw new Error(`nonsense in: ${text}\n${line}`);
+    lines.push(line);
+  });
+  const problem = feed(explainer, bytes, chunk);
   const { attempts } = explainer.summary();
   if (attempts !== lines.length) throw new Error(`${attempts} attempts began, ${lines.length} were told`);
   return { lines: lines.sort().join('\n'), problem: problem?.message ?? null };
@@ -135,6 +152,8 @@ for (let seed = Number(first); seed < Number(first) + Number(count); seed++) {
     if (one.problem !== null) damaged++;
     if (one.lines !== '') told += one.lines.split('\n').length;
     if (seed % 8 === 0) {
+      if (written(bytes, chunk) !== one.lines)
+        throw new Error('rows written from records differ from those of values');
       const other = explained(bytes, 5000);
       if (other.lines !== one.lines || other.problem !== one.problem) {
         const differs = other.lines.split('\n').find((line) => !one.lines.includes(line));
