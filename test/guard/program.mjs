@@ -72,7 +72,16 @@ const clients = {
   'net.connect': () => ending(net.connect(port, host)),
   'new Socket().connect': () => ending(new net.Socket().connect({ port, host })),
   'happy eyeballs': () =>
-    ending(net.connect({ port, host: 'both.test', autoSelectFamily: true, lookup: bothFamilies })),
+    ending(
+      net.connect({
+        port,
+        host: 'both.test',
+        autoSelectFamily: true,
+        // A busy machine must not look like an address that does not answer (250 ms by default).
+        autoSelectFamilyAttemptTimeout: 10_000,
+        lookup: bothFamilies,
+      }),
+    ),
   tls: () => ending(tls.connect({ port, host, rejectUnauthorized: false })),
   http: () => answer(http, {}),
   https: () => answer(https, {}),
