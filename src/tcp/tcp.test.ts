@@ -177,3 +177,12 @@ test('a handshake that begins at time 0 of the clock gives an RTT sample on both
   expect(client.srtt >> 3).toBe(10_000);
   expect(listener.listener!.accepted[0]!.srtt >> 3).toBe(10_000);
 });
+
+test('a backlog of 0 takes one request without a cookie, as on 6.18', () => {
+  const pair = hosts();
+  pair.listen(80, 0);
+  const client = pair.connect(40000, 80);
+  pair.settle();
+  expect(stateName(client.state)).toBe('ESTABLISHED');
+  expect(pair.b.counters.SyncookiesSent).toBe(0);
+});
