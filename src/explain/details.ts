@@ -112,7 +112,8 @@ export function inForce(e: Evidence, h: Handshake): InForce | null {
   if (answeredSyn === null || synAck === null) return null;
   const offer = answeredSyn.options;
   const answer = synAck.options;
-  const ecn = (answeredSyn.flags & 0xc0) === 0xc0 && (synAck.flags & 0xc0) === 0x40;
+  if (offer.cut || answer.cut) return null;
+  const ecn = hasEcn(answeredSyn.flags, synAck.flags);
   // Ids are below 4,096.
   const key = (offer.id << 14) | (answer.id << 2) | (ecn ? 2 : 0) | (e.ipv6 ? 1 : 0);
   const known = agreements.get(key);
@@ -121,6 +122,21 @@ export function inForce(e: Evidence, h: Handshake): InForce | null {
   if (agreements.size > 16_384) agreements.clear();
   agreements.set(key, { offer, answer, force });
   return force;
+}
+
+const AE = 0x100;
+const CWR = 0x80;
+const ECE = 0x40;
+
+/**
+ * Whether both sides agreed on ECN: the SYN asks with ECE and CWR, the SYN+ACK answers with ECE (RFC 3168 section 6.1.1); if the SYN asks
+ * for accurate ECN too (AE), also with AE or CWR alone or CWR and one of the others (RFC 9768 section 3.1).
+ */
+function hasEcn(syn: number, synAck: number): boolean {
+  if ((syn & (CWR | ECE)) !== (CWR | ECE)) return false;
+  const answer = synAck & (AE | CWR | ECE);
+  if (answer === ECE) return true;
+  return (syn & AE) !== 0 && answer !== 0 && (answer & (AE | ECE)) !== (AE | ECE);
 }
 
 function agreement(offer: OptionSet, answer: OptionSet, fallback: number, ecn: boolean): InForce {
@@ -140,7 +156,7 @@ function agreement(offer: OptionSet, answer: OptionSet, fallback: number, ecn: b
 export type System = 'Linux' | 'Windows' | 'macOS or iOS' | 'FreeBSD';
 
 export function clientSystem(syn: PacketSeen | null): System | null {
-  if (syn === null || syn.options.malformed || syn.length > 0) return null;
+  if (syn === null || syn.options.malformed || syn.options.cut || syn.length > 0) return null;
   const { mss } = syn.options;
   const ttl = initialTtl(syn.ttl);
   // A path of more than 30 routers is unlikely: the guess of the initial TTL would be wrong.
@@ -260,5 +276,6 @@ export function optionsText(o: OptionSet): string {
   if (o.timestamps) parts.push('TS');
   if (o.fastOpen !== null) parts.push(o.fastOpen === '' ? 'TFO request' : 'TFO cookie');
   if (o.mptcp) parts.push('MPTCP');
+  if (o.cut) parts.push('the rest not captured');
   return parts.length === 0 ? 'none' : parts.join(', ');
 }

@@ -221,12 +221,14 @@ export class EventLog {
         (w[at + R.E_FLAGS]! & (0x1ff | R.FROM_CLIENT | R.IS_ICMP)) === wanted &&
         w[at + R.E_SEQ] === s.seq &&
         w[at + R.E_ACK] === s.ack &&
-        w[at + R.E_LENGTH] === s.payload &&
-        Math.abs(page.times[this.events.timeIndex(event)]! - s.time) < DUPLICATE_NS;
+        w[at + R.E_LENGTH] === s.payload;
+      const near = same && Math.abs(page.times[this.events.timeIndex(event)]! - s.time) < DUPLICATE_NS;
       // Equal checksums mean equal packets; with a true IP identification, options may have been rewritten on the way.
-      if (same && (w[at + R.E_ID] === id || (d.ipId !== 0 && (w[at + R.E_ID]! & 0xffff) === d.ipId)))
+      if (near && (w[at + R.E_ID] === id || (d.ipId !== 0 && (w[at + R.E_ID]! & 0xffff) === d.ipId)))
         return true;
-      if (same && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
+      if (near && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
+      // Merged captures of hosts whose clocks differ: a retransmission would have another time stamp.
+      if (same && w[at + R.E_ID] === id && isStamped(d, s.header)) return true;
       event = w[at + R.E_NEXT]!;
     }
     return false;
@@ -366,6 +368,12 @@ export class EventLog {
       event = page.words[offset + R.E_NEXT]!;
     }
   }
+}
+
+/** Whether the segment at hand carries a time stamp that runs. */
+function isStamped({ view, tcpAt, tcpEnd }: Decapsulator, header: number): boolean {
+  const stamp = findOption(view, tcpAt + 20, Math.min(tcpEnd, tcpAt + header), 8);
+  return stamp >= 0 && view.getInt32(stamp + 2) !== 0;
 }
 
 /** Up to four option bytes as a word, in network order; `left` are there. */

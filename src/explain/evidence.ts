@@ -73,7 +73,8 @@ export interface Evidence {
   readonly isnStep: number | null;
   /** Destinations the client tried within a minute, if it was scanning; otherwise 0. Nobody asks it of a plain handshake. */
   readonly scanned: number;
-  readonly flooded: boolean;
+  /** From how many addresses its destination was flooded when it began, otherwise 0. */
+  readonly flooded: number;
   /** Nanoseconds since the base of the last packet of the capture so far. */
   readonly now: number;
 }
@@ -125,7 +126,7 @@ export function readEvidence(log: EventLog, hosts: Hosts, slot: number, now: num
     alone: isAlone(words, base),
     isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
     scanned: plain ? 0 : hosts.scanned(words, base),
-    flooded: !plain && hosts.flooded(words, base),
+    flooded: plain ? 0 : hosts.flooded(words, base),
     now,
   };
 }
@@ -158,7 +159,12 @@ function packets(log: EventLog, newest: number): PacketSeen[] {
     const flags = words[at + R.E_FLAGS]!;
     const icmp = (flags & R.IS_ICMP) !== 0;
     const ack = words[at + R.E_ACK]!;
-    const options = reader.read(words, at + R.E_OPTIONS, icmp ? 0 : flags >>> 24);
+    const options = reader.read(
+      words,
+      at + R.E_OPTIONS,
+      icmp ? 0 : flags >>> 24,
+      (flags & R.OPTIONS_CUT) !== 0,
+    );
     list.push({
       frame: words[at + R.E_FRAME]!,
       time: page.times[log.events.timeIndex(event)]!,

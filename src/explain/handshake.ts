@@ -94,12 +94,14 @@ function anyHandshake(e: Evidence): Handshake {
   const clientSynAck = first(fresh, (p) => p.fromClient && (p.flags & (SYN | ACK | RST)) === (SYN | ACK));
   const syn = syns[0] ?? null;
   const synAck = synAcks[0] ?? null;
-  const answer = answeredCopy(syns, synAck);
   const clientReset = first(fresh, (p) => p.fromClient && (p.flags & RST) !== 0);
+  const serverReset = first(fresh, (p) => !p.fromClient && (p.flags & RST) !== 0);
+  const answer = answeredCopy(syns, synAck, serverReset);
   const serverBegan = synAck !== null || serverSyn !== null || (e.state & R.SERVER_SYN) !== 0;
   const anyAck = serverBegan ? acknowledgment(fresh, true, e.serverIsn, syn) : null;
   // What a client sends after its RST confirms nothing.
   const finalAck = anyAck !== null && clientReset !== null && clientReset.time < anyAck.time ? null : anyAck;
+  const implied = synAck === null && serverSyn === null ? impliedAck(e, fresh) : null;
   const plainAck = (p: PacketSeen): boolean => !p.fromClient && (p.flags & (SYN | RST | FIN | ACK)) === ACK;
   const acksSyn = (p: PacketSeen): boolean => plainAck(p) && p.ack === ((e.clientIsn + 1) | 0);
   return {
@@ -122,16 +124,23 @@ function anyHandshake(e: Evidence): Handshake {
     tfoSyn: syns.find((p) => p.options.fastOpen !== null || p.length > 0) ?? null,
     serverData: (e.state & R.SERVER_DATA) !== 0,
     clientReset: clientReset ?? strayReset(e, true),
-    serverReset: first(fresh, (p) => !p.fromClient && (p.flags & RST) !== 0),
+    serverReset,
     icmp:
       e.state & R.ICMP_SEEN
         ? first(e.packets, (p) => p.icmp !== null && p.seq === e.clientIsn && rejects(p, e.ipv6))
         : null,
-    challenge: challengeAck(e, synAck),
-    impliedAck: synAck === null && serverSyn === null ? impliedAck(e, fresh) : null,
+    challenge: implied === null ? challengeAck(e, synAck) : null,
+    impliedAck: implied,
     oneSided: isOneSided(e, syn, synAck),
     cutShort: isCutShort(e, syns),
   };
+}
+
+/** Whether all that is there of an attempt is an RST that refuses a SYN (RFC 9293 section 3.10.7.1). */
+export function refusesUnseen(e: Evidence): boolean {
+  const [only] = e.packets;
+  if (only === undefined || e.clientPackets > 0) return false;
+  return (only.flags & (SYN | RST | ACK)) === (RST | ACK) && only.seq === 0;
 }
 
 /** The client's RST that answers a challenge ACK carries the old connection's number. */
@@ -149,10 +158,14 @@ function first(list: readonly PacketSeen[], test: (p: PacketSeen) => boolean): P
 const byTime = (list: PacketSeen[]): PacketSeen[] =>
   list.length < 2 ? list : list.sort((a, b) => a.time - b.time || a.frame - b.frame);
 
-/** Which copy of the SYN a SYN+ACK answers: TSecr names it (RFC 7323 section 3.2); otherwise the last one before it. */
+/**
+ * Which copy of the SYN a SYN+ACK answers: TSecr names it (RFC 7323 section 3.2); otherwise the last one before it. What was
+ * sent before an RST was answered by that.
+ */
 function answeredCopy(
   syns: readonly PacketSeen[],
   synAck: PacketSeen | null,
+  serverReset: PacketSeen | null,
 ): Pick<Handshake, 'answeredSyn' | 'answeredByEcho' | 'ambiguous'> {
   const only = syns[0] ?? null;
   if (synAck === null || syns.length < 2)
@@ -161,7 +174,9 @@ function answeredCopy(
     ? syns.filter((p) => p.options.timestamps && p.timestamp === synAck.echo)
     : [];
   if (named.length === 1) return { answeredSyn: named[0]!, answeredByEcho: true, ambiguous: false };
-  const before = syns.filter((p) => p.time <= synAck.time);
+  const sent = syns.filter((p) => p.time <= synAck.time);
+  const again = serverReset === null ? [] : sent.filter((p) => p.time > serverReset.time);
+  const before = again.length > 0 ? again : sent;
   const answeredSyn = before[before.length - 1] ?? only;
   return { answeredSyn, answeredByEcho: false, ambiguous: before.length > 1 };
 }

@@ -19,12 +19,14 @@ export const FLOOD_SYNS = 100;
 const FLOOD_WINDOW_NS = 10e9;
 /** One tuple with this many initial sequence numbers at a time is no client's doing. */
 const FLOOD_SAME_TUPLE = 16;
+/** SYNs like those of ordinary systems, unanswered: from fewer addresses than this, it is clients whose server is down. */
+export const FLOOD_SOURCES = 50;
 /** Equal steps in a row between a server's initial sequence numbers: by chance never. */
 const STEP_RUN = 3;
 const RECENT_ISNS = 8;
 
-/** A set of attempts by number, as ranges. */
-type Ranges = [from: number, to: number][];
+/** A set of attempts by number, as ranges, each with how many different items there were. */
+type Ranges = [from: number, to: number, items: number][];
 
 // Fields of a source's or a target's record, after its key.
 const WINDOW_START = HOST_KEY / 2; // a double
@@ -60,10 +62,12 @@ export class Hosts {
     const ports = words[base + R.PORTS]!;
     const destination =
       Math.imul(words[base + R.SERVER + 3]! ^ words[base + R.SERVER]!, 31) + (ports & 0xffff);
-    const from = Math.imul(words[base + R.CLIENT + 3]! ^ words[base + R.CLIENT]!, 31) + (ports >>> 16);
+    const from = Math.imul(words[base + R.CLIENT + 3]! ^ words[base + R.CLIENT]!, 31);
     this.sources.count(words, base + R.CLIENT, 0, number, time, destination);
     const target = this.targets.count(words, base + R.SERVER, ports & 0xffff, number, time, from);
-    if (sameTuple >= FLOOD_SAME_TUPLE) this.targets.addRange(target, number - sameTuple, number);
+    if (sameTuple >= FLOOD_SAME_TUPLE) {
+      this.targets.addRange(target, number - sameTuple, number, FLOOD_SOURCES);
+    }
   }
 
   /** The server's first valid SYN+ACK came. */
@@ -87,10 +91,10 @@ export class Hosts {
     return this.sources.distinct(words, base + R.CLIENT, 0, words[base + R.NUMBER]!);
   }
 
-  /** Whether the attempt's destination was being flooded when it began. */
-  flooded(words: Int32Array, base: number): boolean {
+  /** From how many addresses the attempt's destination was being flooded when it began, otherwise 0. */
+  flooded(words: Int32Array, base: number): number {
     const port = words[base + R.PORTS]! & 0xffff;
-    return this.targets.distinct(words, base + R.SERVER, port, words[base + R.NUMBER]!) > 0;
+    return this.targets.distinct(words, base + R.SERVER, port, words[base + R.NUMBER]!);
   }
 
   /** By how much the server's initial sequence numbers grow from connection to connection; null if not constant. */
@@ -186,24 +190,24 @@ class Counters {
     if (c >= 0) this.table.words[c + GOOD]!++;
   }
 
-  /** How many different items there are in the window now if an attempt fell in a remarkable one, otherwise 0. */
+  /** How many different items there were in the window that an attempt fell in if it was remarkable, otherwise 0. */
   distinct(key: Int32Array, at: number, extra: number, number: number): number {
     const c = this.table.find(key, at, extra);
     if (c < 0) return 0;
     this.closeWindow(c);
     const { words } = this.table;
     if (words[c + HAS_RANGES] === 0) return 0;
-    const within = this.ranges.get(c)!.some(([from, to]) => number >= from && number <= to);
-    return within ? words[c + DISTINCT]! : 0;
+    const within = this.ranges.get(c)!.find(([from, to]) => number >= from && number <= to);
+    return within === undefined ? 0 : within[2];
   }
 
   private closeWindow(c: number): void {
     const { words } = this.table;
     if (words[c + SYNS]! > 0 && this.isRemarkable(words, c))
-      this.addRange(c, words[c + FIRST_NUMBER]!, words[c + LAST_NUMBER]!);
+      this.addRange(c, words[c + FIRST_NUMBER]!, words[c + LAST_NUMBER]!, words[c + DISTINCT]!);
   }
 
-  addRange(c: number, from: number, to: number): void {
+  addRange(c: number, from: number, to: number, items: number): void {
     const { words } = this.table;
     // A record that took another's place has none.
     if (words[c + HAS_RANGES] === 0) this.ranges.set(c, []);
@@ -213,9 +217,10 @@ class Counters {
     if (last !== undefined && from <= last[1] + 1) {
       last[0] = Math.min(last[0], from);
       last[1] = Math.max(last[1], to);
+      last[2] = Math.max(last[2], items);
       return;
     }
     if (ranges.length === MAX_RANGES) ranges.shift();
-    ranges.push([from, to]);
+    ranges.push([from, to, items]);
   }
 }

@@ -104,7 +104,7 @@ function optionsJson(o: OptionSet): string {
     json =
       `${o.mss === null ? '' : `,"mss":${o.mss}`}${o.windowScale === null ? '' : `,"window_scale":${o.windowScale}`}` +
       `${o.sack ? ',"sack":true' : ''}${o.timestamps ? ',"timestamps":true' : ''}` +
-      `${o.fastOpen === null ? '' : `,"fast_open":"${o.fastOpen}"`}${o.mptcp ? ',"mptcp":true' : ''},"kinds":[${o.kinds.join()}]}`;
+      `${o.fastOpen === null ? '' : `,"fast_open":"${o.fastOpen}"`}${o.mptcp ? ',"mptcp":true' : ''}${o.cut ? ',"cut":true' : ''},"kinds":[${o.kinds.join()}]}`;
     optionTexts.set(o, json);
   }
   return json;

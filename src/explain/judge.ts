@@ -2,7 +2,8 @@
  * From evidence to a verdict. Rules with their sources; the near misses that each must not take are in judge.test.ts.
  */
 import type { Evidence, PacketSeen } from './evidence.ts';
-import { type Handshake, handshakeOf } from './handshake.ts';
+import { type Handshake, handshakeOf, refusesUnseen } from './handshake.ts';
+import { FLOOD_SOURCES } from './hosts.ts';
 import { noteworthy, optionNotes } from './notes.ts';
 import * as R from './records.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
@@ -127,7 +128,7 @@ function ending(e: Evidence, h: Handshake): Finding {
     return {
       verdict: 'mid-stream',
       outcome: 'unknown',
-      certainty: 'certain',
+      certainty: refusesUnseen(e) ? 'likely' : 'certain',
       packets: e.packets.slice(0, 2),
     };
   if (h.oneSided)
@@ -162,7 +163,10 @@ function completed(e: Evidence, h: Handshake): Finding {
       certainty,
       packets: [h.syn, h.challenge, h.synAck, h.finalAck],
     };
-  if (reuse(e)) return { verdict: 'port-reused', outcome: 'completed', certainty, packets };
+  if (reuse(e)) {
+    const sure = e.previous!.state & R.CONFIRMED ? certainty : 'likely';
+    return { verdict: 'port-reused', outcome: 'completed', certainty: sure, packets };
+  }
   return { verdict: 'completed', outcome: 'completed', certainty, packets };
 }
 
@@ -176,36 +180,29 @@ function acceptQueue(e: Evidence, h: Handshake): Finding | null {
   const again = h.synAcks.find((p) => p.time - finalAck.time > CROSSED_NS && p.seq === e.serverIsn);
   if (again === undefined) return null;
   const data = e.packets.find((p) => p.fromClient && p.length > 0 && p.time < again.time && !p.stray);
-  const sawData = data !== undefined || e.clientBytes > 0;
   return {
     verdict: 'accept-queue-full',
     outcome: 'completed',
-    certainty: data !== undefined ? 'likely' : sawData ? 'possible' : 'possible',
+    certainty: data !== undefined ? 'likely' : 'possible',
     packets: [h.synAck, finalAck, data ?? null, again],
   };
 }
 
 function answered(e: Evidence, h: Handshake): Finding {
   const packets = [h.answeredSyn, ...h.synAcks.slice(0, 6)];
+  const { serverReset } = h;
+  // After an RST some clients (Windows) send their SYN again: if that is answered, the RST is history.
+  if (serverReset !== null && isBefore(serverReset, h.clientReset) && !isBefore(serverReset, h.answeredSyn))
+    return resetByServer(h, serverReset, packets);
   if (h.clientReset !== null) {
+    const found = [...packets, h.clientReset];
     if (e.scanned > 0)
-      return { verdict: 'scan', outcome: 'reset', certainty: 'likely', packets: [...packets, h.clientReset] };
-    return {
-      verdict: 'reset-by-client',
-      outcome: 'reset',
-      certainty: 'certain',
-      packets: [...packets, h.clientReset],
-    };
+      return { verdict: 'scan', outcome: 'reset', certainty: scanCertainty(h), packets: found };
+    // Nobody knows whether a client whose SYN is not in the capture ever sent one.
+    const certainty = h.syn === null ? 'likely' : 'certain';
+    return { verdict: 'reset-by-client', outcome: 'reset', certainty, packets: found };
   }
-  if (h.serverReset !== null)
-    return {
-      verdict: 'reset-by-server',
-      outcome: 'reset',
-      certainty: 'certain',
-      packets: [...packets, h.serverReset],
-    };
-  if (e.flooded && e.synCount === 1)
-    return { verdict: 'flood', outcome: 'unconfirmed', certainty: 'likely', packets };
+  if (isFlood(e, h)) return { verdict: 'flood', outcome: 'unconfirmed', certainty: 'likely', packets };
   if (isCookie(e, h)) return { verdict: 'syn-cookie', outcome: 'unconfirmed', certainty: 'likely', packets };
   return {
     verdict: 'unconfirmed',
@@ -215,11 +212,38 @@ function answered(e: Evidence, h: Handshake): Finding {
   };
 }
 
+const isBefore = (p: PacketSeen, q: PacketSeen | null): boolean => q === null || p.time < q.time;
+
+/** The server's RST came first: after its SYN+ACK, or, from whoever answers in its name, before (the client believes what is first). */
+function resetByServer(h: Handshake, reset: PacketSeen, answer: readonly (PacketSeen | null)[]): Finding {
+  const packets = [...answer, reset];
+  if (isBefore(reset, h.synAck))
+    return { verdict: 'refused', outcome: 'refused', certainty: 'likely', packets };
+  return { verdict: 'reset-by-server', outcome: 'reset', certainty: 'certain', packets };
+}
+
+/** Scanners that write their own packets send a SYN with an MSS at most; systems offer more. */
+const isOfSystem = (syn: PacketSeen | null): boolean => syn?.options.sack === true;
+
+/** A client most of whose destinations are down looks much like a scanner if its SYNs are those of a system. */
+const scanCertainty = (h: Handshake): Certainty => (isOfSystem(h.syn) ? 'possible' : 'likely');
+
+/** Whether it is one of a flood's SYNs: those of clients come again, and are answered, or come from a few addresses. */
+function isFlood(e: Evidence, h: Handshake): boolean {
+  if (e.flooded === 0 || e.synCount !== 1) return false;
+  return h.synAck !== null || !isOfSystem(h.syn) || e.flooded >= FLOOD_SOURCES;
+}
+
 function notAnswered(e: Evidence, h: Handshake): Finding {
   const sent = h.syns.slice(0, 8);
   if (h.serverReset !== null) {
     if (e.scanned > 0)
-      return { verdict: 'scan', outcome: 'refused', certainty: 'likely', packets: [h.syn, h.serverReset] };
+      return {
+        verdict: 'scan',
+        outcome: 'refused',
+        certainty: scanCertainty(h),
+        packets: [h.syn, h.serverReset],
+      };
     return { verdict: 'refused', outcome: 'refused', certainty: 'certain', packets: [h.syn, h.serverReset] };
   }
   if (h.icmp !== null)
@@ -246,9 +270,11 @@ function notAnswered(e: Evidence, h: Handshake): Finding {
       packets: [h.syn, h.earlyAck, h.clientReset],
     };
   const certainty = h.cutShort ? 'possible' : 'certain';
-  if (e.flooded && e.synCount === 1)
-    return { verdict: 'flood', outcome: 'unanswered', certainty: 'likely', packets: sent };
-  if (e.scanned > 0) return { verdict: 'scan', outcome: 'unanswered', certainty: 'likely', packets: sent };
+  if (isFlood(e, h)) return { verdict: 'flood', outcome: 'unanswered', certainty: 'likely', packets: sent };
+  // A system that sends its SYN again wants the connection: it may have lost its network.
+  const insists = h.syns.length > 1 && isOfSystem(h.syn);
+  if (e.scanned > 0 && !insists)
+    return { verdict: 'scan', outcome: 'unanswered', certainty: scanCertainty(h), packets: sent };
   return { verdict: 'unanswered', outcome: 'unanswered', certainty, packets: sent };
 }
 
@@ -271,11 +297,14 @@ function isCookie(e: Evidence, h: Handshake): boolean {
 function reuse(e: Evidence): boolean {
   const { previous } = e;
   if (previous === null || previous.ageMs < 0) return false;
-  if ((previous.state & R.CONFIRMED) === 0) return false;
-  if (previous.state & (R.CLIENT_RST | R.SERVER_RST)) return false;
-  const closed = (previous.state & R.CLIENT_FIN) !== 0 && (previous.state & R.SERVER_FIN) !== 0;
-  return !closed || previous.ageMs < TIME_WAIT_MS;
+  const { state } = previous;
+  // Of a connection that began before the capture, packets of both sides show that it lived.
+  const lived = (state & R.CONFIRMED) !== 0 || (state & BEGAN_BEFORE) === BEGAN_BEFORE;
+  if (!lived || state & (R.CLIENT_RST | R.SERVER_RST)) return false;
+  return !R.hasClosed(state) || previous.ageMs < TIME_WAIT_MS;
 }
+
+const BEGAN_BEFORE = R.MID_STREAM | R.CLIENT_ACK | R.SERVER_ACK;
 
 /** The verdicts that hold beside the one chosen. */
 function alsoTrue(e: Evidence, h: Handshake, chosen: Verdict): Note[] {

@@ -16,6 +16,8 @@ const SACK_BLOCKS = 5;
 
 /** Another incarnation's last packet this recently makes the tuple shared. */
 const SHARED_MS = 30_000;
+/** An RST this soon after the handshake was no use of the connection. */
+const SOON_NS = 1e9;
 
 /** The notes that apply, in a fixed order. */
 export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] {
@@ -74,20 +76,14 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
     e.packets.some((p) => (p.flags & SYN) !== 0 && (p.flags & (FIN | RST)) !== 0),
   );
   add('icmp-error', verdict !== 'rejected-by-icmp' && e.packets.some((p) => p.icmp !== null));
-  add(
-    'reset-at-once',
-    h.finalAck !== null &&
-      e.clientBytes === 0 &&
-      e.serverBytes === 0 &&
-      (h.clientReset ?? h.serverReset) !== null,
-  );
+  add('reset-at-once', e.clientBytes === 0 && e.serverBytes === 0 && resetAtOnce(h));
   const shared = e.previous !== null && e.previous.ageMs >= 0 && e.previous.ageMs < SHARED_MS;
   add(
     'tuple-shared',
     shared &&
       !rewrittenIsn &&
       (e.previous!.state & R.SYN_SEEN) !== 0 &&
-      (e.previous!.state & R.CONFIRMED) === 0,
+      (e.previous!.state & (R.CONFIRMED | R.CLIENT_RST | R.SERVER_RST)) === 0,
   );
   add('two-encapsulations', (e.state & R.TWO_ENCAPSULATIONS) !== 0);
   add(
@@ -97,6 +93,13 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   add('capture-ends', h.cutShort && (verdict === 'unanswered' || verdict === 'unconfirmed'));
   add('packets-left-out', (e.state & R.EVENTS_LEFT_OUT) !== 0);
   return list;
+}
+
+/** Whether an RST followed the handshake soon. */
+function resetAtOnce({ finalAck, clientReset, serverReset }: Handshake): boolean {
+  return [clientReset, serverReset].some(
+    (p) => finalAck !== null && p !== null && p.time >= finalAck.time && p.time - finalAck.time < SOON_NS,
+  );
 }
 
 /** The notes that a plain handshake can have, all about options and numbers. */
@@ -113,6 +116,7 @@ export function optionNotes(e: Evidence, h: Handshake): Note[] {
 
 /** Whether a later SYN offers less than the first. */
 function dropped(before: OptionSet, after: OptionSet): boolean {
+  if (after.cut) return false;
   return (
     (before.windowScale !== null && after.windowScale === null) ||
     (before.sack && !after.sack) ||
@@ -143,6 +147,7 @@ function rewritten(packets: readonly PacketSeen[], copy: PacketSeen): boolean {
 
 /** Window scale, time stamps and SACK may only be answered if they were offered (RFC 7323, RFC 2018). */
 function unasked(offer: OptionSet, answer: OptionSet): boolean {
+  if (offer.cut) return false;
   return (
     (answer.windowScale !== null && offer.windowScale === null) ||
     (answer.timestamps && !offer.timestamps) ||

@@ -38,6 +38,8 @@ export interface OptionSet {
   readonly mptcp: boolean;
   /** The header claims options that are no well-formed list. */
   readonly malformed: boolean;
+  /** The capture cut the header off (snap length): there may have been more options. */
+  readonly cut: boolean;
 }
 
 const MAX_BYTES = 40;
@@ -58,17 +60,22 @@ export class OptionReader {
   >();
   private made = 0;
 
-  /** @param source words that hold the bytes, in network order, from `from` on @param length bytes, up to 40 */
-  read(source: Int32Array, from: number, length: number): OptionSet {
+  /**
+   * @param source words that hold the bytes, in network order, from `from` on
+   * @param length bytes, up to 40
+   * @param cut whether the capture cut off what followed
+   */
+  read(source: Int32Array, from: number, length: number, cut = false): OptionSet {
     const { bytes, words } = this;
     words.fill(0);
     for (let n = 0; n < length; n++) bytes[n] = source[from + (n >> 2)]! >>> (24 - ((n & 3) << 3));
     this.takeTimestamps(length);
-    let hash = length;
+    let hash = cut ? ~length : length;
     for (let n = 0; n < length; n += 4) hash = Math.imul(hash ^ words[n >> 2]!, 0x01000193) ^ (hash >>> 15);
     const known = this.sets.get(hash);
-    if (known !== undefined && known.length === length && same(known.words, words)) return known.set;
-    const set = parse(bytes.subarray(0, length), this.made++ % MAX_SHARED);
+    if (known !== undefined && known.length === length && known.set.cut === cut && same(known.words, words))
+      return known.set;
+    const set = parse(bytes.subarray(0, length), this.made++ % MAX_SHARED, cut);
     if (known === undefined) {
       if (this.sets.size >= MAX_SHARED) this.sets.clear();
       this.sets.set(hash, { words: words.slice(), length, set });
@@ -106,7 +113,7 @@ function same(a: Int32Array, b: Int32Array): boolean {
   return true;
 }
 
-function parse(bytes: Uint8Array, id: number): OptionSet {
+function parse(bytes: Uint8Array, id: number, cut: boolean): OptionSet {
   const kinds: number[] = [];
   let mss: number | null = null;
   let windowScale: number | null = null;
@@ -130,7 +137,7 @@ function parse(bytes: Uint8Array, id: number): OptionSet {
     }
     const length = bytes[at + 1] ?? 0;
     if (length < 2 || at + length > end) {
-      malformed = true;
+      malformed = !cut;
       break;
     }
     if (kind === 2 && length === 4) mss = (bytes[at + 2]! << 8) | bytes[at + 3]!;
@@ -144,7 +151,7 @@ function parse(bytes: Uint8Array, id: number): OptionSet {
     else if (kind === 2 || kind === 3 || kind === 4 || kind === 8) malformed = true;
     at += length;
   }
-  return { id, kinds, mss, windowScale, sack, timestamps, fastOpen, mptcp, malformed };
+  return { id, kinds, mss, windowScale, sack, timestamps, fastOpen, mptcp, malformed, cut };
 }
 
 function uint32(bytes: Uint8Array, at: number): number {

@@ -54,7 +54,7 @@ const KEPT = 1024;
 const MAX_LINE = 4096;
 /** What conn_state depends on. */
 const ENDS = R.CLIENT_FIN | R.SERVER_FIN | R.CLIENT_DATA;
-const ECN = 0xc0;
+const ECN = 0x1c0;
 
 const head = encoded('{"attempt":');
 const connected = encoded(CONNECTED);
@@ -149,7 +149,7 @@ export class PlainJson {
     const first = syn.words[syn.at + R.E_WINDOW]!;
     const second = synAck.words[synAck.at + R.E_WINDOW]!;
     const flags = syn.words[syn.at + R.E_FLAGS]!;
-    const ecn = (flags & ECN) | ((synAck.words[synAck.at + R.E_FLAGS]! & ECN) << 2);
+    const ecn = (flags & ECN) | ((synAck.words[synAck.at + R.E_FLAGS]! & ECN) << 3);
     const mixed = Math.imul(first ^ Math.imul(second, 31) ^ (offer.id << 8) ^ (answer.id << 4), 0x9e3779b1);
     const place = mixed >>> 22;
     const known = this.kinds[place];

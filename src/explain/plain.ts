@@ -56,6 +56,7 @@ export class PlainHandshake {
     const synAckFlags = synAck.words[synAck.at + R.E_FLAGS]!;
     const ackFlags = ack.words[ack.at + R.E_FLAGS]!;
     return (
+      ((synFlags | synAckFlags) & R.OPTIONS_CUT) === 0 &&
       (synFlags & of) === (R.FROM_CLIENT | SYN) &&
       syn.words[syn.at + R.E_LENGTH] === 0 &&
       (synAckFlags & (of | R.MISMATCH)) === (SYN | ACK) &&

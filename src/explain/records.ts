@@ -82,6 +82,10 @@ export const REORDERED = 0x800000; // a later packet of the handshake came earli
 export const SETTLED = 0x1000000; // only SYN, FIN and RST are still of interest
 export const TOLD = 0x2000000; // already handed out; kept so that what comes later finds it
 
+/** Whether a STATE has FINs from both sides. */
+export const hasClosed = (state: number): boolean =>
+  (state & (CLIENT_FIN | SERVER_FIN)) === (CLIENT_FIN | SERVER_FIN);
+
 /** Fields of an event: words of its page. */
 export const EVENT_WORDS = 18;
 export const E_FRAME = 0;

@@ -1,8 +1,10 @@
 /** One plain sentence per verdict: who, what, when, and how it is known. */
 import type { Attempt } from './attempt.ts';
 import { synGaps } from './details.ts';
+import { refusesUnseen } from './handshake.ts';
 import { icmpText } from './icmp-text.ts';
 import { durationText } from './numbers.ts';
+import { hasClosed } from './records.ts';
 
 export { durationText };
 
@@ -58,6 +60,33 @@ function unanswered(a: Told): string {
   return `${subject} in this capture${fails}`;
 }
 
+function resetByClient(a: Told): string {
+  const { syn, synAck } = a.handshake;
+  if (synAck === null) return `${client(a)} gave up on ${server(a)} with RST after its SYN`;
+  if (syn === null)
+    return `${client(a)} answered a SYN+ACK of ${server(a)} with RST: its SYN is not in this capture, and it may never have sent one`;
+  return `${client(a)} reset its attempt at ${server(a)} when the SYN+ACK came: it had given up, or only wanted to know whether the port is open, as scanners and health checks do`;
+}
+
+function portReused(a: Told): string {
+  const { previous } = a.evidence;
+  const state =
+    previous !== null && hasClosed(previous.state) ? 'was closed less than a minute ago' : 'had not ended';
+  return `${client(a)} connected to ${server(a)}${took(a)} from a port whose connection before (attempt ${previous?.number}) ${state}`;
+}
+
+function scan(a: Told): string {
+  const fate =
+    a.outcome === 'refused'
+      ? 'this one refused'
+      : a.outcome === 'reset'
+        ? 'this one is open'
+        : 'this one did not answer';
+  const what =
+    a.certainty === 'possible' ? 'a scan, or a client whose network or servers are down' : 'a scan';
+  return `${client(a)} tried ${server(a)} as one of at least ${a.evidence.scanned} destinations within a minute, few of which answered: ${what}; ${fate}`;
+}
+
 const sentences: Record<Told['verdict'], (a: Told) => string> = {
   completed: (a) => {
     const { syn, synAck } = a.handshake;
@@ -70,12 +99,13 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
     return `${client(a)}${CONNECTED}${server(a)}${took(a)}${missing}`;
   },
   refused: (a) =>
-    `${server(a)} refused ${client(a)}: it answered ${syns(a)} with RST, so nothing listens on port ${a.serverPort} or a firewall rejects it`,
+    a.handshake.synAck === null
+      ? `${server(a)} refused ${client(a)}: it answered ${syns(a)} with RST, so nothing listens on port ${a.serverPort} or a firewall rejects it`
+      : `${client(a)} got an RST in the name of ${server(a)} and then its SYN+ACK: somebody on the way, such as a firewall, refused what the server accepts`,
   unanswered,
   unconfirmed: (a) =>
     `${server(a)} answered ${client(a)} with ${times(a.evidence.synAckCount, 'SYN+ACK')}, but no ACK of the client is in this capture`,
-  'reset-by-client': (a) =>
-    `${client(a)} gave up on ${server(a)} with RST ${a.handshake.synAck === null ? 'after its SYN' : 'when the SYN+ACK came'}`,
+  'reset-by-client': resetByClient,
   'reset-by-server': (a) =>
     `${server(a)} answered ${client(a)} with SYN+ACK and then reset the connection before it was confirmed`,
   'rejected-by-icmp': (a) => {
@@ -101,19 +131,18 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
     `${server(a)} sent its SYN+ACK again although ${client(a)} had confirmed it: the accept queue was full${
       a.certainty === 'possible' ? ', or the server waits for data (TCP_DEFER_ACCEPT)' : ''
     }`,
-  'port-reused': (a) =>
-    `${client(a)} connected to ${server(a)}${took(a)} from a port whose connection before (attempt ${a.evidence.previous?.number}) was not over`,
+  'port-reused': portReused,
   'challenge-ack': (a) =>
     `${server(a)} answered the SYN of ${client(a)} with an ACK for another connection: it still has an older connection from that port`,
   'one-sided': (a) =>
     `Only packets from ${a.evidence.clientPackets > 0 ? client(a) : server(a)} are in this capture; ${
       a.evidence.clientPackets > 0 ? server(a) : client(a)
     } must have answered, since it is acknowledged`,
-  'mid-stream': (a) => `The connection between ${client(a)} and ${server(a)} began before this capture`,
-  scan: (a) =>
-    `${client(a)} tried ${server(a)} as one of at least ${a.evidence.scanned} destinations within a minute, few of which answered: a scan; this one ${
-      a.outcome === 'refused' ? 'refused' : a.outcome === 'reset' ? 'is open' : 'did not answer'
-    }`,
+  'mid-stream': (a) =>
+    refusesUnseen(a.evidence)
+      ? `${server(a)} refused ${client(a)} with RST; the SYN that it answers is not in this capture`
+      : `The connection between ${client(a)} and ${server(a)} began before this capture`,
+  scan,
   flood: (a) =>
     `${client(a)} sent ${server(a)} one of very many SYNs within seconds, few of which were followed up: a SYN flood`,
 };

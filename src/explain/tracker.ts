@@ -223,8 +223,10 @@ export class Tracker {
     const base = slot * R.WORDS;
     const sport = this.lookup.ports >>> 16;
     const dport = this.lookup.ports & 0xffff;
+    // An RST that refuses a SYN has the number 0 and acknowledges it (RFC 9293 section 3.10.7.1).
+    const refuses = (flags & (SYN | RST | ACK)) === (RST | ACK) && this.at.seq === 0;
     // Without a SYN nobody is known to be the client: the side with the higher port is taken for it.
-    const forward = flags & SYN ? (flags & ACK) === 0 : sport >= dport;
+    const forward = flags & SYN ? (flags & ACK) === 0 : !refuses && sport >= dport;
     const client = forward ? source : destination;
     const server = forward ? destination : source;
     for (let n = 0; n < 4; n++) {
@@ -239,6 +241,11 @@ export class Tracker {
     words[base + R.FIRST_FRAME] = this.at.frame;
     words[base + R.NEWEST_EVENT] = -1;
     words[base + R.STATE] = R.USED | (d.isIpv6 ? R.IPV6 : 0) | (flags & SYN ? 0 : R.MID_STREAM);
+    if (refuses) {
+      words[base + R.CLIENT_ISN] = (this.at.ack - 1) | 0;
+      words[base + R.CLIENT_NEXT] = this.at.ack;
+      words[base + R.STATE]! |= R.CLIENT_KNOWN;
+    }
     doubles[slot * R.DOUBLES + R.FIRST_TIME] = this.at.time;
     doubles[slot * R.DOUBLES + R.LAST_TIME] = this.at.time;
     const before = this.lookup.newest(d.encapsulation);
@@ -333,8 +340,7 @@ const ENDS = R.CLIENT_RST | R.SERVER_RST | R.CLIENT_FIN | R.SERVER_FIN;
 
 /** Whether a connection has ended: by RST, or by FINs from both sides. */
 function isOver(state: number): boolean {
-  if (state & (R.CLIENT_RST | R.SERVER_RST)) return true;
-  return (state & (R.CLIENT_FIN | R.SERVER_FIN)) === (R.CLIENT_FIN | R.SERVER_FIN);
+  return (state & (R.CLIENT_RST | R.SERVER_RST)) !== 0 || R.hasClosed(state);
 }
 
 /** How long an attempt may be silent before it is taken to be over, if there are many. */

@@ -1,0 +1,242 @@
+/** What real networks and real ways of capturing do, and what must not be made of it. */
+import { describe, expect, test } from 'vitest';
+import { explainAll, explainOne, Film, film, Talk } from '../../test/explain-captures.ts';
+import type { Attempt } from './attempt.ts';
+
+const attemptsOf = (tell: (f: Film) => void): Attempt[] => {
+  const made = new Film();
+  tell(made);
+  made.packets.sort((a, b) => a.ms - b.ms);
+  return explainAll(made).attempts;
+};
+
+/** Two captures merged into one; the clock of the second is `late` ms ahead. */
+const merged = (made: Film, late: number): Film => {
+  const both = new Film();
+  for (const { ms, bytes } of made.packets) {
+    both.add(ms, bytes);
+    both.add(ms + late, bytes);
+  }
+  both.packets.sort((a, b) => a.ms - b.ms);
+  return both;
+};
+
+describe('an RST is not always the last word', () => {
+  test('a client that sends its SYN again after an RST (as Windows does) may still be answered', () => {
+    const a = explainOne(
+      film((t) => {
+        t.c(0, 'S');
+        t.s(1, 'RA', { seq: 0, ack: 1001 });
+        t.shake(500);
+      }),
+    );
+    expect(a.verdict).toBe('completed');
+    expect(a.roundTrip).toMatchObject({ serverNs: 20e6, ambiguous: false });
+    expect(a.notes).not.toContain('reset-at-once');
+  });
+
+  test('an attempt after one that was refused shares no tuple with it', () => {
+    const attempts = explainAll(
+      film((t) => {
+        for (const [n, seq] of [1000, 600_000].entries()) {
+          t.c(500 * n, 'S', { seq });
+          t.s(500 * n + 1, 'RA', { seq: 0, ack: seq + 1 });
+        }
+      }),
+    ).attempts;
+    expect(attempts.map(({ verdict }) => verdict)).toEqual(['refused', 'refused']);
+    expect(attempts[1]!.notes).not.toContain('tuple-shared');
+  });
+
+  test('whichever comes first, RST or SYN+ACK, is what the client believes', () => {
+    const first = (tell: (t: Talk) => void): Attempt => explainOne(film(tell));
+    const forged = first((t) => {
+      t.c(0, 'S');
+      t.s(5, 'RA', { seq: 0, ack: 1001 });
+      t.s(20, 'SA');
+      t.c(20.1, 'R', { seq: 1001 });
+    });
+    expect(forged).toMatchObject({ verdict: 'refused', outcome: 'refused', certainty: 'likely' });
+    expect(forged.sentence).toContain('somebody on the way');
+    const late = first((t) => {
+      t.c(0, 'S');
+      t.s(20, 'SA');
+      t.s(20.1, 'R');
+      t.c(20.2, 'R', { seq: 1001 });
+    });
+    expect(late.verdict).toBe('reset-by-server');
+  });
+
+  test('an RST that refuses a SYN says who is the server, though the SYN is not in the capture', () => {
+    const a = explainOne(
+      film((t) => t.s(0, 'RA', { seq: 0, ack: 1001 }), { clientPort: 79, serverPort: 80 }),
+    );
+    expect(a).toMatchObject({
+      verdict: 'mid-stream',
+      outcome: 'unknown',
+      certainty: 'likely',
+      serverPort: 80,
+    });
+    expect(a.sentence).toContain('refused');
+    const reordered = explainOne(
+      film((t) => {
+        t.s(1, 'RA', { seq: 0, ack: 1001 });
+        t.c(0, 'S');
+      }),
+    );
+    expect(reordered).toMatchObject({ verdict: 'refused', notes: ['reordered'] });
+  });
+
+  test('an RST long after an idle handshake is none right after it', () => {
+    const a = explainOne(film((t) => t.shake().c(60_000, 'R')));
+    expect(a.notes).not.toContain('reset-at-once');
+  });
+
+  test('a SYN+ACK that nobody asked for is no attempt given up', () => {
+    const a = explainOne(film((t) => t.s(0, 'SA') && t.c(0.1, 'R', { seq: 1001 })));
+    expect(a).toMatchObject({ verdict: 'reset-by-client', certainty: 'likely' });
+    expect(a.sentence).toContain('may never have sent one');
+  });
+});
+
+describe('what is down is neither scan nor flood', () => {
+  /** One client, many destinations, each SYN sent `copies` times. */
+  const outage = (destinations: number, copies: number): Attempt[] =>
+    attemptsOf((f) => {
+      for (let n = 0; n < destinations; n++) {
+        const t = new Talk(f, { server: `10.0.0.${n}`, clientPort: 30_000 + n, clientIsn: 7919 * n });
+        for (let k = 0; k < copies; k++) t.c(50 * n + 1000 * k, 'S', { stamps: [50 * n + 1000 * k, 0] });
+      }
+      new Talk(f).shake(300_000);
+    });
+
+  test('a client without network that tries 30 destinations again and again is no scanner', () => {
+    expect(new Set(outage(30, 3).map(({ verdict }) => verdict))).toEqual(
+      new Set(['unanswered', 'completed']),
+    );
+  });
+
+  test('if it tries each once it may be one, and the sentence counts the destinations of that minute', () => {
+    const [first] = outage(30, 1);
+    expect(first).toMatchObject({ verdict: 'scan', certainty: 'possible', outcome: 'unanswered' });
+    expect(first!.sentence).toContain('at least 30 destinations within a minute');
+    expect(first!.sentence).toContain('whose network or servers are down');
+  });
+
+  test('one client of a dead server with a short time-out is no flood', () => {
+    const attempts = attemptsOf((f) => {
+      for (let n = 0; n < 200; n++)
+        new Talk(f, { clientPort: 30_000 + n, clientIsn: 7919 * n }).c(50 * n, 'S', { stamps: [50 * n, 0] });
+    });
+    expect(new Set(attempts.map(({ verdict }) => verdict))).toEqual(new Set(['unanswered']));
+  });
+
+  test('SYNs as no system sends them are, also from one address', () => {
+    const attempts = attemptsOf((f) => {
+      for (let n = 0; n < 200; n++)
+        new Talk(f, { clientPort: 30_000 + n, clientIsn: 7919 * n }).c(50 * n, 'S', { options: [] });
+    });
+    expect(new Set(attempts.map(({ verdict }) => verdict))).toEqual(new Set(['flood']));
+  });
+});
+
+describe('ways of capturing', () => {
+  const stamped = film((t) => {
+    t.c(0, 'S', { stamps: [100, 0] });
+    t.s(20, 'SA', { stamps: [900, 100], id: 0 });
+    t.c(20.1, 'A', { stamps: [120, 900] });
+  });
+
+  test.each([500, -500, 90_000])(
+    'two hosts in one capture, clocks %i ms apart: no retransmissions',
+    (late) => {
+      const a = explainOne(merged(stamped, late));
+      expect(a).toMatchObject({ verdict: 'completed', notes: ['captured-twice'] });
+      expect([a.evidence.synCount, a.evidence.synDuplicates, a.evidence.synAckCount]).toEqual([1, 1, 1]);
+    },
+  );
+
+  test('a SYN+ACK that comes again with a new time stamp is a retransmission', () => {
+    const a = explainOne(
+      film((t) => {
+        t.c(0, 'S', { stamps: [100, 0] });
+        t.s(20, 'SA', { stamps: [900, 100], id: 0 });
+        t.c(20.1, 'A', { stamps: [120, 900] });
+        t.s(1020, 'SA', { stamps: [1900, 100], id: 0 });
+      }),
+    );
+    expect(a.verdict).toBe('accept-queue-full');
+  });
+
+  test('headers cut off by the snap length: nothing is said of options that may have been there', () => {
+    const cut = (bytes: number): Attempt => {
+      const made = new Film();
+      for (const { ms, bytes: whole } of stamped.packets)
+        made.add(ms, whole.subarray(0, bytes), whole.length);
+      return explainOne(made);
+    };
+    for (const bytes of [40, 46, 54]) {
+      const a = cut(bytes);
+      expect(a).toMatchObject({ verdict: 'completed', notes: [], inForce: null, system: null });
+      expect(a.handshake.syn!.options).toMatchObject({ cut: true, malformed: false });
+    }
+    expect(cut(60)).toMatchObject({ inForce: { clientMss: 1460, timestamps: true }, system: 'Linux' });
+  });
+
+  test('a SYN+ACK that is not in the capture makes no challenge of what follows', () => {
+    const a = explainOne(
+      film((t) => {
+        t.c(0, 'S');
+        t.c(20, 'A', { ack: 5_000_001 });
+        t.c(21, 'PA', { data: 100, ack: 5_000_001 });
+        t.s(40, 'A', { seq: 5_000_001 });
+      }),
+    );
+    expect(a).toMatchObject({ verdict: 'completed', notes: ['synack-missing'] });
+  });
+
+  test('a port is reused, too, if its connection began before the capture', () => {
+    const again = (t: Talk): void => {
+      const seq = 900_000_000;
+      t.c(5000, 'S', { seq });
+      t.s(5010, 'SA', { seq: 77, ack: seq + 1 });
+      t.c(5011, 'A', { seq: seq + 1, ack: 78 });
+    };
+    const lived = explainAll(
+      film((t) => {
+        t.c(0, 'PA', { seq: 5000, ack: 9000, data: 10 });
+        t.s(1, 'A', { seq: 9000, ack: 5010 });
+        again(t);
+      }),
+    ).attempts[1]!;
+    expect(lived).toMatchObject({ verdict: 'port-reused', certainty: 'likely' });
+    const stray = explainAll(film((t) => t.c(0, 'FA', { seq: 5000, ack: 9000 }) && again(t))).attempts[1]!;
+    expect(stray.verdict).toBe('completed');
+  });
+});
+
+test.each([
+  ['SEC', 'SAE', true],
+  ['SEC', 'SA', false],
+  ['SEC', 'SAEC', false],
+  ['nSEC', 'SAC', true],
+  ['nSEC', 'SAEC', true],
+  ['nSEC', 'nSA', true],
+  ['nSEC', 'nSAC', true],
+  ['nSEC', 'nSAE', false],
+  ['nSEC', 'nSAEC', false],
+  ['nSEC', 'SAE', true],
+  ['S', 'SAE', false],
+])('ECN, accurate (n) or not: %s and %s', (offer, answer, agreed) => {
+  const made = new Film();
+  const t = new Talk(made);
+  const add = (side: 0 | 1, flags: string): void => {
+    const bytes = t.packet(side, flags.replace('n', ''));
+    if (flags.startsWith('n')) bytes[32]! |= 1;
+    made.add(made.packets.length, bytes);
+  };
+  add(0, offer);
+  add(1, answer);
+  t.c(2, 'A');
+  expect(explainOne(made).inForce!.ecn).toBe(agreed);
+});
