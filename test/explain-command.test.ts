@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse } from '../src/cli/explain-args.ts';
+import { pcapngHeader, pcapngPacket } from '../src/wire/pcap.ts';
 import { concatenate, epoch, explainAll, Film, Talk } from './explain-captures.ts';
 import { type Ended, explainCommand, main } from './explain-cli.ts';
 
@@ -36,11 +37,16 @@ beforeAll(() => {
     'cut.gz': zlib.gzipSync(bytes).subarray(0, 400),
     'damaged.pcapng': damaged(),
     empty: '',
+    'wireless.pcapng': concatenate(ofType(127), packet(), packet()),
+    'half.pcapng': concatenate(ofType(127), packet(), ofType(101), packet()),
     'text.txt': 'this is no capture\n',
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(inPlace(name), content);
 });
 afterAll(() => rmSync(place, { recursive: true }));
+
+const ofType = (linkType: number): Uint8Array => pcapngHeader([{ linkType }]);
+const packet = (): Uint8Array => pcapngPacket(1n, new Talk(new Film()).packet(0, 'S'));
 
 /** A capture whose ninth packet block lies about its length. */
 function damaged(): Uint8Array {
@@ -100,6 +106,29 @@ describe('what it reads', () => {
     const ended = run('good.pcapng', 'cut.pcapng');
     expect(ended.status).toBe(1);
     expect(ended.stdout).toMatch(/^good\.pcapng:\n14 packets, [\s\S]*\ncut\.pcapng:\n13 packets, /);
+  });
+
+  test('rows of several files say which they are from, those of one do not', () => {
+    for (const more of [[], ['--verdict', 'completed']]) {
+      const both = rows(run('--json', ...more, 'good.pcapng', './good.pcapng.gz'));
+      expect(new Set(both.map(({ capture }) => capture))).toEqual(
+        new Set(['good.pcapng', './good.pcapng.gz']),
+      );
+      expect(rows(run('--json', ...more, 'good.pcapng')).every((row) => !('capture' in row))).toBe(true);
+    }
+  });
+
+  test('packets of a link type that it does not know are counted and named', () => {
+    expect(run('wireless.pcapng')).toEqual({
+      status: 1,
+      stdout: '2 packets, 0 TCP segments, 0 connection attempts\nNo TCP connection attempts.\n',
+      stderr:
+        'halfopen explain: wireless.pcapng: cannot read 2 packets of link type 127 (docs/explain.md lists the link types)\n',
+    });
+    const half = run('--json', 'half.pcapng');
+    expect(half.status).toBe(0);
+    expect(half.stderr).toContain('cannot read 1 packet of link type 127 ');
+    expect(rows(half)).toHaveLength(1);
   });
 });
 
@@ -166,6 +195,20 @@ describe('what is told', () => {
     expect(told('--verdict', 'syn-retransmitted')).toEqual(['unanswered']);
     expect(told('--verdict', 'completed', '--host', '192.0.2.1')).toEqual(['completed']);
     expect(told('--host', '203.0.113.99')).toEqual([]);
+  });
+
+  test('by times in UTC, as all that are told, wherever the machine is', () => {
+    vi.stubEnv('TZ', 'America/New_York');
+    expect(told('--since', '2026-01-01T01:00:00')).toEqual(['completed']);
+    expect(told('--since', '2026-01-01 01:00:00.5')).toEqual(['completed']);
+    expect(told('--since', '2026-01-01T01:00:00-08:00')).toEqual([]);
+    vi.unstubAllEnvs();
+  });
+
+  test('a summary of nothing says that there is more', () => {
+    expect(run('--port', '9', 'good.pcapng').stdout).toBe(
+      '14 packets, 14 TCP segments, 4 connection attempts\nNone of them is what was asked for.\n',
+    );
   });
 
   test('one attempt in full, by its number, and a message if there is no such attempt', () => {

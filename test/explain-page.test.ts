@@ -17,6 +17,7 @@ const summary = (count: number): CaptureSummary => ({
   segments: 3 * count,
   attempts: count,
   malformed: 0,
+  unread: new Map(),
   orphanIcmp: 0,
 });
 

@@ -62,6 +62,18 @@ function bothWays(capture: Uint8Array): { slow: string[]; fast: string[]; direct
 const needing = testNeeding('test/explain-plain.test.ts', 'captures');
 
 describe('lines written straight from records', () => {
+  test('name the capture, if they are told to', () => {
+    const film0 = film((t) => t.shake() && new Talk(t.film, { clientPort: 40001 }).shake(50).s(80, 'R'));
+    const texts: string[] = [];
+    const out = new LineBuffer((part) => texts.push(new TextDecoder().decode(part)));
+    explainBytes(film0.toPcapng(), new PlainJson(out, 'a "b".pcap'));
+    out.flush();
+    const slow: string[] = [];
+    explainBytes(film0.toPcapng(), (a) => slow.push(attemptJson(a, 'a "b".pcap')));
+    expect(texts.join('')).toBe(slow.map((line) => `${line}\n`).join(''));
+    expect(slow[0]).toMatch(/^\{"capture":"a \\"b\\".pcap","attempt":/);
+  });
+
   needing('are the same as those made of values, for every reference capture', () => {
     const folder = join(shared, 'captures');
     let direct = 0;

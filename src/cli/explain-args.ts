@@ -18,7 +18,7 @@ Reads pcap and pcapng (µs, ns, either byte order, gzip; zstd where Node can), f
   --partition-by-day  with --parquet FOLDER: a file per capture and day, FOLDER/dt=YYYY-MM-DD/CAPTURE.parquet
   --host ADDRESS      only attempts with this address on either side
   --port PORT         only attempts with this port on either side
-  --since TIME        only attempts that began then or later (ISO 8601, or seconds since 1970)
+  --since TIME        only attempts that began then or later (ISO 8601, in UTC unless it says otherwise; or seconds since 1970)
   --until TIME        only attempts that began then or earlier
   --verdict CODE,...  only attempts with this verdict, outcome or note
 
@@ -27,7 +27,7 @@ Exit: 0 the captures were read, 1 one is damaged or cannot be read, 2 wrong usag
 Examples:
   halfopen explain capture.pcapng
   halfopen explain --verdict unanswered,refused --all capture.pcap
-  tcpdump -w - tcp | halfopen explain -
+  tcpdump -U -w - tcp | halfopen explain --all -
   halfopen explain --json capture.pcap > attempts.ndjson
   halfopen explain --html report.html --parquet attempts.parquet capture.pcap
 
@@ -140,7 +140,9 @@ function whole(name: string, value: string, least: number, most: number): number
 
 /** @returns seconds since 1970 */
 function time(name: string, value: string): number {
-  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Date.parse(value) / 1000;
+  // Without a zone it is UTC, as all times that are told.
+  const zoned = /^\d{4}-\d\d-\d\d[T ][\d:.]+$/.test(value) ? `${value.replace(' ', 'T')}Z` : value;
+  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Date.parse(zoned) / 1000;
   if (Number.isNaN(seconds))
     throw new UsageError(`--${name} takes a time such as 2024-05-01T12:00:00Z, not '${value}'`);
   return seconds;

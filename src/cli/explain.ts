@@ -59,11 +59,12 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
   const tally = new Tally();
   const page = options.html === null ? null : new AttemptPage();
   let found = false;
+  const capture = options.files.length > 1 ? file : null;
   const each = (a: Attempt): void => {
     if (!options.wanted(a)) return;
     table?.add(a);
     page?.add(a);
-    if (options.mode === 'json') out.line(attemptJson(a));
+    if (options.mode === 'json') out.line(attemptJson(a, capture));
     else if (options.mode === 'attempt') {
       if (a.number !== options.attempt) return;
       found = true;
@@ -75,21 +76,22 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
   };
   // Lines of all attempts and nothing else can be written without their values.
   const direct = options.mode === 'json' && !options.narrowed && table === null && page === null;
-  const explainer = new Explainer(direct ? new PlainJson(out) : each);
+  const explainer = new Explainer(direct ? new PlainJson(out, capture) : each);
   const { problem, summary } = await feed(explainer, file, () => out.flush());
   const nothing = problem !== null && summary.packets === 0;
   if (!nothing && (options.mode === 'summary' || options.mode === 'all')) {
+    const { packets, segments, attempts } = summary;
     out.line(
-      `${summary.packets} packets, ${summary.segments} TCP segments, ${summary.attempts} connection attempts`,
+      `${counted(packets, 'packet')}, ${counted(segments, 'TCP segment')}, ${counted(attempts, 'connection attempt')}`,
     );
-    out.line(summaryLines(tally, style).join('\n'));
+    const none = tally.total === 0 && attempts > 0;
+    out.line(none ? 'None of them is what was asked for.' : summaryLines(tally, style).join('\n'));
   }
   out.flush();
   if (page !== null) writePage(options.html!, page.html(nameOf(file), summary, problem));
-  if (problem !== null) {
-    process.stderr.write(`halfopen explain: ${file}: ${problem}\n`);
-    return 1;
-  }
+  for (const complaint of [problem, unreadText(summary)])
+    if (complaint !== null) process.stderr.write(`halfopen explain: ${file}: ${complaint}\n`);
+  if (problem !== null || isUnread(summary)) return 1;
   if (options.mode === 'attempt' && !found) {
     process.stderr.write(
       `halfopen explain: ${file} has ${summary.attempts} attempts, no attempt ${options.attempt}${
@@ -99,6 +101,22 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
     return 1;
   }
   return 0;
+}
+
+const counted = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? '' : 's'}`;
+
+/** What is said of packets whose link type cannot be read. */
+function unreadText({ unread }: CaptureSummary): string | null {
+  if (unread.size === 0) return null;
+  const parts = [...unread].map(([linkType, n]) => `${counted(n, 'packet')} of link type ${linkType}`);
+  return `cannot read ${parts.join(', ')} (docs/explain.md lists the link types)`;
+}
+
+/** Whether nothing could be read. */
+function isUnread({ unread, packets }: CaptureSummary): boolean {
+  let sum = 0;
+  for (const n of unread.values()) sum += n;
+  return sum > 0 && sum === packets;
 }
 
 const nameOf = (file: string): string => (file === '-' ? 'standard input' : basename(file));

@@ -8,6 +8,7 @@ import { Decapsulator } from './decapsulate.ts';
 import { readEvidence } from './evidence.ts';
 import { type Chunks, decompressed } from './gunzip.ts';
 import { Hosts } from './hosts.ts';
+import { isKnownLink } from './layers.ts';
 import type { PlainJson } from './plain-json.ts';
 import { defaultLimits, Tracker, type TrackerLimits } from './tracker.ts';
 
@@ -21,6 +22,8 @@ export interface CaptureSummary {
   readonly malformed: number;
   /** ICMP errors about connections that are not in the capture. */
   readonly orphanIcmp: number;
+  /** Link types (LINKTYPE_ numbers) that cannot be read, and how many packets have each. */
+  readonly unread: ReadonlyMap<number, number>;
 }
 
 /** Packets that are handled together. */
@@ -30,6 +33,7 @@ const BATCH = 64;
 export class Explainer {
   private readonly batch: Decapsulator[] = [];
   private waiting = 0;
+  private readonly unread = new Map<number, number>();
   private readonly hosts = new Hosts();
   private readonly tracker: Tracker;
   private readonly reader: CaptureReader;
@@ -50,11 +54,18 @@ export class Explainer {
     while (batch.length < BATCH) batch.push(new Decapsulator(first));
     this.reader = new CaptureReader(
       (packet) => {
-        if (batch[this.waiting]!.decode(packet) === 0) return;
+        if (batch[this.waiting]!.decode(packet) === 0) {
+          if (!isKnownLink(packet.linkType)) this.countUnread(packet.linkType);
+          return;
+        }
         if (++this.waiting === BATCH) this.flush();
       },
       () => this.flush(),
     );
+  }
+
+  private countUnread(linkType: number): void {
+    this.unread.set(linkType, (this.unread.get(linkType) ?? 0) + 1);
   }
 
   /** Hands over what waits: the packets' buffer is about to change. */
@@ -107,7 +118,14 @@ export class Explainer {
 
   summary(): CaptureSummary {
     const { begun, segments, malformed, orphanIcmp } = this.tracker;
-    return { packets: this.reader.frames, segments, attempts: begun, malformed, orphanIcmp };
+    return {
+      packets: this.reader.frames,
+      segments,
+      attempts: begun,
+      malformed,
+      orphanIcmp,
+      unread: this.unread,
+    };
   }
 
   private finish(slot: number): void {

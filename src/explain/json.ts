@@ -8,11 +8,11 @@ import type { PacketSeen } from './evidence.ts';
 import { scaled } from './numbers.ts';
 import type { OptionSet } from './options.ts';
 
-/** One line, without the line feed. */
-export function attemptJson(a: Attempt): string {
+/** One line, without the line feed. `capture`: its name, if the lines of several captures are to be told apart. */
+export function attemptJson(a: Attempt, capture: string | null = null): string {
   const { evidence: e } = a;
   return (
-    `{"attempt":${a.number}${verdictJson(a)}"${a.sentence}"${notesJson(a)},"frames":[${a.frames.join()}],` +
+    `${headJson(capture)}${a.number}${verdictJson(a)}"${a.sentence}"${notesJson(a)},"frames":[${a.frames.join()}],` +
     `"time":"${timeText(a.baseSeconds, e.firstTime)}","duration":${scaled(e.lastTime - e.firstTime, 9)},` +
     `"client":"${a.client}","client_port":${a.clientPort},"server":"${a.server}","server_port":${a.serverPort}` +
     `${wrappingJson(a.encapsulation)},"syns":${e.synCount},"synacks":${e.synAckCount}${handshakeJson(a)}` +
@@ -23,6 +23,11 @@ export function attemptJson(a: Attempt): string {
 }
 
 // The pieces that many attempts have in common; plain-json.ts keeps them as bytes.
+
+/** Up to the number. */
+export function headJson(capture: string | null): string {
+  return capture === null ? '{"attempt":' : `{"capture":${JSON.stringify(capture)},"attempt":`;
+}
 
 /** Up to the sentence. */
 export function verdictJson(a: Attempt): string {

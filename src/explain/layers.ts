@@ -7,6 +7,11 @@ export interface Next {
   readonly end: number;
 }
 
+const links: readonly number[] = [0, 1, 9, 10, 12, 14, 50, 51, 101, 108, 113, 228, 229, 239, 276];
+
+/** Whether packets of a link type can be read. */
+export const isKnownLink = (linkType: number): boolean => links.includes(linkType);
+
 /** Looks behind the link-layer header of a packet; null if the link type is unknown or the header cut off. */
 export function afterLink(view: DataView, linkType: number, at: number, end: number): Next | null {
   const size = end - at;

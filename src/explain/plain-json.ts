@@ -12,6 +12,7 @@ import {
   agreedJson,
   attemptJson,
   endJson,
+  headJson,
   notesJson,
   pointJson,
   systemJson,
@@ -56,7 +57,6 @@ const MAX_LINE = 4096;
 const ENDS = R.CLIENT_FIN | R.SERVER_FIN | R.CLIENT_DATA;
 const ECN = 0x1c0;
 
-const head = encoded('{"attempt":');
 const connected = encoded(CONNECTED);
 const within = encoded(IN);
 const sentenceEnd = encoded('."');
@@ -92,6 +92,8 @@ function isExact(log: EventLog, slot: number): boolean {
 /** Writes lines of attempts. */
 export class PlainJson {
   readonly out: LineBuffer;
+  private readonly capture: string | null;
+  private readonly head: Uint8Array;
   private readonly reader = new OptionReader();
   private readonly kinds: (Kind | undefined)[] = new Array(KEPT);
   private readonly ends: (End | undefined)[] = new Array(KEPT);
@@ -99,8 +101,11 @@ export class PlainJson {
   private second = Number.NaN;
   private secondBytes = encoded('');
 
-  constructor(out: LineBuffer) {
+  /** @param capture its name, if the lines of several captures are to be told apart */
+  constructor(out: LineBuffer, capture: string | null = null) {
     this.out = out;
+    this.capture = capture;
+    this.head = encoded(headJson(capture));
   }
 
   /**
@@ -118,7 +123,7 @@ export class PlainJson {
       words[base + R.HISTORY + 1] === 0 &&
       isExact(log, slot);
     if (!ordinary) {
-      this.out.line(attemptJson(explain()));
+      this.out.line(attemptJson(explain(), this.capture));
       return;
     }
     const { syn, synAck } = log.plain;
@@ -129,7 +134,7 @@ export class PlainJson {
       synAck.words[synAck.at + R.E_FLAGS]! >>> 24,
     );
     if (!isOrdinaryOffer(offer)) {
-      this.out.line(attemptJson(explain()));
+      this.out.line(attemptJson(explain(), this.capture));
       return;
     }
     const state = words[base + R.STATE]!;
@@ -207,8 +212,8 @@ export class PlainJson {
     const serverNs = synAck.time - syn.time;
     const clientNs = ack.time - synAck.time;
     const firstTime = doubles[at + R.FIRST_TIME]!;
-    out.reserve(MAX_LINE + wrapping.length);
-    out.piece(head);
+    out.reserve(MAX_LINE + this.head.length + wrapping.length);
+    out.piece(this.head);
     out.whole(words[base + R.NUMBER]!);
     out.piece(kind.verdict);
     this.place(words, base + R.CLIENT, ports >>> 16);
