@@ -3,7 +3,7 @@ import type { Decapsulator } from './decapsulate.ts';
 import { findOption } from './options.ts';
 import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
-import { type EventAt, sameButIsn, sameButOptions } from './rewritten.ts';
+import { type EventAt, sameButOptions, sameSyn } from './rewritten.ts';
 
 /** The segment at hand: times in ns since the capture's base, lengths in bytes. */
 export interface Segment {
@@ -294,15 +294,17 @@ export class EventLog {
     words[base + R.PREVIOUS_AGE] = Math.max(-1, Math.min(0x7fffffff, Math.round(age)));
   }
 
-  /** Notes it if the SYN that began an attempt is one of the attempt before, but for its initial sequence number. */
+  /** Notes it if the SYN that began an attempt is one of another, but for its initial sequence number or what it is wrapped in. */
   compareSyns(slot: number, before: number): void {
     const { words } = this.store;
     const syn = this.eventAt(words[slot * R.WORDS + R.NEWEST_EVENT]!);
     for (let event = words[before * R.WORDS + R.NEWEST_EVENT]!; event >= 0; ) {
       const other = this.eventAt(event);
-      if (sameButIsn(syn, other, DUPLICATE_NS)) {
-        words[slot * R.WORDS + R.STATE]! |= R.ISN_REWRITTEN;
-        words[before * R.WORDS + R.STATE]! |= R.ISN_REWRITTEN;
+      if (sameSyn(syn, other, DUPLICATE_NS)) {
+        const sameIsn = words[slot * R.WORDS + R.CLIENT_ISN] === words[before * R.WORDS + R.CLIENT_ISN];
+        const bit = sameIsn ? R.REWRAPPED : R.ISN_REWRITTEN;
+        words[slot * R.WORDS + R.STATE]! |= bit;
+        words[before * R.WORDS + R.STATE]! |= bit;
         return;
       }
       event = other.page.words[other.offset + R.E_NEXT]!;

@@ -143,6 +143,21 @@ export function refusesUnseen(e: Evidence): boolean {
   return (only.flags & (SYN | RST | ACK)) === (RST | ACK) && only.seq === 0;
 }
 
+/**
+ * The RST of a side that knows of no connection, if it answers the first packet there is of an attempt: it has the number that the
+ * packet acknowledges, or, if it acknowledges none, 0 (RFC 9293 section 3.10.7.1).
+ */
+export function disowned(e: Evidence): PacketSeen | null {
+  const [first, second] = e.packets;
+  if (first === undefined || second === undefined || second.icmp !== null) return null;
+  if (first.flags & (SYN | RST) || second.fromClient === first.fromClient || !(second.flags & RST))
+    return null;
+  const acknowledges = (first.flags & ACK) !== 0;
+  return second.seq === (acknowledges ? first.ack : 0) && !(second.flags & ACK) === acknowledges
+    ? second
+    : null;
+}
+
 /** The client's RST that answers a challenge ACK carries the old connection's number. */
 function strayReset(e: Evidence, fromClient: boolean): PacketSeen | null {
   return first(

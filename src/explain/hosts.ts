@@ -74,7 +74,7 @@ export class Hosts {
   answered(log: EventLog, slot: number, d: Decapsulator, header: number): void {
     const { words } = log.store;
     const base = slot * R.WORDS;
-    this.sources.good(words, base + R.CLIENT, 0);
+    if (isOfSystem(words, base)) this.sources.good(words, base + R.CLIENT, 0);
     this.cookies.answered(log.store, slot, d, header);
     this.step(words, slot);
   }
@@ -83,6 +83,8 @@ export class Hosts {
   confirmed(store: R.AttemptStore, slot: number): void {
     const { words } = store;
     const base = slot * R.WORDS;
+    // Scanners that write their own SYNs learn from the answer, and confirm nothing.
+    if (!isOfSystem(words, base)) this.sources.good(words, base + R.CLIENT, 0);
     this.targets.good(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff);
   }
 
@@ -137,6 +139,9 @@ export class Hosts {
     }
   }
 }
+
+/** Whether the SYN offers SACK, as those of systems do. */
+const isOfSystem = (words: Int32Array, base: number): boolean => (words[base + R.OFFER]! & 0x20) !== 0;
 
 type Judge = (words: Int32Array, record: number) => boolean;
 

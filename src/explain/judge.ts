@@ -2,7 +2,7 @@
  * From evidence to a verdict. Rules with their sources; the near misses that each must not take are in judge.test.ts.
  */
 import type { Evidence, PacketSeen } from './evidence.ts';
-import { type Handshake, handshakeOf, refusesUnseen } from './handshake.ts';
+import { disowned, type Handshake, handshakeOf, refusesUnseen } from './handshake.ts';
 import { FLOOD_SOURCES } from './hosts.ts';
 import { noteworthy, optionNotes } from './notes.ts';
 import * as R from './records.ts';
@@ -128,7 +128,7 @@ function ending(e: Evidence, h: Handshake): Finding {
     return {
       verdict: 'mid-stream',
       outcome: 'unknown',
-      certainty: refusesUnseen(e) ? 'likely' : 'certain',
+      certainty: refusesUnseen(e) || disowned(e) !== null ? 'likely' : 'certain',
       packets: e.packets.slice(0, 2),
     };
   if (h.oneSided)
@@ -198,6 +198,8 @@ function answered(e: Evidence, h: Handshake): Finding {
     const found = [...packets, h.clientReset];
     if (e.scanned > 0)
       return { verdict: 'scan', outcome: 'reset', certainty: scanCertainty(h), packets: found };
+    if (isFlood(e, h) && !isOfSystem(h.syn))
+      return { verdict: 'flood', outcome: 'reset', certainty: 'likely', packets: found };
     // Nobody knows whether a client whose SYN is not in the capture ever sent one.
     const certainty = h.syn === null ? 'likely' : 'certain';
     return { verdict: 'reset-by-client', outcome: 'reset', certainty, packets: found };

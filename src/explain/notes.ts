@@ -71,10 +71,7 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
     'stray-reset',
     e.packets.some((p) => p.stray && (p.flags & RST) !== 0 && !p.fromClient),
   );
-  add(
-    'odd-flags',
-    e.packets.some((p) => (p.flags & SYN) !== 0 && (p.flags & (FIN | RST)) !== 0),
-  );
+  add('odd-flags', e.packets.some(oddFlags));
   add('icmp-error', verdict !== 'rejected-by-icmp' && e.packets.some((p) => p.icmp !== null));
   add('reset-at-once', e.clientBytes === 0 && e.serverBytes === 0 && resetAtOnce(h));
   const shared = e.previous !== null && e.previous.ageMs >= 0 && e.previous.ageMs < SHARED_MS;
@@ -86,6 +83,7 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
       (e.previous!.state & (R.CONFIRMED | R.CLIENT_RST | R.SERVER_RST)) === 0,
   );
   add('two-encapsulations', (e.state & R.TWO_ENCAPSULATIONS) !== 0);
+  add('another-encapsulation', (e.state & R.REWRAPPED) !== 0);
   add(
     'reordered',
     (e.state & R.REORDERED) !== 0 || (syn !== null && synAck !== null && synAck.frame < syn.frame),
@@ -93,6 +91,13 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   add('capture-ends', h.cutShort && (verdict === 'unanswered' || verdict === 'unconfirmed'));
   add('packets-left-out', (e.state & R.EVENTS_LEFT_OUT) !== 0);
   return list;
+}
+
+/** SYN together with FIN or RST; or none of SYN, RST and ACK, of which every segment has one (RFC 9293 section 3.10.7.4). */
+function oddFlags(p: PacketSeen): boolean {
+  if (p.icmp !== null) return false;
+  if (p.flags & SYN) return (p.flags & (FIN | RST)) !== 0;
+  return (p.flags & (RST | ACK)) === 0;
 }
 
 /** Whether an RST followed the handshake soon. */

@@ -17,6 +17,7 @@ const MORE =
   R.TWO_ENCAPSULATIONS |
   R.REORDERED |
   R.ISN_REWRITTEN |
+  R.REWRAPPED |
   R.EVENTS_LEFT_OUT;
 
 /** A packet among an attempt's events: where its words are, and its time in ns since the capture's base. */

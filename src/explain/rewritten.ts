@@ -32,10 +32,10 @@ export interface EventAt {
 }
 
 /**
- * Whether two SYNs of one tuple differ in their initial sequence number only: a firewall that makes up numbers of its own
- * (against predictable ones) was between the two capture points. Equal IP identification and time stamp tell.
+ * Whether two SYNs of one tuple are one, but perhaps for the initial sequence number: where it differs, a firewall that makes up
+ * numbers of its own (against predictable ones) was between the two capture points. Equal IP identification and time stamp tell.
  */
-export function sameButIsn(a: EventAt, b: EventAt, withinNs: number): boolean {
+export function sameSyn(a: EventAt, b: EventAt, withinNs: number): boolean {
   const x = a.page.words;
   const y = b.page.words;
   const bits = 0x1ff | R.FROM_CLIENT | R.IS_ICMP;

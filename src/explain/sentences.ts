@@ -1,7 +1,7 @@
 /** One plain sentence per verdict: who, what, when, and how it is known. */
 import type { Attempt } from './attempt.ts';
 import { synGaps } from './details.ts';
-import { refusesUnseen } from './handshake.ts';
+import { disowned, refusesUnseen } from './handshake.ts';
 import { icmpText } from './icmp-text.ts';
 import { durationText } from './numbers.ts';
 import { hasClosed } from './records.ts';
@@ -66,6 +66,15 @@ function resetByClient(a: Told): string {
   if (syn === null)
     return `${client(a)} answered a SYN+ACK of ${server(a)} with RST: its SYN is not in this capture, and it may never have sent one`;
   return `${client(a)} reset its attempt at ${server(a)} when the SYN+ACK came: it had given up, or only wanted to know whether the port is open, as scanners and health checks do`;
+}
+
+function midStream(a: Told): string {
+  if (refusesUnseen(a.evidence))
+    return `${server(a)} refused ${client(a)} with RST; the SYN that it answers is not in this capture`;
+  const reset = disowned(a.evidence);
+  if (reset === null) return `The connection between ${client(a)} and ${server(a)} began before this capture`;
+  const [to, from] = reset.fromClient ? [server(a), client(a)] : [client(a), server(a)];
+  return `${from} knows of no connection with ${to}, or no more: it answered its packet with RST; no SYN is in this capture`;
 }
 
 function portReused(a: Told): string {
@@ -135,13 +144,10 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
   'challenge-ack': (a) =>
     `${server(a)} answered the SYN of ${client(a)} with an ACK for another connection: it still has an older connection from that port`,
   'one-sided': (a) =>
-    `Only packets from ${a.evidence.clientPackets > 0 ? client(a) : server(a)} are in this capture; ${
-      a.evidence.clientPackets > 0 ? server(a) : client(a)
-    } must have answered, since it is acknowledged`,
-  'mid-stream': (a) =>
-    refusesUnseen(a.evidence)
-      ? `${server(a)} refused ${client(a)} with RST; the SYN that it answers is not in this capture`
-      : `The connection between ${client(a)} and ${server(a)} began before this capture`,
+    a.handshake.syn === null
+      ? `Only packets from ${server(a)} are in this capture; it acknowledges a SYN of ${client(a)}`
+      : `Only packets from ${client(a)} are in this capture; ${server(a)} must have answered, since it is acknowledged`,
+  'mid-stream': midStream,
   scan,
   flood: (a) =>
     `${client(a)} sent ${server(a)} one of very many SYNs within seconds, few of which were followed up: a SYN flood`,

@@ -1,6 +1,9 @@
 /** What real networks and real ways of capturing do, and what must not be made of it. */
 import { describe, expect, test } from 'vitest';
-import { explainAll, explainOne, Film, film, Talk } from '../../test/explain-captures.ts';
+import { explainAll, explainOne, Film, film, linuxOptions, Talk } from '../../test/explain-captures.ts';
+import { ethernet, vxlan } from '../../test/explain-wraps.ts';
+import type { TcpOption } from '../wire/options.ts';
+import { LINKTYPE_ETHERNET } from '../wire/pcap.ts';
 import type { Attempt } from './attempt.ts';
 
 const attemptsOf = (tell: (f: Film) => void): Attempt[] => {
@@ -239,4 +242,88 @@ test.each([
   add(1, answer);
   t.c(2, 'A');
   expect(explainOne(made).inForce!.ecn).toBe(agreed);
+});
+
+describe('probes of scanners', () => {
+  test('an ACK or FIN that is answered with RST need not be of a connection', () => {
+    const ack = explainOne(film((t) => t.c(0, 'A', { seq: 5, ack: 7 }) && t.s(1, 'R', { seq: 7 })));
+    expect(ack).toMatchObject({ verdict: 'mid-stream', certainty: 'likely', notes: [] });
+    expect(ack.sentence).toMatch(/^192\.0\.2\.2:80 knows of no connection with 192\.0\.2\.1:40000/);
+    const xmas = explainOne(film((t) => t.c(0, 'FPU', { seq: 5 }) && t.s(1, 'RA', { seq: 0, ack: 6 })));
+    expect(xmas).toMatchObject({ verdict: 'mid-stream', certainty: 'likely', notes: ['odd-flags'] });
+    expect(xmas.sentence).toContain('knows of no connection');
+    const lived = explainOne(
+      film((t) => t.c(0, 'PA', { seq: 5, ack: 7, data: 9 }) && t.s(1, 'R', { seq: 99 })),
+    );
+    expect(lived).toMatchObject({ verdict: 'mid-stream', certainty: 'certain' });
+  });
+
+  /** Open ports that are asked with a SYN and told off with RST. */
+  const asked = (ports: number, options: readonly TcpOption[]): Attempt[] =>
+    attemptsOf((f) => {
+      for (let n = 0; n < ports; n++) {
+        const t = new Talk(f, { serverPort: 1 + n, clientIsn: 7 });
+        t.c(50 * n, 'S', { options });
+        t.s(50 * n + 1, 'SA');
+        t.c(50 * n + 1.1, 'R', { seq: 8 });
+      }
+    });
+
+  test('many open ports are a scan too; health checks by a system are none', () => {
+    const bare: TcpOption[] = [{ kind: 'mss', value: 1460 }];
+    expect(new Set(asked(20, bare).map((a) => `${a.verdict} ${a.outcome}`))).toEqual(new Set(['scan reset']));
+    expect(asked(19, bare)[0]!.verdict).toBe('reset-by-client');
+    const [check] = asked(20, linuxOptions(null));
+    expect(check).toMatchObject({ verdict: 'reset-by-client', outcome: 'reset' });
+    expect(check!.sentence).toContain('as scanners and health checks do');
+  });
+
+  test('a flood from one address is one, though its host resets what is answered', () => {
+    const flood = (options: readonly TcpOption[]): Set<string> =>
+      new Set(
+        attemptsOf((f) => {
+          for (let n = 0; n < 100; n++) {
+            const t = new Talk(f, { clientPort: 1000 + n });
+            t.c(50 * n, 'S', { options });
+            t.s(50 * n + 1, 'SA');
+            t.c(50 * n + 1.1, 'R', { seq: 1001 });
+          }
+        }).map((a) => `${a.verdict} ${a.outcome}`),
+      );
+    expect(flood([])).toEqual(new Set(['flood reset']));
+    expect(flood(linuxOptions(null))).toEqual(new Set(['reset-by-client reset']));
+  });
+});
+
+describe('one host, several interfaces', () => {
+  const eth = (ip: Uint8Array): Uint8Array => ethernet(ip);
+  const overlay = (ip: Uint8Array): Uint8Array => ethernet(vxlan(1, ethernet(ip)));
+
+  test('inside and outside of a tunnel are told apart, and of both is said that there is another', () => {
+    const made = new Film(LINKTYPE_ETHERNET);
+    const story = film((t) => t.shake());
+    for (const { ms, bytes } of story.packets) {
+      made.add(ms, eth(bytes));
+      made.add(ms + 0.01, overlay(bytes));
+    }
+    const { attempts } = explainAll(made);
+    expect(attempts.map((a) => [a.verdict, a.encapsulation, a.notes])).toEqual([
+      ['completed', '', ['another-encapsulation']],
+      ['completed', 'vxlan 1', ['another-encapsulation']],
+    ]);
+  });
+
+  test('two networks with the same addresses are not one attempt', () => {
+    const made = new Film(LINKTYPE_ETHERNET);
+    new Talk(made, { wrap: eth, clientIsn: 1 }).shake();
+    new Talk(made, { wrap: overlay, clientIsn: 2 }).shake(0.01);
+    expect(explainAll(made).attempts.map((a) => a.notes)).toEqual([[], []]);
+  });
+
+  test('what one side alone sends is told from whom', () => {
+    const server = explainOne(film((t) => t.s(0, 'SA') && t.s(1000, 'SA')));
+    expect(server.sentence).toBe(
+      'Only packets from 192.0.2.2:80 are in this capture; it acknowledges a SYN of 192.0.2.1:40000.',
+    );
+  });
 });

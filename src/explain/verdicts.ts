@@ -93,6 +93,7 @@ export type Note =
   | 'reset-at-once'
   | 'tuple-shared'
   | 'two-encapsulations'
+  | 'another-encapsulation'
   | 'reordered'
   | 'capture-ends'
   | 'packets-left-out';
@@ -126,6 +127,7 @@ export const notes: Readonly<Record<Note, Meaning>> = {
   'reset-at-once': { title: 'reset right after the handshake' },
   'tuple-shared': { title: 'several initial sequence numbers on one tuple at a time' },
   'two-encapsulations': { title: 'the two directions are wrapped differently' },
+  'another-encapsulation': { title: 'the same attempt is in the capture in another encapsulation too' },
   reordered: { title: 'the capture is not in order' },
   'capture-ends': { title: 'the capture ends before an answer could have come' },
   'packets-left-out': { title: 'more packets than are kept as evidence' },
