@@ -3,7 +3,7 @@ import type { Decapsulator } from './decapsulate.ts';
 import { findOption } from './options.ts';
 import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
-import { type EventAt, sameButOptions, sameSyn } from './rewritten.ts';
+import { type EventAt, sameButOptions, sameStamp, sameSyn } from './rewritten.ts';
 
 /** The segment at hand: times in ns since the capture's base, lengths in bytes. */
 export interface Segment {
@@ -228,7 +228,7 @@ export class EventLog {
         return true;
       if (near && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
       // Merged captures of hosts whose clocks differ: a retransmission would have another time stamp.
-      if (same && w[at + R.E_ID] === id && isStamped(d, s.header)) return true;
+      if (same && !near && w[at + R.E_ID] === id && sameStamp(w, at, d, s.header)) return true;
       event = w[at + R.E_NEXT]!;
     }
     return false;
@@ -370,12 +370,6 @@ export class EventLog {
       event = page.words[offset + R.E_NEXT]!;
     }
   }
-}
-
-/** Whether the segment at hand carries a time stamp that runs. */
-function isStamped({ view, tcpAt, tcpEnd }: Decapsulator, header: number): boolean {
-  const stamp = findOption(view, tcpAt + 20, Math.min(tcpEnd, tcpAt + header), 8);
-  return stamp >= 0 && view.getInt32(stamp + 2) !== 0;
 }
 
 /** Up to four option bytes as a word, in network order; `left` are there. */

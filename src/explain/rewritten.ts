@@ -20,8 +20,18 @@ function timestampOf(words: Int32Array, at: number): number {
 export function sameButOptions(words: Int32Array, at: number, d: Decapsulator, header: number): boolean {
   if ((words[at + R.E_FLAGS]! & SYN) === 0 || d.ipId !== 0 || (words[at + R.E_ID]! & 0xffff) !== 0)
     return false;
-  const stamp = findOption(d.view, d.tcpAt + 20, Math.min(d.tcpEnd, d.tcpAt + header), 8);
-  return timestampOf(words, at) === (stamp < 0 ? 0 : d.view.getUint32(stamp + 2));
+  return timestampOf(words, at) === stampOf(d, header);
+}
+
+/** Whether the packet at hand carries the time stamp of an event. Checksums alone do not tell: offloading leaves them unfinished. */
+export function sameStamp(words: Int32Array, at: number, d: Decapsulator, header: number): boolean {
+  const stamp = stampOf(d, header);
+  return stamp !== 0 && timestampOf(words, at) === stamp;
+}
+
+function stampOf({ view, tcpAt, tcpEnd }: Decapsulator, header: number): number {
+  const stamp = findOption(view, tcpAt + 20, Math.min(tcpEnd, tcpAt + header), 8);
+  return stamp < 0 ? 0 : view.getUint32(stamp + 2);
 }
 
 /** An event: its page and its offset there. */

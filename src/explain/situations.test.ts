@@ -171,6 +171,18 @@ describe('ways of capturing', () => {
     expect(a.verdict).toBe('accept-queue-full');
   });
 
+  test('retransmissions whose checksums the network card was to finish are no copies', () => {
+    const made = new Film();
+    const t = new Talk(made, { client: '2001:db8::1', server: '2001:db8::2' });
+    for (const ms of [0, 1000, 2000]) {
+      const bytes = t.packet(0, 'S', { stamps: [5 + ms, 0] });
+      new DataView(bytes.buffer).setUint16(40 + 16, 0x1234);
+      made.add(ms, bytes);
+    }
+    const { evidence } = explainOne(made);
+    expect([evidence.synCount, evidence.synDuplicates]).toEqual([3, 0]);
+  });
+
   test('headers cut off by the snap length: nothing is said of options that may have been there', () => {
     const cut = (bytes: number): Attempt => {
       const made = new Film();
