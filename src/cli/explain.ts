@@ -14,6 +14,7 @@ import { captureChunks, type Progress } from './explain-input.ts';
 import { follow } from './explain-live.ts';
 import { standardOutput, WriteError } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
+import { LineThread, paysThread } from './explain-thread.ts';
 
 const style: TextStyle = {
   width: Math.min(process.stdout.columns ?? 80, 110),
@@ -76,8 +77,10 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
   };
   // Lines of all attempts and nothing else can be written without their values.
   const direct = options.mode === 'json' && !options.narrowed && table === null && page === null;
-  const explainer = new Explainer(direct ? new PlainJson(out, capture) : each);
-  const { problem, summary } = await feed(explainer, file, () => out.flush());
+  const thread = direct && paysThread(file) ? new LineThread(capture) : null;
+  const explainer = new Explainer(thread ?? (direct ? new PlainJson(out, capture) : each));
+  const reading = feed(explainer, file, () => out.flush());
+  const { problem, summary } = await (thread?.end(reading) ?? reading);
   const nothing = problem !== null && summary.packets === 0;
   if (!nothing && (options.mode === 'summary' || options.mode === 'all')) {
     const { packets, segments, attempts } = summary;

@@ -2,7 +2,7 @@
 
 import type { BackOff, CapturePoint, InForce, RoundTrip, System } from './details.ts';
 import { backOff, capturePoint, clientSystem, inForce, roundTrip, zeekState } from './details.ts';
-import type { Evidence, PacketSeen } from './evidence.ts';
+import { type Evidence, type Facts, type PacketSeen, type Recorded, readEvidence } from './evidence.ts';
 import type { Handshake } from './handshake.ts';
 import { judge } from './judge.ts';
 import { sentence } from './sentences.ts';
@@ -38,6 +38,11 @@ export interface Attempt {
   readonly zeekState: string;
   readonly handshake: Handshake;
   readonly evidence: Evidence;
+}
+
+/** Explains the attempt of a record. */
+export function explainRecord(log: Recorded, slot: number, facts: Facts): Attempt {
+  return explainAttempt(readEvidence(log, slot, facts), facts.encapsulation, facts.baseSeconds);
 }
 
 /** Explains one attempt. */

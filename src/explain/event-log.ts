@@ -1,5 +1,6 @@
 /** Writes into attempts' records what a segment changes, and keeps the packets that tell the story of the handshake. */
 import type { Decapsulator } from './decapsulate.ts';
+import { offerOf } from './offer.ts';
 import { findOption } from './options.ts';
 import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
@@ -23,7 +24,8 @@ const ACK = 16;
 
 /** No TCP sends the same packet twice so soon: the shortest retransmission timer in use is 200 ms. */
 const DUPLICATE_NS = 100e6;
-const MAX_EVENTS = 40;
+/** Packets of an attempt that are kept at most. */
+export const MAX_EVENTS = 40;
 /** Packets of an attempt that is not confirmed (one-sided, mid-stream) that are kept before only SYN, FIN, RST are. */
 const UNSETTLED_EVENTS = 12;
 const MID_STREAM_EVENTS = 4;
@@ -104,7 +106,8 @@ export class EventLog {
     if (fromClient) {
       const late = (state & R.CLIENT_KNOWN) !== 0 && (state & R.SYN_SEEN) === 0;
       words[base + R.CLIENT_ISN] = s.seq;
-      words[base + R.OFFER] = offerOf(s, d);
+      const end = Math.min(d.tcpEnd, d.tcpAt + s.header);
+      words[base + R.OFFER] = offerOf(d.view, d.tcpAt + 20, end, (s.flags & 0xc0) === 0xc0);
       words[base + R.STATE] =
         (state & ~R.MID_STREAM) | R.SYN_SEEN | R.CLIENT_KNOWN | (late ? R.REORDERED : 0);
       this.advance(base + R.CLIENT_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.CLIENT_KNOWN) !== 0);
@@ -378,15 +381,4 @@ function optionWord(view: DataView, at: number, left: number): number {
   let word = 0;
   for (let n = 0; n < 4; n++) word = (word << 8) | (n < left ? view.getUint8(at + n) : 0);
   return word;
-}
-
-/** What a SYN offers, as far as SYN cookies are concerned: see OFFER. */
-function offerOf(s: Segment, d: Decapsulator): number {
-  const { view } = d;
-  const at = d.tcpAt + 20;
-  const end = Math.min(d.tcpEnd, d.tcpAt + s.header);
-  const scale = findOption(view, at, end, 3);
-  const sack = findOption(view, at, end, 4) >= 0 ? 0x20 : 0;
-  const ecn = (s.flags & 0xc0) === 0xc0 ? 0x40 : 0;
-  return (scale < 0 ? 31 : view.getUint8(scale + 2) & 15) | sack | ecn;
 }

@@ -1,8 +1,6 @@
 /** An attempt's record and its packets as values, for judging and telling. */
-import type { EventLog } from './event-log.ts';
-import type { Hosts } from './hosts.ts';
 import { addressText, OptionReader, type OptionSet } from './options.ts';
-import { isAlone, isOrdinaryOffer } from './plain.ts';
+import { isAlone, type PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
 
 /** One packet of an attempt's handshake or end. */
@@ -82,8 +80,28 @@ export interface Evidence {
 const reader = new OptionReader();
 const letters = ' SHADFR shadfr';
 
-/** Reads an attempt out of its record, with what is known about its hosts. @param now ns since the base */
-export function readEvidence(log: EventLog, hosts: Hosts, slot: number, now: number): Evidence {
+/** Records of attempts and what goes with them. */
+export interface Recorded {
+  readonly store: R.Records;
+  readonly events: R.EventStore;
+  readonly plain: PlainHandshake;
+}
+
+/** What is known of an attempt beside its record, when it is told. */
+export interface Facts {
+  /** As in {@link Evidence}. */
+  readonly isnStep: number | null;
+  readonly scanned: number;
+  readonly flooded: number;
+  readonly now: number;
+  /** The capture's base in seconds since 1970. */
+  readonly baseSeconds: number;
+  /** What its packets were wrapped in, as text. */
+  readonly encapsulation: string;
+}
+
+/** Reads an attempt out of its record. */
+export function readEvidence(log: Recorded, slot: number, facts: Facts): Evidence {
   const { words, doubles } = log.store;
   const base = slot * R.WORDS;
   const at = slot * R.DOUBLES;
@@ -92,7 +110,6 @@ export function readEvidence(log: EventLog, hosts: Hosts, slot: number, now: num
   const syns = words[base + R.SYNS]!;
   const synAcks = words[base + R.SYNACKS]!;
   const seen = packets(log, words[base + R.NEWEST_EVENT]!);
-  const plain = log.plain.find(slot) && isOrdinaryOffer(seen[0]!.options);
   return {
     number: words[base + R.NUMBER]!,
     state: words[base + R.STATE]!,
@@ -122,12 +139,12 @@ export function readEvidence(log: EventLog, hosts: Hosts, slot: number, now: num
         ? null
         : { number: previous, state: words[base + R.PREVIOUS_STATE]!, ageMs: words[base + R.PREVIOUS_AGE]! },
     packets: seen,
-    plain,
+    plain: log.plain.find(slot),
     alone: isAlone(words, base),
-    isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
-    scanned: plain ? 0 : hosts.scanned(words, base),
-    flooded: plain ? 0 : hosts.flooded(words, base),
-    now,
+    isnStep: facts.isnStep,
+    scanned: facts.scanned,
+    flooded: facts.flooded,
+    now: facts.now,
   };
 }
 
@@ -150,7 +167,7 @@ function history(low: number, high: number): string {
 }
 
 /** The events in the order of the capture. */
-function packets(log: EventLog, newest: number): PacketSeen[] {
+function packets(log: Recorded, newest: number): PacketSeen[] {
   const list: PacketSeen[] = [];
   for (let event = newest; event >= 0; ) {
     const page = log.events.page(event);

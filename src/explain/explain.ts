@@ -3,13 +3,14 @@
  * browsers as well as in Node.
  */
 import { CaptureError, CaptureReader } from '../wire/pcap-reader.ts';
-import { type Attempt, explainAttempt } from './attempt.ts';
+import { type Attempt, explainRecord } from './attempt.ts';
 import { Decapsulator } from './decapsulate.ts';
-import { readEvidence } from './evidence.ts';
+import type { Facts, Recorded } from './evidence.ts';
 import { type Chunks, decompressed } from './gunzip.ts';
 import { Hosts } from './hosts.ts';
 import { isKnownLink } from './layers.ts';
-import type { PlainJson } from './plain-json.ts';
+import { PlainJson } from './plain-json.ts';
+import * as R from './records.ts';
 import { defaultLimits, Tracker, type TrackerLimits } from './tracker.ts';
 
 /** What became of a capture as a whole. */
@@ -26,6 +27,12 @@ export interface CaptureSummary {
   readonly unread: ReadonlyMap<number, number>;
 }
 
+/** Where records of attempts go that are explained elsewhere. */
+export interface Outlet {
+  /** Takes a copy of a record. */
+  add(log: Recorded, slot: number, facts: Facts): void;
+}
+
 /** Packets that are handled together. */
 const BATCH = 64;
 
@@ -37,17 +44,16 @@ export class Explainer {
   private readonly hosts = new Hosts();
   private readonly tracker: Tracker;
   private readonly reader: CaptureReader;
-  private readonly onAttempt: ((attempt: Attempt) => void) | null;
-  private readonly lines: PlainJson | null;
 
   /**
    * @param take called for each attempt when it is over (at the latest by {@link end}); or where to write a line of NDJSON for
-   *   each, which is much faster
+   *   each, which is much faster; or where to put its record
    */
-  constructor(take: ((attempt: Attempt) => void) | PlainJson, limits: TrackerLimits = defaultLimits) {
-    this.onAttempt = typeof take === 'function' ? take : null;
-    this.lines = typeof take === 'function' ? null : take;
-    this.tracker = new Tracker(this.hosts, (slot) => this.finish(slot), limits);
+  constructor(
+    take: ((attempt: Attempt) => void) | PlainJson | Outlet,
+    limits: TrackerLimits = defaultLimits,
+  ) {
+    this.tracker = new Tracker(this.hosts, this.finisher(take), limits);
     const first = new Decapsulator();
     const { batch } = this;
     batch.push(first);
@@ -128,17 +134,27 @@ export class Explainer {
     };
   }
 
-  private finish(slot: number): void {
-    const { tracker, lines } = this;
-    if (lines === null) this.onAttempt?.(this.explain(slot));
-    else lines.write(tracker.log, slot, tracker.baseSeconds, () => this.explain(slot));
+  private finisher(take: ((attempt: Attempt) => void) | PlainJson | Outlet): (slot: number) => void {
+    const explained = (slot: number): Attempt => explainRecord(this.tracker.log, slot, this.facts(slot));
+    if (typeof take === 'function') return (slot) => take(explained(slot));
+    if (take instanceof PlainJson)
+      return (slot) => take.write(this.tracker.log, slot, this.tracker.baseSeconds, () => explained(slot));
+    return (slot) => take.add(this.tracker.log, slot, this.facts(slot));
   }
 
-  private explain(slot: number): Attempt {
+  private facts(slot: number): Facts {
     const { tracker, hosts } = this;
-    const evidence = readEvidence(tracker.log, hosts, slot, tracker.now());
-    const wrapping = this.batch[0]!.encapsulations.text(evidence.encapsulation);
-    return explainAttempt(evidence, wrapping, tracker.baseSeconds);
+    const { words } = tracker.store;
+    const base = slot * R.WORDS;
+    const plain = tracker.log.plain.find(slot);
+    return {
+      isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
+      scanned: plain ? 0 : hosts.scanned(words, base),
+      flooded: plain ? 0 : hosts.flooded(words, base),
+      now: tracker.now(),
+      baseSeconds: tracker.baseSeconds,
+      encapsulation: this.batch[0]!.encapsulations.text(words[base + R.ENCAPSULATION]!),
+    };
   }
 }
 

@@ -7,7 +7,7 @@
 import type { Attempt } from './attempt.ts';
 import { secondText } from './attempt.ts';
 import { type CapturePoint, pointOf } from './details.ts';
-import type { EventLog } from './event-log.ts';
+import type { Recorded } from './evidence.ts';
 import {
   agreedJson,
   attemptJson,
@@ -22,7 +22,7 @@ import {
 import { encoded, type LineBuffer } from './line-buffer.ts';
 import { EXACT_NS, writeDuration, writeScaled } from './numbers.ts';
 import { addressText, isIpv4, OptionReader, type OptionSet } from './options.ts';
-import { isAlone, isOrdinaryOffer } from './plain.ts';
+import { isAlone } from './plain.ts';
 import * as R from './records.ts';
 import { CONNECTED, IN } from './sentences.ts';
 
@@ -81,7 +81,7 @@ const points: Readonly<Record<CapturePoint, Uint8Array>> = {
 };
 
 /** Whether all times can be written without care for rounding. */
-function isExact(log: EventLog, slot: number): boolean {
+function isExact(log: Recorded, slot: number): boolean {
   const { doubles } = log.store;
   const at = slot * R.DOUBLES;
   const first = doubles[at + R.FIRST_TIME]!;
@@ -112,7 +112,7 @@ export class PlainJson {
    * Writes an attempt's line.
    * @param explain makes the attempt's value; called if its like has not been seen yet, or it is no plain handshake
    */
-  write(log: EventLog, slot: number, baseSeconds: number, explain: () => Attempt): void {
+  write(log: Recorded, slot: number, baseSeconds: number, explain: () => Attempt): void {
     const { words } = log.store;
     const base = slot * R.WORDS;
     const history = words[base + R.HISTORY]!;
@@ -133,10 +133,6 @@ export class PlainJson {
       synAck.at + R.E_OPTIONS,
       synAck.words[synAck.at + R.E_FLAGS]! >>> 24,
     );
-    if (!isOrdinaryOffer(offer)) {
-      this.out.line(attemptJson(explain(), this.capture));
-      return;
-    }
     const state = words[base + R.STATE]!;
     const kind = this.kindOf(log, offer, answer, state & R.IPV6, explain);
     const end = this.endOf(history, state & ENDS, explain);
@@ -144,7 +140,7 @@ export class PlainJson {
   }
 
   private kindOf(
-    log: EventLog,
+    log: Recorded,
     offer: OptionSet,
     answer: OptionSet,
     state: number,
@@ -195,7 +191,7 @@ export class PlainJson {
   }
 
   private put(
-    log: EventLog,
+    log: Recorded,
     slot: number,
     baseSeconds: number,
     kind: Kind,

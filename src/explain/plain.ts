@@ -1,5 +1,4 @@
 /** What nearly all attempts are: SYN, SYN+ACK, ACK, each once and in order, and nothing else. Told from the record alone. */
-import type { OptionSet } from './options.ts';
 import * as R from './records.ts';
 
 const FIN = 1;
@@ -27,27 +26,28 @@ interface At {
   time: number;
 }
 
-const place = (): At => ({ words: new Int32Array(0), at: 0, time: 0 });
+const place = (): At => ({ words: new Int32Array(0), at: 0, time: Number.NaN });
 
 /** Looks at an attempt's record; the three packets it found are in the fields, until the next look. */
 export class PlainHandshake {
   readonly syn: At = place();
   readonly synAck: At = place();
   readonly ack: At = place();
-  private readonly store: R.AttemptStore;
+  private readonly store: R.Records;
   private readonly events: R.EventStore;
 
-  constructor(store: R.AttemptStore, events: R.EventStore) {
+  constructor(store: R.Records, events: R.EventStore) {
     this.store = store;
     this.events = events;
   }
 
-  /** Whether it is three packets, as far as their options need not be known: the SYN's must not ask for Fast Open. */
+  /** Whether it is three packets. */
   find(slot: number): boolean {
     const { words } = this.store;
     const base = slot * R.WORDS;
     if (words[base + R.EVENTS] !== 3 || words[base + R.STATE]! & MORE) return false;
     if (words[base + R.SYNS] !== 1 || words[base + R.SYNACKS] !== 1) return false;
+    if (words[base + R.OFFER]! & R.OFFER_FAST_OPEN) return false;
     const { syn, synAck, ack } = this;
     const middle = this.put(ack, words[base + R.NEWEST_EVENT]!);
     this.put(syn, this.put(synAck, middle));
@@ -87,6 +87,3 @@ export function isAlone(words: Int32Array, base: number): boolean {
   for (let n = 0; n < 4; n++) if (words[base + R.CLIENT + n] !== words[base + R.SERVER + n]) return true;
   return false;
 }
-
-/** The rest of what makes a handshake plain. */
-export const isOrdinaryOffer = (offer: OptionSet): boolean => offer.fastOpen === null;

@@ -37,13 +37,13 @@ export const FIRST_FRAME = 36;
 export const PREVIOUS = 37; // number of the attempt before on the same tuple; 0 for none
 export const PREVIOUS_STATE = 38; // its STATE when this one began
 export const PREVIOUS_AGE = 39; // milliseconds since its last packet, then
-export const OFFER = 40; // of the SYN: window scale (31: none), SACK << 5, ECN << 6
+export const OFFER = 40; // of the SYN: window scale (31: none), SACK << 5, ECN << 6, Fast Open << 7
 export const PAGED_EVENTS = 41; // how many of its events are not in the record
 // Words 42 to 47 are the times of the events in the record, 48 to 95 those events.
-const OWN_WORDS = 48;
+export const OWN_WORDS = 48;
 /** Events in the record, and the most option bytes that one of them has room for. */
-const OWN_EVENTS = 3;
-const OWN_EVENT_WORDS = 16;
+export const OWN_EVENTS = 3;
+export const OWN_EVENT_WORDS = 16;
 export const OWN_OPTION_BYTES = 32;
 
 /** Fields that need 53 bits: doubles from `slot * DOUBLES` on, in the same memory. Times are ns since the capture's base. */
@@ -53,6 +53,9 @@ export const CLIENT_BYTES = 9;
 export const SERVER_BYTES = 10;
 export const FIRST_TIME = 14;
 const OWN_TIMES = 21;
+
+/** The bit of OFFER for Fast Open. */
+export const OFFER_FAST_OPEN = 0x80;
 
 /** Bits of STATE. */
 export const SYN_SEEN = 1;
@@ -126,7 +129,16 @@ export interface EventPage {
 }
 
 /** From this number on, an event is one of an attempt's own record: this, plus slot << 2, plus which. */
-const OWN = 0x40000000;
+export const OWN = 0x40000000;
+
+/** Records, wherever they are. */
+export interface Records {
+  readonly words: Int32Array;
+  /** The same memory. */
+  readonly doubles: Float64Array;
+  /** The same memory, as the page of the events in records. */
+  readonly own: EventPage;
+}
 
 /**
  * Events: in attempts' records, and for those that have more, in pages, so that growing never copies. An event is named by a
@@ -135,13 +147,14 @@ const OWN = 0x40000000;
 export class EventStore {
   /** How many events in pages are in use. */
   used = 0;
-  private readonly store: AttemptStore;
-  private readonly pages: EventPage[] = [];
+  private readonly store: Records;
+  private readonly pages: EventPage[];
   private free = -1;
   private top = 0;
 
-  constructor(store: AttemptStore) {
+  constructor(store: Records, pages: EventPage[] = []) {
     this.store = store;
+    this.pages = pages;
   }
 
   page(event: number): EventPage {
@@ -287,7 +300,7 @@ export class AttemptStore {
   }
 
   /** All used slots by attempt number. Numbers sort themselves much faster than a function sorts slots. */
-  byNumber(): Float64Array {
+  byNumber(): Int32Array {
     const { words } = this;
     const order = new Float64Array(this.used);
     let n = 0;
@@ -296,7 +309,6 @@ export class AttemptStore {
       if (words[base + STATE]! & USED) order[n++] = words[base + NUMBER]! * SLOTS + slot;
     }
     order.subarray(0, n).sort();
-    for (let k = 0; k < n; k++) order[k] = order[k]! % SLOTS;
-    return order.subarray(0, n);
+    return Int32Array.from(order.subarray(0, n), (both) => both % SLOTS);
   }
 }

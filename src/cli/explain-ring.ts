@@ -1,0 +1,56 @@
+/** Memory that the two threads of explain share: parcels that go round, and words that say whose turn it is. */
+import { PARCEL_BYTES, Parcel } from '../explain/parcel.ts';
+
+/** Together they fit into the cache that the processor's cores share. */
+const PARCELS = 8;
+const CONTROL_BYTES = 64;
+
+/** Words of {@link Ring.control}. */
+export const SENT = 0; // parcels sent so far
+export const DONE = 1; // parcels that were read and are empty again
+export const STATE = 2; // of the reading thread
+
+/** Values of STATE. */
+export const STARTING = 0;
+export const RUNNING = 1;
+export const FAILED = 2;
+/** Nobody takes the output any more. */
+export const UNWANTED = 3;
+
+/** The ring, as either thread sees it. */
+export class Ring {
+  readonly control: Int32Array;
+  readonly parcels: readonly Parcel[];
+
+  /** @param memory from {@link ringMemory} */
+  constructor(memory: SharedArrayBuffer) {
+    this.control = new Int32Array(memory, 0, 3);
+    this.parcels = Array.from(
+      { length: PARCELS },
+      (_, n) => new Parcel(memory, CONTROL_BYTES + n * PARCEL_BYTES),
+    );
+  }
+
+  /** The parcel that is sent as number `n`, from 0. */
+  parcel(n: number): Parcel {
+    return this.parcels[n % PARCELS]!;
+  }
+
+  /** Sets a word and wakes the other thread if it waits for that. */
+  set(word: number, value: number): void {
+    Atomics.store(this.control, word, value);
+    Atomics.notify(this.control, word);
+  }
+
+  /** Waits until a word is another than `value`, or so many ms. @returns the word */
+  awaitChange(word: number, value: number, ms: number = Number.POSITIVE_INFINITY): number {
+    if (Atomics.load(this.control, word) === value) Atomics.wait(this.control, word, value, ms);
+    return Atomics.load(this.control, word);
+  }
+}
+
+export const ringMemory = (): SharedArrayBuffer =>
+  new SharedArrayBuffer(CONTROL_BYTES + PARCELS * PARCEL_BYTES);
+
+/** Whether all parcels are on their way or being read. */
+export const isFull = (sent: number, done: number): boolean => sent - done >= PARCELS;
