@@ -5,7 +5,7 @@ const every = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 /** Tests with real sockets, real time, browsers and package managers. */
 const machine = [
   'test/{guard,kernel,lab}/**/*.test.ts',
-  'test/{doctor*,explain-page,explain-command,readme,run-cli,tools}.test.ts',
+  'test/{doctor*,explain-page,explain-command,explain-thread,readme,run-cli,tools}.test.ts',
 ];
 
 export default defineConfig({

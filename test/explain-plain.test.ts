@@ -4,17 +4,18 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { generate } from '../bench/explain-generate.mjs';
-import type { Attempt } from '../src/explain/attempt.ts';
-import { Explainer } from '../src/explain/explain.ts';
+import { type Attempt, explainRecord } from '../src/explain/attempt.ts';
+import { Explainer, type Outlet } from '../src/explain/explain.ts';
 import { attemptJson } from '../src/explain/json.ts';
 import { LineBuffer } from '../src/explain/line-buffer.ts';
 import { durationText, EXACT_NS, scaled, writeDuration, writeScaled } from '../src/explain/numbers.ts';
+import { PARCEL_BYTES, Parcel } from '../src/explain/parcel.ts';
 import { PlainJson } from '../src/explain/plain-json.ts';
 import { CaptureError } from '../src/wire/pcap-reader.ts';
 import { Film, film, Talk } from './explain-captures.ts';
 import { shared, testNeeding } from './needs.ts';
 
-function explainBytes(bytes: Uint8Array, take: ((a: Attempt) => void) | PlainJson): void {
+function explainBytes(bytes: Uint8Array, take: ((a: Attempt) => void) | PlainJson | Outlet): void {
   const explainer = new Explainer(take);
   let problem: CaptureError | null = null;
   try {
@@ -31,7 +32,40 @@ function explainBytes(bytes: Uint8Array, take: ((a: Attempt) => void) | PlainJso
   }
 }
 
-/** The lines made of values, the lines written as bytes, and how many of the latter were made without a value. */
+/** The lines written of records that were packed, as for another thread. */
+function packedLines(bytes: Uint8Array): string[] {
+  const parcel = new Parcel(new ArrayBuffer(PARCEL_BYTES + 64), 64);
+  const names: string[] = [];
+  let text = '';
+  const decoder = new TextDecoder();
+  const lines = new PlainJson(
+    new LineBuffer((part) => {
+      text += decoder.decode(part, { stream: true });
+    }),
+  );
+  const unpack = (): void => {
+    for (let slot = 0; slot < parcel.count; slot++) {
+      const facts = parcel.facts(slot, names[slot]!);
+      lines.write(parcel, slot, facts.baseSeconds, () => explainRecord(parcel, slot, facts));
+    }
+    parcel.empty();
+  };
+  explainBytes(bytes, {
+    add: (log, slot, facts) => {
+      names[parcel.count] = facts.encapsulation;
+      parcel.add(log, slot, facts);
+      if (!parcel.hasRoom) unpack();
+    },
+  });
+  unpack();
+  lines.out.flush();
+  return text.split('\n').slice(0, -1);
+}
+
+/**
+ * The lines made of values, the lines written as bytes, and how many of the latter were made without a value. Lines of packed
+ * records have to be the same as well.
+ */
 function bothWays(capture: Uint8Array): { slow: string[]; fast: string[]; direct: number } {
   const bytes = capture[0] === 0x1f && capture[1] === 0x8b ? gunzipSync(capture) : capture;
   const slow: string[] = [];
@@ -56,6 +90,7 @@ function bothWays(capture: Uint8Array): { slow: string[]; fast: string[]; direct
   };
   explainBytes(bytes, lines);
   lines.out.flush();
+  expect(packedLines(bytes)).toEqual(slow);
   return { slow, fast: text.split('\n').slice(0, -1), direct };
 }
 

@@ -1,7 +1,6 @@
 /** Writes into attempts' records what a segment changes, and keeps the packets that tell the story of the handshake. */
 import type { Decapsulator } from './decapsulate.ts';
 import { offerOf } from './offer.ts';
-import { findOption } from './options.ts';
 import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
 import { type EventAt, sameButOptions, sameStamp, sameSyn } from './rewritten.ts';

@@ -48,7 +48,15 @@ export class Tracker {
   touched = 0;
   private readonly lookup: Lookup;
   // V8 makes `time` a double only if it is none of its small integers from the start; later that costs all code that was compiled.
-  private readonly at: Segment = { time: Number.NaN, frame: 0, flags: 0, seq: 0, ack: 0, payload: 0, header: 0 };
+  private readonly at: Segment = {
+    time: Number.NaN,
+    frame: 0,
+    flags: 0,
+    seq: 0,
+    ack: 0,
+    payload: 0,
+    header: 0,
+  };
 
   /** @param finish called with an attempt's slot when it is over, before the slot is given back */
   constructor(hosts: Hosts, finish: (slot: number) => void, limits: TrackerLimits = defaultLimits) {
