@@ -33,7 +33,7 @@ function build(idle) {
       socket.bindAddressNoPort = true;
       socket.bind(source, 0);
     }
-    socket.conn.linger = 0;
+    socket.conn.setOption('linger', 0);
     socket.connect(target, 80);
     passTime();
     const accepted = listener.accept(nonBlocking);

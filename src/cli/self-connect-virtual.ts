@@ -94,7 +94,7 @@ export class VirtualStage implements Stage {
 
   private listener(port: number): Socket | string {
     const socket = this.host.socket(4);
-    socket.conn.reuse = true;
+    socket.conn.setOption('reuse', true);
     socket.optionsChanged();
     const result = socket.bind(address, port) || socket.listen(10);
     if (result === 0) return socket;
@@ -120,7 +120,7 @@ export class VirtualStage implements Stage {
       if (remote === null || local.port !== remote.port || !sameAddress(local.address, remote.address))
         return true;
       stopped++;
-      socket.conn.linger = 0;
+      socket.conn.setOption('linger', 0);
       return false;
     };
     const { tries, seconds } = this.search(port, (so) => stopped > 0 || enough(so), accept);

@@ -335,7 +335,7 @@ export class HostSystem implements SystemUnderTest {
   /** The control messages that come with data. */
   private controlOf(fd: number): ControlMessage[] {
     const socket = this.calls.socketOf(fd);
-    if (!(socket instanceof Socket) || !socket.conn.tellsInq) return [];
+    if (!(socket instanceof Socket) || !socket.conn.options.tellsInq) return [];
     return [{ level: Level.tcp, type: TcpOption.inq, data: optionInt(inqHint(socket.conn)) }];
   }
 

@@ -122,7 +122,7 @@ export class StackConnection {
   reset(): void {
     if (this.over) return;
     this.run(() => {
-      this.socket.conn.linger = 0;
+      this.socket.conn.setOption('linger', 0);
       this.finish(null);
     });
   }

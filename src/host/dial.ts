@@ -87,6 +87,6 @@ function bind(socket: Socket, { localAddress, localPort = 0 }: DialOptions): num
 }
 
 function reset(socket: Socket): void {
-  socket.conn.linger = 0;
+  socket.conn.setOption('linger', 0);
   socket.release();
 }

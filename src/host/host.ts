@@ -182,7 +182,7 @@ export class Host {
   socket(family: 4 | 6, flags = 0): Socket {
     this.touch();
     const conn = this.tcp.newConnection();
-    if (family === 6) conn.v6Only = this.sysctls.host.bindV6Only !== 0;
+    if (family === 6) conn.setOption('v6Only', this.sysctls.host.bindV6Only !== 0);
     return new Socket(this, family, conn, OpenFlag.readWrite | flags);
   }
 
@@ -266,8 +266,17 @@ export class Host {
     remotePort: number,
     range: readonly [number, number] | null,
   ): number {
-    const words = local.family === 4 ? [local.w3, remote.w3] : [...sixteen(local), ...sixteen(remote)];
-    const group = sipHash24(this.groupKey, [...words, remotePort]) >>> 0;
+    let n = 0;
+    for (const a of [local, remote]) {
+      if (a.family === 6) {
+        groupWords[n++] = a.w0;
+        groupWords[n++] = a.w1;
+        groupWords[n++] = a.w2;
+      }
+      groupWords[n++] = a.w3;
+    }
+    groupWords[n++] = remotePort;
+    const group = sipHash24(this.groupKey, groupWords, n) >>> 0;
     return this.ports.chooseForConnect(
       group,
       (port) => !this.tupleFree(local, port, remote, remotePort, false),
@@ -300,7 +309,8 @@ function isMartian(bytes: Uint8Array, view: DataView, offset: number): boolean {
   return isLoopback6(offset + 8) || isLoopback6(offset + 24);
 }
 
-const sixteen = (a: Address): number[] => [a.w0, a.w1, a.w2, a.w3];
+/** Room for the words of two addresses and a port. */
+const groupWords = new Int32Array(9);
 
 function isnGenerator(
   choice: 'siphash' | 'md5' | IsnGenerator,

@@ -167,8 +167,10 @@ export class Network {
     if (family === 4 && w3 >>> 24 === 127) return true;
     const list = this.local.get(w3);
     if (list === undefined) return false;
-    for (const { address: a } of list)
+    for (let i = 0; i < list.length; i++) {
+      const a = list[i]!.address;
       if (a.family === family && a.w2 === w2 && a.w1 === w1 && a.w0 === w0) return true;
+    }
     return false;
   }
 
@@ -196,10 +198,11 @@ export class Network {
     if (bytes[offset]! >>> 4 === 4) {
       const w3 = view.getInt32(offset + 16);
       if (this.isLocalWords(4, 0, 0, 0xffff, w3)) return 0;
-      for (const it of this.table()) {
-        const { destination, prefix } = it;
+      const table = this.table();
+      for (let i = 0; i < table.length; i++) {
+        const { destination, prefix, index } = table[i]!;
         if (destination.family === 4 && (prefix === 0 || (destination.w3 ^ w3) >>> (32 - prefix) === 0))
-          return it.index;
+          return index;
       }
       return -1;
     }

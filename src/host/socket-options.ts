@@ -137,7 +137,7 @@ function setCongestion(socket: Socket, value: Uint8Array): number {
   const name = String.fromCharCode(...value.subarray(0, end < 0 ? value.length : end));
   const available = socket.host.sysctls.read('net.ipv4.tcp_available_congestion_control');
   if (!`${available}`.split(' ').includes(name)) return -Errno.ENOENT;
-  socket.conn.congestion = name;
+  socket.conn.setOption('congestion', name);
   return 0;
 }
 
@@ -147,7 +147,7 @@ function setAtSocket(socket: Socket, option: number, value: Uint8Array): number 
   if (value.length < 4 || number === null) return -Errno.EINVAL;
   switch (option) {
     case SocketOption.reuseAddress:
-      conn.reuse = number !== 0;
+      conn.setOption('reuse', number !== 0);
       socket.optionsChanged();
       return 0;
     case SocketOption.reusePort:
@@ -157,29 +157,29 @@ function setAtSocket(socket: Socket, option: number, value: Uint8Array): number 
     case SocketOption.sendBuffer:
     case SocketOption.sendBufferForce: {
       const most = option === SocketOption.sendBufferForce ? 0x3fffffff : host.sysctls.host.wmemMax;
-      conn.sndBufLocked = true;
+      conn.setOption('sndBufLocked', true);
       conn.sndBuf = Math.max(2 * Math.min(number >>> 0, most), smallestSendBuffer);
       return 0;
     }
     case SocketOption.receiveBuffer:
     case SocketOption.receiveBufferForce: {
       const most = option === SocketOption.receiveBufferForce ? 0x3fffffff : host.sysctls.host.rmemMax;
-      conn.rcvBufLocked = true;
+      conn.setOption('rcvBufLocked', true);
       conn.rcvBuf = Math.max(2 * Math.min(number >>> 0, most), smallestReceiveBuffer);
       return 0;
     }
     case SocketOption.keepalive:
-      conn.keepalive = number !== 0;
+      conn.setOption('keepalive', number !== 0);
       if (conn.state !== CLOSED && conn.state !== LISTEN) updateKeepalive(conn);
       return 0;
     case SocketOption.linger: {
       if (value.length < 8) return -Errno.EINVAL;
       const seconds = new DataView(value.buffer, value.byteOffset).getInt32(4, true);
-      conn.linger = number === 0 ? -1 : seconds >>> 0;
+      conn.setOption('linger', number === 0 ? -1 : seconds >>> 0);
       return 0;
     }
     case SocketOption.receiveLowat:
-      conn.rcvLowat = number < 0 ? 0x7fffffff : number || 1;
+      conn.setOption('rcvLowat', number < 0 ? 0x7fffffff : number || 1);
       return 0;
     case SocketOption.receiveTimeout:
     case SocketOption.sendTimeout: {
@@ -199,18 +199,18 @@ function setAtIp(socket: Socket, option: number, number: number, value: Uint8Arr
   switch (option) {
     case IpOption.tos:
       // The low two bits are TCP's own (ECN).
-      conn.tos = number & 0xfc;
+      conn.setOption('tos', number & 0xfc);
       return 0;
     case IpOption.ttl:
       if (number !== -1 && (number < 1 || number > 255)) return -Errno.EINVAL;
-      conn.ttl = number === -1 ? 64 : number;
+      conn.setOption('ttl', number === -1 ? 64 : number);
       return 0;
     case IpOption.mtuDiscover:
       if (number < 0 || number > 5) return -Errno.EINVAL;
-      conn.pmtuDiscover = number;
+      conn.setOption('pmtuDiscover', number);
       return 0;
     case IpOption.receiveError:
-      conn.recvErr = number !== 0;
+      conn.setOption('recvErr', number !== 0);
       return 0;
     case IpOption.freeBind:
       socket.freeBind = number !== 0;
@@ -238,22 +238,22 @@ function setAtIpv6(socket: Socket, option: number, number: number): number {
   switch (option) {
     case Ipv6Option.only:
       if (socket.local.port !== 0) return -Errno.EINVAL;
-      conn.v6Only = number !== 0;
+      conn.setOption('v6Only', number !== 0);
       return 0;
     case Ipv6Option.unicastHops:
       if (number < -1 || number > 255) return -Errno.EINVAL;
-      conn.ttl = number < 0 ? 64 : number;
+      conn.setOption('ttl', number < 0 ? 64 : number);
       return 0;
     case Ipv6Option.mtuDiscover:
       if (number < 0 || number > 5) return -Errno.EINVAL;
-      conn.pmtuDiscover = number;
+      conn.setOption('pmtuDiscover', number);
       return 0;
     case Ipv6Option.receiveError:
-      conn.recvErr = number !== 0;
+      conn.setOption('recvErr', number !== 0);
       return 0;
     case Ipv6Option.trafficClass:
       if (number < -1 || number > 255) return -Errno.EINVAL;
-      conn.tos = number < 0 ? 0 : number & 0xfc;
+      conn.setOption('tos', number < 0 ? 0 : number & 0xfc);
       return 0;
   }
   return -Errno.ENOPROTOOPT;
@@ -282,7 +282,7 @@ function optionValue(socket: Socket, level: number, option: number): Uint8Array 
   if (level === Level.tcp) {
     const { conn } = socket;
     if (option === TcpOption.congestion)
-      return Uint8Array.from(conn.congestion.padEnd(16, '\0'), (c) => c.charCodeAt(0));
+      return Uint8Array.from(conn.options.congestion.padEnd(16, '\0'), (c) => c.charCodeAt(0));
     if (option === TcpOption.savedSyn) return conn.savedSyn ?? new Uint8Array(0);
     if (option === TcpOption.fastopenKey) return conn.fastOpenKeys ?? new Uint8Array(0);
     const value = getTcpOption(conn, option);
@@ -303,7 +303,7 @@ function atSocket(socket: Socket, option: number): Uint8Array | number {
   const { conn } = socket;
   switch (option) {
     case SocketOption.reuseAddress:
-      return intBytes(conn.reuse ? 1 : 0);
+      return intBytes(conn.options.reuse ? 1 : 0);
     case SocketOption.reusePort:
       return intBytes(socket.reusePort ? 1 : 0);
     case SocketOption.type:
@@ -319,11 +319,11 @@ function atSocket(socket: Socket, option: number): Uint8Array | number {
     case SocketOption.receiveBuffer:
       return intBytes(conn.rcvBuf);
     case SocketOption.keepalive:
-      return intBytes(conn.keepalive ? 1 : 0);
+      return intBytes(conn.options.keepalive ? 1 : 0);
     case SocketOption.acceptConnection:
       return intBytes(conn.state === LISTEN ? 1 : 0);
     case SocketOption.receiveLowat:
-      return intBytes(conn.rcvLowat);
+      return intBytes(conn.options.rcvLowat);
     case SocketOption.sendLowat:
       return intBytes(1);
     case SocketOption.receiveTimeout:
@@ -332,8 +332,8 @@ function atSocket(socket: Socket, option: number): Uint8Array | number {
       return timevalBytes(socket.sendTimeout);
     case SocketOption.linger: {
       const both = new Uint8Array(8);
-      both.set(intBytes(conn.linger >= 0 ? 1 : 0));
-      both.set(intBytes(Math.max(conn.linger, 0)), 4);
+      both.set(intBytes(conn.options.linger >= 0 ? 1 : 0));
+      both.set(intBytes(Math.max(conn.options.linger, 0)), 4);
       return both;
     }
   }
@@ -344,13 +344,13 @@ function atIp(socket: Socket, option: number): number | null {
   const { conn } = socket;
   switch (option) {
     case IpOption.tos:
-      return conn.tos;
+      return conn.options.tos;
     case IpOption.ttl:
-      return conn.ttl;
+      return conn.options.ttl;
     case IpOption.mtuDiscover:
-      return conn.pmtuDiscover;
+      return conn.options.pmtuDiscover;
     case IpOption.receiveError:
-      return conn.recvErr ? 1 : 0;
+      return conn.options.recvErr ? 1 : 0;
     case IpOption.mtu:
       return conn.state === CLOSED ? -Errno.ENOTCONN : conn.pmtu;
     case IpOption.freeBind:
@@ -367,17 +367,17 @@ function atIpv6(socket: Socket, option: number): number | null {
   const { conn } = socket;
   switch (option) {
     case Ipv6Option.only:
-      return conn.v6Only ? 1 : 0;
+      return conn.options.v6Only ? 1 : 0;
     case Ipv6Option.unicastHops:
-      return conn.ttl;
+      return conn.options.ttl;
     case Ipv6Option.mtuDiscover:
-      return conn.pmtuDiscover;
+      return conn.options.pmtuDiscover;
     case Ipv6Option.mtu:
       return conn.state === CLOSED ? -Errno.ENOTCONN : conn.pmtu;
     case Ipv6Option.receiveError:
-      return conn.recvErr ? 1 : 0;
+      return conn.options.recvErr ? 1 : 0;
     case Ipv6Option.trafficClass:
-      return conn.tos;
+      return conn.options.tos;
   }
   return null;
 }

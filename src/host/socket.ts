@@ -101,7 +101,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
   /** bind(): 0, EINVAL if it has a port, EADDRNOTAVAIL, EADDRINUSE. */
   bind(address: Address, port: number): number {
     const { conn, use, host } = this;
-    if (conn.v6Only && isMapped(address)) return -Errno.EINVAL;
+    if (conn.options.v6Only && isMapped(address)) return -Errno.EINVAL;
     const own = unmap(address);
     const anywhere = isAny(own) || this.freeBind || host.sysctls.host.ipNonlocalBind !== 0;
     if (!anywhere && !host.network.isLocal(own) && !(isMulticast(own) && own.family === 4))
@@ -126,16 +126,16 @@ export class Socket extends OpenFile implements ConnectionOwner {
 
   /** SO_REUSEADDR or SO_REUSEPORT was set: it counts at once, also for a port that the socket has. */
   optionsChanged(): void {
-    this.use.reuseAddress = this.conn.reuse;
+    this.use.reuseAddress = this.conn.options.reuse;
     this.use.reusePort = this.reusePort;
   }
 
   private prepareUse(address: Address): void {
     const { use, conn } = this;
     use.address = address;
-    use.reuseAddress = conn.reuse;
+    use.reuseAddress = conn.options.reuse;
     use.reusePort = this.reusePort;
-    use.v6Only = conn.v6Only;
+    use.v6Only = conn.options.v6Only;
   }
 
   /** listen(): 0, EINVAL if it is connected, EADDRINUSE. */
@@ -251,7 +251,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
 
   private startConnect({ address, port }: Endpoint): number {
     const { conn, use, host } = this;
-    const target = connectTarget(host.network, this.bound, this.family === 6 && conn.v6Only, address);
+    const target = connectTarget(host.network, this.bound, this.family === 6 && conn.options.v6Only, address);
     if (typeof target === 'number') return target;
     const { local, remote, route } = target;
     if (use.port === 0) {
@@ -291,7 +291,9 @@ export class Socket extends OpenFile implements ConnectionOwner {
     if ((flags & MessageFlag.oob) !== 0) return conn.state === CLOSED ? -Errno.ENOTCONN : -Errno.EINVAL;
     const peek = (flags & MessageFlag.peek) !== 0;
     const target =
-      (flags & MessageFlag.waitAll) !== 0 ? into.length : Math.min(Math.max(conn.rcvLowat, 1), into.length);
+      (flags & MessageFlag.waitAll) !== 0
+        ? into.length
+        : Math.min(Math.max(conn.options.rcvLowat, 1), into.length);
     let done = 0;
     const attempt = (): number | null => {
       // Peeking starts at the same byte every time.
@@ -377,7 +379,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
   /** Closes the connection; with SO_LINGER the result is a wait until the peer has acknowledged everything. */
   protected override finish(): Result {
     const { conn, use, host } = this;
-    const { linger } = conn;
+    const { linger } = conn.options;
     host.touch();
     this.observer = null;
     use.listening = false;

@@ -170,8 +170,8 @@ export class World {
   /** When the next thing happens, µs; Infinity if nothing is left. */
   nextTime(): number {
     let time = this.queue.nextTime;
-    for (const { node } of this.places) {
-      const deadline = node.nextDeadline();
+    for (let i = 0; i < this.places.length; i++) {
+      const deadline = this.places[i]!.node.nextDeadline();
       if (deadline < time) time = deadline;
     }
     return time;
@@ -182,7 +182,9 @@ export class World {
     let left = this.packetsPerInstant;
     for (let busy = true; busy; ) {
       busy = false;
-      for (const place of this.places) {
+      // By index: an iterator would cost more than the rest of an idle turn.
+      for (let i = 0; i < this.places.length; i++) {
+        const place = this.places[i]!;
         const { out } = place.node;
         while (out.shift()) {
           busy = true;

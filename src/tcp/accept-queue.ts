@@ -11,8 +11,9 @@ export class Listener {
   backlog: number;
   /** Established (or Fast Open) children in the order they will be accepted. */
   readonly accepted: Connection[] = [];
-  /** Half-open requests, in no order. */
-  readonly requests: Set<Request> = new Set();
+  /** The half-open request that came last, from which the others hang by `next`; and how many there are. */
+  private newest: Request | null = null;
+  requestCount = 0;
   /** How many of those have not needed a retransmission. */
   young = 0;
   /** Fast Open connections whose SYN+ACK is unanswered, and those that a client reset within the last minute. */
@@ -33,6 +34,39 @@ export class Listener {
 
   /** Whether another half-open request may not be queued: one more than the backlog fits here too (measured on 6.18). */
   get requestsFull(): boolean {
-    return this.requests.size > this.backlog;
+    return this.requestCount > this.backlog;
+  }
+
+  /** Takes a new request in. */
+  addRequest(request: Request): void {
+    request.next = this.newest;
+    if (this.newest !== null) this.newest.previous = request;
+    this.newest = request;
+    request.queued = true;
+    this.requestCount++;
+    this.young++;
+  }
+
+  /** Forgets a request; nothing if it was never taken in, or is forgotten already. */
+  removeRequest(request: Request): void {
+    if (!request.queued) return;
+    const { next, previous } = request;
+    if (previous === null) this.newest = next;
+    else previous.next = next;
+    if (next !== null) next.previous = previous;
+    request.next = request.previous = null;
+    request.queued = false;
+    this.requestCount--;
+    if (request.timeouts === 0) this.young--;
+  }
+
+  /** All requests, the newest first. */
+  *requests(): IterableIterator<Request> {
+    for (let request = this.newest; request !== null; ) {
+      // Whoever gets it may forget it.
+      const { next }: Request = request;
+      yield request;
+      request = next;
+    }
   }
 }

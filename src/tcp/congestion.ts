@@ -53,11 +53,6 @@ export function restartAfterIdle(conn: Connection): void {
   conn.cwnd = Math.max(conn.cwnd, least);
 }
 
-/** Nothing is left to send: the application is what limits. */
-export function applicationLimited(conn: Connection): void {
-  conn.appLimitedSeq = conn.sndNxt;
-}
-
 const cwndLimited = (conn: Connection): boolean =>
   conn.isCwndLimited || (conn.cwnd < conn.ssthresh && conn.cwnd < 2 * conn.maxPacketsOut);
 
@@ -81,7 +76,6 @@ export function congestionAvoidance(conn: Connection, acked: number): void {
 /** After a time-out: one segment, and slow start up to half of what was (RFC 5681 section 3.1). */
 export function enterLoss(conn: Connection): void {
   if (conn.caState !== CaState.loss) {
-    conn.priorCwnd = conn.cwnd;
     conn.ssthresh = Math.max(conn.cwnd >> 1, 2);
   }
   conn.caState = CaState.loss;

@@ -5,6 +5,7 @@
 import { type Address, anyIpv4 } from '../wire/address.ts';
 import type { Listener } from './accept-queue.ts';
 import type { Attempt } from './fast-open-active.ts';
+import type { OptionName, Options } from './options.ts';
 import { OutOfOrderQueue, ReceiveQueue, SendQueue } from './queues.ts';
 import type { Request } from './request.ts';
 import { CLOSED } from './state.ts';
@@ -54,13 +55,8 @@ export class Connection implements Tuple, TimerOwner {
   state: number = CLOSED;
   owner: ConnectionOwner | null = null;
   family: 4 | 6 = 4;
-  /** SO_REUSEADDR, kept where TIME-WAIT can see it. */
   /** What the socket layer keeps about the local port; it goes on to what is left in TIME-WAIT. */
   claim: object | null = null;
-  reuse = false;
-  v6Only = false;
-  /** IP_RECVERR: ICMP errors end calls at once. */
-  recvErr = false;
   local: Address = anyIpv4;
   localPort = 0;
   remote: Address = anyIpv4;
@@ -126,14 +122,12 @@ export class Connection implements Tuple, TimerOwner {
   mssClamp = 536;
   advMss = 1460;
   mssCache = 536;
-  userMss = 0;
   pmtu = 0;
   tsOffset = 0;
   tsRecent = 0;
   /** µs when tsRecent was taken; -1 if never. */
   tsRecentAt = -1;
-  /** TSval of the last segment received, TSecr of the last one. */
-  rcvTsVal = 0;
+  /** TSecr of the last segment that had one. */
   rcvTsEcr = 0;
   /** TSval of the first SYN: what the answer may echo. */
   firstTsVal = 0;
@@ -148,7 +142,6 @@ export class Connection implements Tuple, TimerOwner {
   rttSeq = 0;
   minRtt: number = Infinity;
   rto = 1_000_000;
-  rtoMinOption = 0;
   backoff = 0;
   /** Retransmissions of the segment at SND.UNA (or zero-window probes) since it last moved. */
   retransmits = 0;
@@ -162,13 +155,10 @@ export class Connection implements Tuple, TimerOwner {
   cwnd = 10;
   ssthresh = 0x7fffffff;
   cwndCount = 0;
-  cwndUsed = 0;
   cwndClamp = 0x7fffffff;
-  cwndStamp = 0;
   isCwndLimited = false;
   cwndUsageSeq = 0;
   maxPacketsOut = 0;
-  priorCwnd = 0;
   /** SND.NXT when loss was found: recovery ends when it is acknowledged. */
   highSeq = 0;
   caState = 0;
@@ -182,9 +172,7 @@ export class Connection implements Tuple, TimerOwner {
   sackedOut = 0;
   lostOut = 0;
   reordering = 3;
-  congestion = 'cubic';
   delivered = 0;
-  deliveredCe = 0;
   bytesSent = 0;
   bytesAcked = 0;
   bytesReceived = 0;
@@ -193,11 +181,8 @@ export class Connection implements Tuple, TimerOwner {
   segsOut = 0;
   dataSegsIn = 0;
   dataSegsOut = 0;
-  dsackDups = 0;
   lastSendAt = 0;
-  lastReceiveAt = 0;
   lastAckAt = 0;
-  appLimitedSeq = 0;
 
   // Acknowledging.
   ackPending = false;
@@ -231,42 +216,14 @@ export class Connection implements Tuple, TimerOwner {
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
 
-  // Options set by the application.
-  nodelay = false;
-  cork = false;
-  /** A FIN was queued: the tail may go although it is small. */
-  nagleOff = false;
-  keepalive = false;
-  keepIdle = 0;
-  keepInterval = 0;
-  keepCount = 0;
-  /** SO_LINGER in seconds, -1 if off. */
-  linger = -1;
-  /** TCP_LINGER2 in seconds; 0 means the sysctl, negative no FIN-WAIT-2 at all. */
-  linger2 = 0;
-  synRetries = 0;
-  /** TCP_DEFER_ACCEPT as a number of SYN+ACK retransmissions. */
-  deferAccept = 0;
-  /** TCP_USER_TIMEOUT in ms. */
-  userTimeout = 0;
-  notsentLowat = 0;
-  /** TCP_INQ: recvmsg() tells how much is left to read. */
-  tellsInq = false;
+  /** What the application asked for. Shared: change it by `setOption`. */
+  options: Options;
   /** A writer or a poll was refused room: it is to be told when there is some (SOCK_NOSPACE). */
   noSpace = false;
-  rcvLowat = 1;
   sndBuf = 16384;
   rcvBuf = 131072;
-  sndBufLocked = false;
-  rcvBufLocked = false;
-  tos = 0;
-  ttl = 64;
   ipId = 0;
-  /** IP_MTU_DISCOVER: 0 never set DF. */
-  pmtuDiscover = 1;
-  /** TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE, and TCP_FASTOPEN: the most pending connections of a listener. */
-  fastOpenConnect = false;
-  fastOpenNoCookie = false;
+  /** TCP_FASTOPEN of a listener: the most pending connections. */
   fastOpenQueue = 0;
   /** TCP_FASTOPEN_KEY of a listener: one key or two, in place of the host's. */
   fastOpenKeys: Uint8Array | null = null;
@@ -291,12 +248,17 @@ export class Connection implements Tuple, TimerOwner {
   synDataAcked = false;
   /** Passive side: what the SYN settled, while the SYN+ACK of a connection opened by it is unanswered. */
   earlyRequest: Request | null = null;
-  saveSyn = 0;
   savedSyn: Uint8Array | null = null;
 
-  constructor(tcp: Tcp, id: number) {
+  constructor(tcp: Tcp, id: number, options: Options) {
     this.tcp = tcp;
     this.id = id;
+    this.options = options;
+  }
+
+  /** Changes an option, of this connection alone. */
+  setOption<N extends OptionName>(name: N, value: Options[N]): void {
+    this.options = this.options.with(name, value);
   }
 
   onTimer(kind: number): void {

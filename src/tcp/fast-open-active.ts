@@ -35,7 +35,7 @@ export function sendSynWithData(conn: Connection, syn: TxSegment, attempt: Attem
   const { tcp } = conn;
   const permission = tcp.fastOpen.permission(conn);
   const mss = permission.mss || conn.advMss;
-  conn.mssClamp = conn.userMss > 0 ? Math.min(conn.userMss, mss) : mss;
+  conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, mss) : mss;
   attempt.cookie = permission.cookie;
   if (permission.data) {
     syncMss(conn);
@@ -84,7 +84,7 @@ export function onFastOpenSynAck(conn: Connection, seg: Segment): boolean {
   let tries = 0;
   if (conn.synFastOpen && conn.totalRetransmits === 0 && cookie === null && !conn.synData)
     tries = conn.synFastOpenExperimental ? 2 : 1;
-  const mss = conn.mssClamp === conn.userMss ? seg.mss : conn.mssClamp;
+  const mss = conn.mssClamp === conn.options.userMss ? seg.mss : conn.mssClamp;
   tcp.fastOpen.remember(conn, mss, cookie, tries);
   if (unacked !== null) {
     const again = conn.totalRetransmits > 0;

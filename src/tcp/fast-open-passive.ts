@@ -28,7 +28,7 @@ export function opensAtOnce(tcp: Tcp, request: Request, seg: Segment): boolean {
   if (asked === 0) counters.TCPFastOpenCookieReqd++;
   const anything = seg.payloadLength > 0 || asked >= 0;
   if (!fastOpen.on(FastOpenBit.server) || !anything || !hasRoom(tcp, listener)) return false;
-  if (fastOpen.on(FastOpenBit.serverNoCookie) || listener.fastOpenNoCookie) return true;
+  if (fastOpen.on(FastOpenBit.serverNoCookie) || listener.options.fastOpenNoCookie) return true;
   if (asked < 0) return false;
   const handOut = (cookie: Uint8Array | null): void => {
     if (cookie === null) return;
@@ -102,7 +102,7 @@ export function onSynAckTimer(conn: Connection, request: Request): void {
   conn.retransmitTimer = -1;
   tcp.counters.TCPTimeouts++;
   // One more than without Fast Open: the application may already be at work.
-  if (request.timeouts >= (conn.synRetries || tcp.sysctls.tcp_synack_retries + 1)) {
+  if (request.timeouts >= (conn.options.synRetries || tcp.sysctls.tcp_synack_retries + 1)) {
     writeError(conn);
     return;
   }

@@ -169,7 +169,7 @@ describe('opening with data', () => {
     const pair = hosts();
     withCookie(pair);
     expect(sendTo(pair, bytes(5000))[1]).toBe(1420);
-    expect(sendTo(pair, bytes(5000), (conn) => (conn.userMss = 1000))[1]).toBe(960);
+    expect(sendTo(pair, bytes(5000), (conn) => conn.setOption('userMss', 1000))[1]).toBe(960);
   });
 
   test('sends a SYN without cookie and data when nothing answers, and the data with the ACK', () => {

@@ -117,7 +117,7 @@ export class FastOpen {
     const known = this.cache.get(cacheKey(conn));
     const mss = known?.mss ?? 0;
     if (this.avoided(conn)) return { data: false, mss, cookie: null };
-    if (this.on(FastOpenBit.clientNoCookie) || conn.fastOpenNoCookie)
+    if (this.on(FastOpenBit.clientNoCookie) || conn.options.fastOpenNoCookie)
       return { data: true, mss, cookie: null };
     const cookie = known?.cookie ?? null;
     if (cookie !== null) return { data: true, mss, cookie };

@@ -146,7 +146,7 @@ function connectionError(tcp: Tcp, conn: Connection, seq: number, what: Meaning)
     return;
   }
   conn.softError = what.error;
-  if (conn.recvErr) {
+  if (conn.options.recvErr) {
     conn.error = what.error;
     conn.owner?.wake(conn, Poll.err);
   }
@@ -154,7 +154,7 @@ function connectionError(tcp: Tcp, conn: Connection, seq: number, what: Meaning)
 
 /** The path takes less than we thought: smaller segments from now on, and what is too big again (RFC 1191 section 6.4). */
 function reduceMtu(conn: Connection, mtu: number): void {
-  if (conn.pmtuDiscover === 0 || conn.route?.mtuLocked === true) return;
+  if (conn.options.pmtuDiscover === 0 || conn.route?.mtuLocked === true) return;
   const least = conn.family === 4 ? 552 : 1280;
   const wanted = Math.max(mtu, least);
   if (wanted >= conn.pmtu) return;

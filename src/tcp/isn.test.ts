@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ipv4, ipv6 } from '../wire/address.ts';
 import { chooseIsn, isnClock, md5Transform, sipHash24, sipHashHigh } from './isn.ts';
 
 /** MD5 of a text, built from the block transform with RFC 1321's padding. */
@@ -53,7 +54,7 @@ describe('initial sequence numbers', () => {
     );
   });
 
-  const tuple = { source: [0x0a000001], destination: [0x0a000002], sourcePort: 1, destinationPort: 2 };
+  const tuple = { local: ipv4(0x0a000001), localPort: 1, remote: ipv4(0x0a000002), remotePort: 2 };
   const generators = [
     { kind: 'siphash', key: [1, 2, 3, 4] },
     { kind: 'md5', secret: Array.from({ length: 16 }, (_, i) => i * 77) },
@@ -63,7 +64,7 @@ describe('initial sequence numbers', () => {
     for (const generator of generators) {
       const first = chooseIsn(generator, tuple, 1_000_000);
       expect((chooseIsn(generator, tuple, 1_000_008) - first) | 0).toBe(125);
-      expect(chooseIsn(generator, { ...tuple, sourcePort: 3 }, 1_000_000)).not.toBe(first);
+      expect(chooseIsn(generator, { ...tuple, localPort: 3 }, 1_000_000)).not.toBe(first);
     }
   });
 
@@ -75,13 +76,12 @@ describe('initial sequence numbers', () => {
   });
 
   test('IPv6 addresses are hashed whole', () => {
-    const six = { source: [1, 2, 3, 4], destination: [5, 6, 7, 8], sourcePort: 1, destinationPort: 2 };
+    const six = { local: ipv6(1, 2, 3, 4), localPort: 1, remote: ipv6(5, 6, 7, 8), remotePort: 2 };
     for (const generator of generators) {
       const first = chooseIsn(generator, six, 0);
-      for (const i of [0, 1, 2, 3]) {
-        const source = [...six.source];
-        source[i] = 99;
-        expect(chooseIsn(generator, { ...six, source }, 0)).not.toBe(first);
+      for (const word of ['w0', 'w1', 'w2', 'w3']) {
+        const local = { ...six.local, [word]: 99 };
+        expect(chooseIsn(generator, { ...six, local }, 0)).not.toBe(first);
       }
     }
   });

@@ -4,6 +4,9 @@
  * show why it may not be constant.
  */
 
+import type { Address } from '../wire/address.ts';
+import type { Tuple } from './table.ts';
+
 /** One of the ways to choose an initial sequence number. */
 export type IsnGenerator =
   | { readonly kind: 'siphash'; readonly key: readonly [number, number, number, number] }
@@ -11,14 +14,8 @@ export type IsnGenerator =
   | { readonly kind: 'md5'; readonly secret: readonly number[] }
   | { readonly kind: 'constant'; readonly value: number };
 
-/** What F is computed from: addresses and ports in the order "source, destination" of the SYN or SYN+ACK sent. */
-export interface IsnTuple {
-  /** An IPv4 address as its 32 bits in network order, or the four words of an IPv6 address. */
-  readonly source: readonly number[];
-  readonly destination: readonly number[];
-  readonly sourcePort: number;
-  readonly destinationPort: number;
-}
+/** What F is computed from: `local` is who sends the SYN or SYN+ACK. */
+export type IsnTuple = Pick<Tuple, 'local' | 'localPort' | 'remote' | 'remotePort'>;
 
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 /** A word of network order bytes as a little-endian machine loads it. */
@@ -120,30 +117,31 @@ export function sipHash24(
     d ^= low;
     D ^= high;
     for (let round = block > pairs ? 4 : 2; round > 0; round--) {
-      let t = (a >>> 0) + (b >>> 0);
-      A = (A + B + (t > 0xffffffff ? 1 : 0)) | 0;
-      a = t | 0;
+      // The carry out of a 32-bit sum is bit 31 of (a & b) | ((a | b) & ~sum): no number leaves the int32 range.
+      let sum = (a + b) | 0;
+      A = (A + B + (((a & b) | ((a | b) & ~sum)) >>> 31)) | 0;
+      a = sum;
       let x = ((b << 13) | (B >>> 19)) ^ a;
       B = ((B << 13) | (b >>> 19)) ^ A;
       b = x;
       x = a;
       a = A;
       A = x;
-      t = (c >>> 0) + (d >>> 0);
-      C = (C + D + (t > 0xffffffff ? 1 : 0)) | 0;
-      c = t | 0;
+      sum = (c + d) | 0;
+      C = (C + D + (((c & d) | ((c | d) & ~sum)) >>> 31)) | 0;
+      c = sum;
       x = ((d << 16) | (D >>> 16)) ^ c;
       D = ((D << 16) | (d >>> 16)) ^ C;
       d = x;
-      t = (a >>> 0) + (d >>> 0);
-      A = (A + D + (t > 0xffffffff ? 1 : 0)) | 0;
-      a = t | 0;
+      sum = (a + d) | 0;
+      A = (A + D + (((a & d) | ((a | d) & ~sum)) >>> 31)) | 0;
+      a = sum;
       x = ((d << 21) | (D >>> 11)) ^ a;
       D = ((D << 21) | (d >>> 11)) ^ A;
       d = x;
-      t = (c >>> 0) + (b >>> 0);
-      C = (C + B + (t > 0xffffffff ? 1 : 0)) | 0;
-      c = t | 0;
+      sum = (c + b) | 0;
+      C = (C + B + (((c & b) | ((c | b) & ~sum)) >>> 31)) | 0;
+      c = sum;
       x = ((b << 17) | (B >>> 15)) ^ c;
       B = ((B << 17) | (b >>> 15)) ^ C;
       b = x;
@@ -179,16 +177,13 @@ export function isnClock(unixUs: number): number {
  */
 export function chooseIsn(generator: IsnGenerator, tuple: IsnTuple, unixUs: number): number {
   if (generator.kind === 'constant') return generator.value | 0;
-  const { source, destination, sourcePort, destinationPort } = tuple;
+  const { local, remote } = tuple;
   const clock = isnClock(unixUs);
-  const v6 = source.length === 4;
-  const half = source.length;
-  for (let i = 0; i < half; i++) {
-    words[i] = swap(source[i]!);
-    words[half + i] = swap(destination[i]!);
-  }
-  const sport = swapPort(sourcePort);
-  const dport = swapPort(destinationPort);
+  const v6 = local.family === 6;
+  const half = takeWords(local, 0);
+  takeWords(remote, half);
+  const sport = swapPort(tuple.localPort);
+  const dport = swapPort(tuple.remotePort);
   if (generator.kind === 'siphash') {
     // IPv4 hashes three words, IPv6 the bytes of a struct: the ports stand the other way round.
     words[2 * half] = v6 ? (dport << 16) | sport : (sport << 16) | dport;
@@ -206,5 +201,16 @@ export function chooseIsn(generator: IsnGenerator, tuple: IsnTuple, unixUs: numb
 
 /** Room for the words of a tuple. */
 const words = new Int32Array(9);
+
+/** Takes an address's words, one of IPv4 and four of IPv6, as a little-endian machine loads them; returns where they end. */
+function takeWords(a: Address, at: number): number {
+  if (a.family === 6) {
+    words[at++] = swap(a.w0);
+    words[at++] = swap(a.w1);
+    words[at++] = swap(a.w2);
+  }
+  words[at++] = swap(a.w3);
+  return at;
+}
 
 const swapPort = (port: number): number => ((port & 255) << 8) | (port >>> 8);

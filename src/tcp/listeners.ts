@@ -41,15 +41,21 @@ export class ListenerTable {
     const list = this.byPort.get(port);
     if (list === undefined) return null;
     let best = 0;
-    let found: Connection[] = [];
+    let equals = 0;
+    let found: Connection | null = null;
     for (const listener of list) {
       const score = scoreOf(listener, family, d0, d1, d2, d3);
-      if (score === 0 || score < best) continue;
-      if (score > best) found = [];
-      best = score;
-      found.push(listener);
+      if (score > best) {
+        best = score;
+        equals = 1;
+        found = listener;
+      } else if (score > 0 && score === best) equals++;
     }
-    return found.length === 0 ? null : found[(hash >>> 0) % found.length]!;
+    if (equals < 2) return found;
+    let which = (hash >>> 0) % equals;
+    for (const listener of list)
+      if (scoreOf(listener, family, d0, d1, d2, d3) === best && which-- === 0) return listener;
+    return null;
   }
 }
 
@@ -63,7 +69,7 @@ function scoreOf(
 ): number {
   const { local } = listener;
   if (isAny(local)) {
-    if (local.family === 6) return family === 6 || !listener.v6Only ? (family === 6 ? 2 : 1) : 0;
+    if (local.family === 6) return family === 6 || !listener.options.v6Only ? (family === 6 ? 2 : 1) : 0;
     return family === 4 ? 2 : 0;
   }
   const same: boolean = matches(local, d0, d1, d2, d3);

@@ -1,7 +1,7 @@
 /** Every segment that leaves a connection passes here (net/ipv4/tcp_output.c, 6.18: __tcp_transmit_skb). */
 import { Flag } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
-import { noOptions, type OptionSet, optionsSize, writePacket } from './packet.ts';
+import { noOptions, type OptionSet, Outgoing, writePacket } from './packet.ts';
 import type { TxSegment } from './queues.ts';
 import { SYN_RECEIVED } from './state.ts';
 import { selectWindow } from './window.ts';
@@ -14,17 +14,25 @@ export function establishedOptions(conn: Connection): OptionSet {
     options.tsVal = conn.tcp.timestamp(conn.tsOffset);
     options.tsEcr = conn.tsRecent;
   }
-  const blocks = (conn.dsack ? 1 : 0) + conn.sackEdges.length / 2;
+  const blocks = sackBlocks(conn);
   if (blocks > 0) {
-    const room = Math.floor((40 - (conn.timestampsOk ? 12 : 0) - 4) / 8);
     const edges = conn.dsack ? [conn.dsackLeft, conn.dsackRight, ...conn.sackEdges] : conn.sackEdges;
-    options.sack = edges.slice(0, 2 * Math.min(room, blocks));
+    options.sack = edges.slice(0, 2 * blocks);
   }
   return options;
 }
 
-/** What the options of the next segment take, for computing how much data fits beside them. */
-export const establishedOptionsSize = (conn: Connection): number => optionsSize(establishedOptions(conn));
+/** How many SACK blocks the next segment carries. */
+function sackBlocks(conn: Connection): number {
+  const room = conn.timestampsOk ? 3 : 4;
+  return Math.min((conn.dsack ? 1 : 0) + conn.sackEdges.length / 2, room);
+}
+
+/** Bytes that SACK blocks take of the next segment's data. */
+export function sackSize(conn: Connection): number {
+  const blocks = sackBlocks(conn);
+  return blocks === 0 ? 0 : 4 + 8 * blocks;
+}
 
 /** The ACK field says all there is to acknowledge: nothing is owed any more. */
 function ackSent(conn: Connection): void {
@@ -42,6 +50,9 @@ function dataSent(conn: Connection): void {
   conn.lastSendAt = now;
   if (now - conn.lastDataAt < conn.ato) conn.pingpong = Math.min(conn.pingpong + 1, 255);
 }
+
+/** Every segment is written before the next one is thought of: one record does for all. */
+const outgoing = new Outgoing();
 
 function write(
   conn: Connection,
@@ -66,28 +77,18 @@ function write(
     conn.urgentMode && ((conn.sndUp - seq) | 0) > 0 && ((conn.sndUp - seq) | 0) < 0xffff
       ? (conn.sndUp - seq) | 0
       : 0;
-  writePacket(
-    tcp.out,
-    {
-      local: conn.local,
-      localPort: conn.localPort,
-      remote: conn.remote,
-      remotePort: conn.remotePort,
-      seq,
-      ack: (flags & Flag.ack) !== 0 ? conn.rcvNxt : 0,
-      flags: flags | echo | cwr | (urgent > 0 ? Flag.urg : 0),
-      window,
-      urgent,
-      trafficClass: (conn.tos & ~3) | ect,
-      ttl: conn.ttl,
-      ipId: conn.ipId,
-      dontFragment: conn.pmtuDiscover !== 0,
-      options,
-    },
-    segment === null ? null : segment.data,
-    offset,
-    length,
-  );
+  const out = outgoing.between(conn);
+  out.seq = seq;
+  out.ack = (flags & Flag.ack) !== 0 ? conn.rcvNxt : 0;
+  out.flags = flags | echo | cwr | (urgent > 0 ? Flag.urg : 0);
+  out.window = window;
+  out.urgent = urgent;
+  out.trafficClass = (conn.options.tos & ~3) | ect;
+  out.ttl = conn.options.ttl;
+  out.ipId = conn.ipId;
+  out.dontFragment = conn.options.pmtuDiscover !== 0;
+  out.options = options;
+  writePacket(tcp.out, out, segment === null ? null : segment.data, offset, length);
   conn.ipId = (conn.ipId + 1) & 0xffff;
   conn.segsOut++;
   conn.lastTransmitAt = tcp.now;
@@ -158,6 +159,6 @@ export function sendActiveReset(conn: Connection): void {
 
 function resetOptions(conn: Connection): OptionSet {
   const options = establishedOptions(conn);
-  options.sack = [];
+  if (options.sack.length > 0) options.sack = [];
   return options;
 }

@@ -2,14 +2,15 @@
  * The bytes of a segment: the one place where this stack writes headers and lays out options (in Linux' order,
  * net/ipv4/tcp_output.c, 6.18: tcp_options_write).
  */
-import type { Address } from '../wire/address.ts';
+import { type Address, anyIpv4 } from '../wire/address.ts';
 import { fold, sumBytes } from '../wire/checksum.ts';
 import { fastOpenMagic, OptionKind } from '../wire/options.ts';
 import type { PacketQueue } from '../wire/packet-queue.ts';
 import { protocolTcp, pseudoHeaderSum } from '../wire/tcp.ts';
 import type { Cookie } from './fast-open.ts';
+import type { Tuple } from './table.ts';
 
-/** The options of one segment; absent ones are 0, -1, false or null. */
+/** The options of one segment; absent ones are 0, -1, false, null or empty. */
 export interface OptionSet {
   mss: number;
   sackPermitted: boolean;
@@ -22,17 +23,30 @@ export interface OptionSet {
   cookie: Cookie | null;
 }
 
-/** A set without any option. */
-export const noOptions = (): OptionSet => ({
+const noEdges: readonly number[] = [];
+
+/** The one set there is: a segment's options are settled and written before the next one's, so no segment costs a set. */
+const theOptions: OptionSet = {
   mss: 0,
   sackPermitted: false,
   timestamps: false,
   tsVal: 0,
   tsEcr: 0,
   windowScale: -1,
-  sack: [],
+  sack: noEdges,
   cookie: null,
-});
+};
+
+/** A set without any option, to be filled and given to `writePacket`; it is good until the next call. */
+export function noOptions(): OptionSet {
+  const o = theOptions;
+  o.mss = o.tsVal = o.tsEcr = 0;
+  o.sackPermitted = o.timestamps = false;
+  o.windowScale = -1;
+  o.sack = noEdges;
+  o.cookie = null;
+  return o;
+}
 
 /** Bytes that a cookie option takes, padded to a multiple of four. */
 const cookieOptionSize = ({ bytes, experimental }: Cookie): number =>
@@ -94,22 +108,31 @@ function writeOptions(view: DataView, bytes: Uint8Array, at: number, o: OptionSe
 }
 
 /** A segment about to be written. */
-export interface Outgoing {
-  readonly local: Address;
-  readonly localPort: number;
-  readonly remote: Address;
-  readonly remotePort: number;
-  readonly seq: number;
-  readonly ack: number;
-  readonly flags: number;
+export class Outgoing {
+  local: Address = anyIpv4;
+  localPort = 0;
+  remote: Address = anyIpv4;
+  remotePort = 0;
+  seq = 0;
+  ack = 0;
+  flags = 0;
   /** The window field, already scaled down. */
-  readonly window: number;
-  readonly urgent: number;
-  readonly trafficClass: number;
-  readonly ttl: number;
-  readonly ipId: number;
-  readonly dontFragment: boolean;
-  readonly options: OptionSet;
+  window = 0;
+  urgent = 0;
+  trafficClass = 0;
+  ttl = 64;
+  ipId = 0;
+  dontFragment = true;
+  options: OptionSet = theOptions;
+
+  /** Sets the four-tuple, as every writer has to; the rest is each writer's own. */
+  between(t: Pick<Tuple, 'local' | 'localPort' | 'remote' | 'remotePort'>): this {
+    this.local = t.local;
+    this.localPort = t.localPort;
+    this.remote = t.remote;
+    this.remotePort = t.remotePort;
+    return this;
+  }
 }
 
 /** Writes a packet with `length` bytes of `data` from `offset` into the queue of packets to send. */

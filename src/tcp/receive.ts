@@ -251,7 +251,7 @@ export function ackIfDue(conn: Connection): void {
   const unacked = seqDiff(conn.rcvNxt, conn.rcvWup);
   const unread = seqDiff(conn.rcvNxt, conn.copiedSeq);
   const twoSegments =
-    unacked > conn.rcvMss && (unread < conn.rcvLowat || possibleWindow(conn) >= conn.rcvWnd);
+    unacked > conn.rcvMss && (unread < conn.options.rcvLowat || possibleWindow(conn) >= conn.rcvWnd);
   const hurry = conn.quickAcks > 0 && conn.pingpong < conn.tcp.sysctls.tcp_pingpong_thresh;
   if (twoSegments || hurry || conn.ackNow || conn.route?.quickack === true || !conn.outOfOrder.empty)
     sendAck(conn);

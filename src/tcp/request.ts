@@ -8,13 +8,16 @@ import { seqAdd, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
 import { Flag } from '../wire/tcp.ts';
 import { type Connection, type Route, Timer } from './connection.ts';
 import type { Cookie } from './fast-open.ts';
-import { noOptions, type OptionSet, writePacket } from './packet.ts';
+import { noOptions, type OptionSet, Outgoing, writePacket } from './packet.ts';
 import type { Reason } from './reasons.ts';
 import { initialRto } from './rtt.ts';
 import { SYN_RECEIVED } from './state.ts';
 import type { Tuple } from './table.ts';
 import type { Tcp } from './tcp.ts';
 import type { TimerOwner } from './timers.ts';
+
+/** What all SYN+ACKs are written from, one after another. */
+const outgoing = new Outgoing();
 
 /** What is settled by the SYN, and what is kept until the ACK. */
 export class Request implements Tuple, TimerOwner {
@@ -52,6 +55,10 @@ export class Request implements Tuple, TimerOwner {
   timer = -1;
   lastAckAt: number = -Infinity;
   isCookie = false;
+  /** Its place among its listener's requests. */
+  queued = false;
+  next: Request | null = null;
+  previous: Request | null = null;
   /** A Fast Open cookie to hand out with the first SYN+ACK. */
   cookie: Cookie | null = null;
   /** By Fast Open the connection exists already: this only says what its SYN+ACK is made of. */
@@ -60,13 +67,17 @@ export class Request implements Tuple, TimerOwner {
   rcvNxt: number;
   savedSyn: Uint8Array | null = null;
 
-  constructor(listener: Connection, seg: Segment, route: Route, id: number) {
+  /**
+   * @param remote the segment's source
+   * @param route the way back, from the segment's destination
+   */
+  constructor(listener: Connection, seg: Segment, remote: Address, route: Route, id: number) {
     this.tcp = listener.tcp;
     this.listener = listener;
     this.id = id;
-    this.local = seg.destination();
+    this.local = route.source;
     this.localPort = seg.destinationPort;
-    this.remote = seg.source();
+    this.remote = remote;
     this.remotePort = seg.sourcePort;
     this.route = route;
     this.irs = seg.seq;
@@ -109,28 +120,16 @@ export class Request implements Tuple, TimerOwner {
 
   private write(seq: number, flags: number, window: number, options: OptionSet): void {
     const { listener } = this;
-    writePacket(
-      this.tcp.out,
-      {
-        local: this.local,
-        localPort: this.localPort,
-        remote: this.remote,
-        remotePort: this.remotePort,
-        seq,
-        ack: this.rcvNxt,
-        flags,
-        window,
-        urgent: 0,
-        trafficClass: listener.tos & ~3,
-        ttl: listener.ttl,
-        ipId: 0,
-        dontFragment: listener.pmtuDiscover !== 0,
-        options,
-      },
-      null,
-      0,
-      0,
-    );
+    const out = outgoing.between(this);
+    out.seq = seq;
+    out.ack = this.rcvNxt;
+    out.flags = flags;
+    out.window = window;
+    out.trafficClass = listener.options.tos & ~3;
+    out.ttl = listener.options.ttl;
+    out.dontFragment = listener.options.pmtuDiscover !== 0;
+    out.options = options;
+    writePacket(this.tcp.out, out, null, 0, 0);
     this.tcp.counters.OutSegs++;
   }
 
@@ -155,8 +154,8 @@ export class Request implements Tuple, TimerOwner {
   /** How many SYN+ACKs may be repeated; fewer when the queue fills up with old requests. */
   private retryLimit(): number {
     const queue = this.listener.listener!;
-    let most = this.listener.synRetries || this.tcp.sysctls.tcp_synack_retries;
-    const length = queue.requests.size;
+    let most = this.listener.options.synRetries || this.tcp.sysctls.tcp_synack_retries;
+    const length = queue.requestCount;
     if (2 * length > Math.max(8, queue.backlog)) {
       let young = queue.young << 1;
       while (most > 2 && length >= young) {
@@ -173,7 +172,7 @@ export class Request implements Tuple, TimerOwner {
       this.drop('listener-closed');
       return;
     }
-    const defer = this.listener.deferAccept;
+    const defer = this.listener.options.deferAccept;
     const late = this.timeouts >= this.retryLimit();
     const expire = defer === 0 ? late : late && (!this.acked || this.timeouts >= defer);
     const resend = defer === 0 || !this.acked || this.timeouts >= defer - 1;
@@ -203,8 +202,7 @@ export class Request implements Tuple, TimerOwner {
   drop(reason: Reason): void {
     this.timer = this.tcp.timers.cancel(this.timer);
     this.tcp.table.remove(this);
-    const queue = this.listener.listener;
-    if (queue?.requests.delete(this) && this.timeouts === 0) queue.young--;
+    this.listener.listener?.removeRequest(this);
     this.tcp.stateChanged(this, SYN_RECEIVED, 7, reason);
   }
 
@@ -263,7 +261,7 @@ export class Request implements Tuple, TimerOwner {
       return 'done';
     }
     if (this.early) return 'established';
-    if (this.timeouts < this.listener.deferAccept && seg.end === rcvNxt) {
+    if (this.timeouts < this.listener.options.deferAccept && seg.end === rcvNxt) {
       this.acked = true;
       tcp.counters.TCPDeferAcceptDrop++;
       tcp.dropTuple(this, 'deferred-ack');

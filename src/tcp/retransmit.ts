@@ -52,8 +52,8 @@ const probeDelay = (conn: Connection): number =>
 
 /** TCP_USER_TIMEOUT cuts the last wait short, so that giving up is not late. */
 function clampToUserTimeout(conn: Connection, delay: number): number {
-  if (conn.userTimeout === 0 || conn.retransmitsSince < 0) return delay;
-  const left = conn.userTimeout * 1000 - (conn.tcp.now - conn.retransmitsSince);
+  if (conn.options.userTimeout === 0 || conn.retransmitsSince < 0) return delay;
+  const left = conn.options.userTimeout * 1000 - (conn.tcp.now - conn.retransmitsSince);
   return left <= 0 ? 1000 : Math.min(delay, left);
 }
 
@@ -78,7 +78,7 @@ function gaveUp(conn: Connection): boolean {
   let expired: boolean;
   let boundary: number;
   if (isHandshake(conn)) {
-    boundary = conn.synRetries || sysctls.tcp_syn_retries;
+    boundary = conn.options.synRetries || sysctls.tcp_syn_retries;
     const most = boundary + (conn.state === SYN_SENT ? sysctls.tcp_syn_linear_timeouts : 0);
     expired = conn.retransmits >= most;
   } else {
@@ -89,7 +89,7 @@ function gaveUp(conn: Connection): boolean {
     }
     expired = false;
   }
-  expired ||= timedOut(conn, boundary, conn.userTimeout);
+  expired ||= timedOut(conn, boundary, conn.options.userTimeout);
   conn.tcp.fastOpen.timedOut(conn, expired);
   if (!expired) return false;
   writeError(conn);
@@ -157,7 +157,7 @@ export function onRetransmitTimer(conn: Connection): void {
   const zeroWindow = conn.sndWnd === 0 && !conn.orphaned && !isHandshake(conn);
   if (
     zeroWindow &&
-    tcp.now - conn.lastAckAt > maxRto(conn) * (conn.userTimeout > 0 ? 1 : 2) &&
+    tcp.now - conn.lastAckAt > maxRto(conn) * (conn.options.userTimeout > 0 ? 1 : 2) &&
     conn.retransmits > 0
   ) {
     writeError(conn);
@@ -219,7 +219,8 @@ export function onProbeTimer(conn: Connection): void {
     return;
   }
   if (conn.retransmitsSince < 0) conn.retransmitsSince = tcp.now;
-  const tooLong = conn.userTimeout > 0 && tcp.now - conn.retransmitsSince >= conn.userTimeout * 1000;
+  const tooLong =
+    conn.options.userTimeout > 0 && tcp.now - conn.retransmitsSince >= conn.options.userTimeout * 1000;
   const alive = Math.max(conn.rto, 200_000) * 2 ** conn.backoff < maxRto(conn);
   const most = conn.orphaned ? orphanRetries(conn, alive) : tcp.sysctls.tcp_retries2;
   if (tooLong || conn.probes >= most) {
@@ -256,13 +257,14 @@ export function onDelayedAckTimer(conn: Connection): void {
   sendAck(conn);
 }
 
-const keepIdle = (conn: Connection): number => (conn.keepIdle || conn.tcp.sysctls.tcp_keepalive_time) * 1e6;
+const keepIdle = (conn: Connection): number =>
+  (conn.options.keepIdle || conn.tcp.sysctls.tcp_keepalive_time) * 1e6;
 
 /** Starts or stops probing an idle connection, as SO_KEEPALIVE says. */
 export function updateKeepalive(conn: Connection): void {
   const { timers, now } = conn.tcp;
   conn.keepaliveTimer = timers.cancel(conn.keepaliveTimer);
-  if (conn.keepalive && conn.state !== CLOSED && conn.state !== LISTEN && conn.state !== SYN_SENT)
+  if (conn.options.keepalive && conn.state !== CLOSED && conn.state !== LISTEN && conn.state !== SYN_SENT)
     conn.keepaliveTimer = timers.arm(conn, Timer.keepalive, now + keepIdle(conn));
 }
 
@@ -271,22 +273,25 @@ export function onKeepaliveTimer(conn: Connection): void {
   conn.keepaliveTimer = -1;
   const { tcp } = conn;
   if (conn.state === FIN_WAIT_2 && conn.orphaned) {
-    if (conn.linger2 >= 0) enterTimeWait(conn, true, Math.min(finTime(conn), timeWaitLength));
+    if (conn.options.linger2 >= 0) enterTimeWait(conn, true, Math.min(finTime(conn), timeWaitLength));
     else {
       sendActiveReset(conn);
       done(conn, 'orphan-timeout');
     }
     return;
   }
-  if (!conn.keepalive || conn.state === CLOSED || conn.state === SYN_SENT || conn.state === LISTEN) return;
+  if (!conn.options.keepalive || conn.state === CLOSED || conn.state === SYN_SENT || conn.state === LISTEN)
+    return;
   let wait = keepIdle(conn);
   if (conn.packetsOut === 0 && conn.sendQueue.sendHead === null) {
     const idle = tcp.now - Math.max(conn.lastDataAt, conn.lastAckAt);
     if (idle < wait) wait -= idle;
     else {
-      const most = conn.keepCount || tcp.sysctls.tcp_keepalive_probes;
+      const most = conn.options.keepCount || tcp.sysctls.tcp_keepalive_probes;
       const dead =
-        conn.userTimeout > 0 ? idle >= conn.userTimeout * 1000 && conn.probes > 0 : conn.probes >= most;
+        conn.options.userTimeout > 0
+          ? idle >= conn.options.userTimeout * 1000 && conn.probes > 0
+          : conn.probes >= most;
       if (dead) {
         sendActiveReset(conn);
         conn.error = conn.softError || Errno.ETIMEDOUT;
@@ -298,7 +303,7 @@ export function onKeepaliveTimer(conn: Connection): void {
       tcp.note(conn, 'timer', 'keepalive-probe');
       sendOldSequence(conn);
       conn.probes++;
-      wait = (conn.keepInterval || tcp.sysctls.tcp_keepalive_intvl) * 1e6;
+      wait = (conn.options.keepInterval || tcp.sysctls.tcp_keepalive_intvl) * 1e6;
     }
   }
   conn.keepaliveTimer = tcp.timers.arm(conn, Timer.keepalive, tcp.now + wait);
@@ -306,6 +311,6 @@ export function onKeepaliveTimer(conn: Connection): void {
 
 /** How long an orphan waits in FIN-WAIT-2, µs; never below three and a half time-outs. */
 export function finTime(conn: Connection): number {
-  const wanted = (conn.linger2 || conn.tcp.sysctls.tcp_fin_timeout) * 1e6;
+  const wanted = (conn.options.linger2 || conn.tcp.sysctls.tcp_fin_timeout) * 1e6;
   return Math.max(wanted, 4 * conn.rto - (conn.rto >> 1));
 }

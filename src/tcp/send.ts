@@ -4,18 +4,11 @@
  */
 import { seqAdd, seqDiff, seqGt, seqLe } from '../wire/seq.ts';
 import { Flag } from '../wire/tcp.ts';
-import {
-  applicationLimited,
-  CaState,
-  cwndQuota,
-  inFlight,
-  restartAfterIdle,
-  validateCwnd,
-} from './congestion.ts';
+import { CaState, cwndQuota, inFlight, restartAfterIdle, validateCwnd } from './congestion.ts';
 import type { Connection } from './connection.ts';
 import { Errno } from './errno.ts';
 import { currentMss } from './negotiate.ts';
-import { establishedOptionsSize, transmit } from './output.ts';
+import { sackSize, transmit } from './output.ts';
 import { TxSegment } from './queues.ts';
 import { armProbe, armRetransmit } from './retransmit.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state.ts';
@@ -44,8 +37,7 @@ function boundToHalfWindow(conn: Connection, size: number): number {
 
 /** The data a full segment carries now: the MSS less what SACK blocks take, bounded by the peer's window. */
 export function sendMss(conn: Connection): number {
-  const sack = establishedOptionsSize(conn) - (conn.timestampsOk ? 12 : 0);
-  return Math.max(boundToHalfWindow(conn, conn.mssCache) - sack, 1);
+  return Math.max(boundToHalfWindow(conn, conn.mssCache) - sackSize(conn), 1);
 }
 
 /** Takes the path MTU and the peer's MSS into the segment size (tcp_sync_mss). */
@@ -57,9 +49,9 @@ const sizeGoal = (conn: Connection, mss: number): number =>
   Math.max(Math.floor(boundToHalfWindow(conn, mostGsoBytes) / mss) * mss, mss);
 
 const nagleOf = (conn: Connection): number =>
-  conn.cork
-    ? Nagle.cork | (conn.nodelay ? Nagle.off : 0)
-    : conn.nodelay || conn.nagleOff
+  conn.options.cork
+    ? Nagle.cork | (conn.options.nodelay ? Nagle.off : 0)
+    : conn.options.nodelay
       ? Nagle.off
       : Nagle.on;
 
@@ -68,7 +60,8 @@ const windowEnd = (conn: Connection): number => seqAdd(conn.sndUna, conn.sndWnd)
 /** Bytes written and not sent yet. */
 export const notSent = (conn: Connection): number => seqDiff(conn.writeSeq, conn.sndNxt);
 
-const lowWater = (conn: Connection): number => conn.notsentLowat || conn.tcp.sysctls.tcp_notsent_lowat;
+const lowWater = (conn: Connection): number =>
+  conn.options.notsentLowat || conn.tcp.sysctls.tcp_notsent_lowat;
 
 /** Whether a write may queue more. */
 export const memoryFree = (conn: Connection): boolean =>
@@ -277,7 +270,6 @@ export function writeOut(conn: Connection, mss: number, nagle: number, one: bool
   }
   limited ||= inFlight(conn) >= conn.cwnd;
   if (sent || limited) validateCwnd(conn, limited);
-  else if (conn.sendQueue.sendHead === null) applicationLimited(conn);
 }
 
 /**

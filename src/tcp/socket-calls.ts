@@ -61,7 +61,7 @@ export function open(conn: Connection, request: OpenRequest): void {
   conn.writeSeq = conn.pushedSeq = seqAdd(iss, 1);
   tcp.table.add(conn);
   setState(conn, SYN_SENT, 'active-open');
-  if (conn.fastOpenConnect && conn.fastOpenAttempt === null) {
+  if (conn.options.fastOpenConnect && conn.fastOpenAttempt === null) {
     // With a cookie the SYN waits for data; without one it asks for a cookie.
     conn.deferredConnect = tcp.fastOpen.permission(conn).data;
     if (conn.deferredConnect) return;
@@ -117,14 +117,15 @@ export function endFastOpen(conn: Connection): number {
 function prepare(conn: Connection): void {
   const { tcp } = conn;
   const route = conn.route!;
-  conn.mssClamp = conn.userMss > 0 ? Math.min(conn.userMss, 536) : 536;
+  conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, 536) : 536;
   conn.pmtu = route.mtu;
   conn.maxWindow = conn.sndWnd = conn.sndWl1 = 0;
   syncMss(conn);
-  conn.advMss = advertisedMss(route, conn.family, conn.userMss);
+  conn.advMss = advertisedMss(route, conn.family, conn.options.userMss);
   initializeRcvMss(conn);
   const space = windowFromSpace(conn.rcvBuf);
-  if (conn.rcvBufLocked && (conn.windowClamp > space || conn.windowClamp === 0)) conn.windowClamp = space;
+  if (conn.options.rcvBufLocked && (conn.windowClamp > space || conn.windowClamp === 0))
+    conn.windowClamp = space;
   const chosen = initialWindow(
     space,
     conn.advMss,
@@ -217,7 +218,7 @@ export function pollMask(conn: Connection): number {
   if (conn.shutdown === 3 || conn.state === CLOSED) mask |= Poll.hup;
   if ((conn.shutdown & 1) !== 0) mask |= Poll.in | Poll.rdNorm | Poll.rdHup;
   if (conn.state !== SYN_SENT && (conn.state !== SYN_RECEIVED || conn.earlyRequest !== null)) {
-    if (readable(conn) >= Math.max(conn.rcvLowat, 1)) mask |= Poll.in | Poll.rdNorm;
+    if (readable(conn) >= Math.max(conn.options.rcvLowat, 1)) mask |= Poll.in | Poll.rdNorm;
     if ((conn.shutdown & 2) !== 0 || writable(conn)) mask |= Poll.out | Poll.wrNorm;
     else conn.noSpace = true;
   } else if (conn.deferredConnect && conn.state === SYN_SENT) mask |= Poll.out | Poll.wrNorm;
@@ -282,7 +283,7 @@ function stopListening(conn: Connection): void {
     child.orphaned = true;
     if (child.state !== CLOSED) abort(child, 'listener-closed');
   }
-  for (const request of [...queue.requests]) request.drop('listener-closed');
+  for (const request of queue.requests()) request.drop('listener-closed');
   conn.listener = null;
   setState(conn, CLOSED, 'close-called');
   tcp.released(conn);
@@ -303,7 +304,7 @@ export function close(conn: Connection): void {
       done(conn, 'aborted');
       return;
     }
-    if (conn.linger === 0) {
+    if (conn.options.linger === 0) {
       tcp.counters.TCPAbortOnData++;
       orphan(conn);
       abort(conn, 'aborted');
@@ -322,7 +323,7 @@ function orphan(conn: Connection): void {
 
 function orphanInFinWait2(conn: Connection): void {
   const { tcp } = conn;
-  if (conn.linger2 < 0) {
+  if (conn.options.linger2 < 0) {
     sendActiveReset(conn);
     tcp.counters.TCPAbortOnLinger++;
     done(conn, 'orphan-timeout');

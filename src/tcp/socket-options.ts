@@ -35,34 +35,6 @@ export const TcpOption = {
   inq: 36,
 } as const;
 
-/** What a child takes over from its listener. */
-export function inheritOptions(child: Connection, listener: Connection): void {
-  child.reuse = listener.reuse;
-  child.nodelay = listener.nodelay;
-  child.cork = listener.cork;
-  child.keepalive = listener.keepalive;
-  child.keepIdle = listener.keepIdle;
-  child.keepInterval = listener.keepInterval;
-  child.keepCount = listener.keepCount;
-  child.linger = listener.linger;
-  child.linger2 = listener.linger2;
-  child.userTimeout = listener.userTimeout;
-  child.notsentLowat = listener.notsentLowat;
-  child.tellsInq = listener.tellsInq;
-  child.userMss = listener.userMss;
-  child.sndBuf = listener.sndBuf;
-  child.rcvBuf = listener.rcvBuf;
-  child.sndBufLocked = listener.sndBufLocked;
-  child.rcvBufLocked = listener.rcvBufLocked;
-  child.rcvLowat = listener.rcvLowat;
-  child.tos = listener.tos;
-  child.ttl = listener.ttl;
-  child.pmtuDiscover = listener.pmtuDiscover;
-  child.congestion = listener.congestion;
-  child.synRetries = listener.synRetries;
-  child.deferAccept = listener.deferAccept;
-}
-
 const inRange = (value: number, low: number, high: number): boolean => value >= low && value <= high;
 
 /** Seconds as a number of SYN+ACK retransmissions, and back (secs_to_retrans). */
@@ -98,41 +70,41 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
   const bad = -Errno.EINVAL;
   switch (option) {
     case TcpOption.nodelay:
-      conn.nodelay = value !== 0;
+      conn.setOption('nodelay', value !== 0);
       // Setting it pushes what Nagle held, cork or not.
-      if (conn.nodelay && conn.sendQueue.sendHead !== null)
-        pushPending(conn, sendMss(conn), conn.cork ? Nagle.cork | Nagle.push : Nagle.off);
+      if (conn.options.nodelay && conn.sendQueue.sendHead !== null)
+        pushPending(conn, sendMss(conn), conn.options.cork ? Nagle.cork | Nagle.push : Nagle.off);
       return 0;
     case TcpOption.cork:
-      conn.cork = value !== 0;
-      if (!conn.cork) uncork(conn);
+      conn.setOption('cork', value !== 0);
+      if (!conn.options.cork) uncork(conn);
       return 0;
     case TcpOption.maxseg:
       if (value !== 0 && !inRange(value, 88, 32767)) return bad;
-      conn.userMss = value;
+      conn.setOption('userMss', value);
       return 0;
     case TcpOption.keepidle:
       if (!inRange(value, 1, 32767)) return bad;
-      conn.keepIdle = value;
-      if (conn.keepalive && conn.state !== CLOSED && conn.state !== LISTEN) updateKeepalive(conn);
+      conn.setOption('keepIdle', value);
+      if (conn.options.keepalive && conn.state !== CLOSED && conn.state !== LISTEN) updateKeepalive(conn);
       return 0;
     case TcpOption.keepintvl:
       if (!inRange(value, 1, 32767)) return bad;
-      conn.keepInterval = value;
+      conn.setOption('keepInterval', value);
       return 0;
     case TcpOption.keepcnt:
       if (!inRange(value, 1, 127)) return bad;
-      conn.keepCount = value;
+      conn.setOption('keepCount', value);
       return 0;
     case TcpOption.syncnt:
       if (!inRange(value, 1, 127)) return bad;
-      conn.synRetries = value;
+      conn.setOption('synRetries', value);
       return 0;
     case TcpOption.linger2:
-      conn.linger2 = value < 0 ? -1 : value > 120 ? 120 : value;
+      conn.setOption('linger2', value < 0 ? -1 : value > 120 ? 120 : value);
       return 0;
     case TcpOption.deferAccept:
-      conn.deferAccept = secondsToRetransmits(value);
+      conn.setOption('deferAccept', secondsToRetransmits(value));
       return 0;
     case TcpOption.windowClamp:
       return setWindowClamp(conn, value);
@@ -141,7 +113,7 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
       return 0;
     case TcpOption.userTimeout:
       if (value < 0) return bad;
-      conn.userTimeout = value;
+      conn.setOption('userTimeout', value);
       return 0;
     case TcpOption.fastopen:
       if (value < 0 || (conn.state !== CLOSED && conn.state !== LISTEN)) return bad;
@@ -151,24 +123,24 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
       if (value !== 0 && value !== 1) return bad;
       if ((conn.tcp.sysctls.tcp_fastopen & 1) === 0) return -Errno.EOPNOTSUPP;
       if (conn.state !== CLOSED) return bad;
-      conn.fastOpenConnect = value !== 0;
+      conn.setOption('fastOpenConnect', value !== 0);
       return 0;
     case TcpOption.fastopenNoCookie:
       if (value !== 0 && value !== 1) return bad;
       if (conn.state !== CLOSED && conn.state !== LISTEN) return bad;
-      conn.fastOpenNoCookie = value !== 0;
+      conn.setOption('fastOpenNoCookie', value !== 0);
       return 0;
     case TcpOption.notsentLowat:
-      conn.notsentLowat = value >>> 0;
+      conn.setOption('notsentLowat', value >>> 0);
       if (writable(conn)) conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
       return 0;
     case TcpOption.inq:
       if (value !== 0 && value !== 1) return bad;
-      conn.tellsInq = value !== 0;
+      conn.setOption('tellsInq', value !== 0);
       return 0;
     case TcpOption.saveSyn:
       if (!inRange(value, 0, 2)) return bad;
-      conn.saveSyn = value;
+      conn.setOption('saveSyn', value);
       return 0;
     case TcpOption.timestamp:
       return -Errno.EPERM;
@@ -213,45 +185,45 @@ export function getTcpOption(conn: Connection, option: number): number | null {
   const { sysctls } = conn.tcp;
   switch (option) {
     case TcpOption.nodelay:
-      return conn.nodelay ? 1 : 0;
+      return conn.options.nodelay ? 1 : 0;
     case TcpOption.maxseg:
-      return conn.userMss > 0 && (conn.state === CLOSED || conn.state === LISTEN)
-        ? conn.userMss
+      return conn.options.userMss > 0 && (conn.state === CLOSED || conn.state === LISTEN)
+        ? conn.options.userMss
         : conn.mssCache;
     case TcpOption.cork:
-      return conn.cork ? 1 : 0;
+      return conn.options.cork ? 1 : 0;
     case TcpOption.keepidle:
-      return conn.keepIdle || sysctls.tcp_keepalive_time;
+      return conn.options.keepIdle || sysctls.tcp_keepalive_time;
     case TcpOption.keepintvl:
-      return conn.keepInterval || sysctls.tcp_keepalive_intvl;
+      return conn.options.keepInterval || sysctls.tcp_keepalive_intvl;
     case TcpOption.keepcnt:
-      return conn.keepCount || sysctls.tcp_keepalive_probes;
+      return conn.options.keepCount || sysctls.tcp_keepalive_probes;
     case TcpOption.syncnt:
-      return conn.synRetries || sysctls.tcp_syn_retries;
+      return conn.options.synRetries || sysctls.tcp_syn_retries;
     case TcpOption.linger2:
-      return conn.linger2 < 0 ? -1 : conn.linger2 || sysctls.tcp_fin_timeout;
+      return conn.options.linger2 < 0 ? -1 : conn.options.linger2 || sysctls.tcp_fin_timeout;
     case TcpOption.deferAccept:
-      return retransmitsToSeconds(conn.deferAccept);
+      return retransmitsToSeconds(conn.options.deferAccept);
     case TcpOption.windowClamp:
       return conn.windowClamp;
     case TcpOption.quickack:
       return conn.pingpong >= sysctls.tcp_pingpong_thresh ? 0 : 1;
     case TcpOption.userTimeout:
-      return conn.userTimeout;
+      return conn.options.userTimeout;
     case TcpOption.fastopen:
       return conn.fastOpenQueue;
     case TcpOption.fastopenConnect:
-      return conn.fastOpenConnect ? 1 : 0;
+      return conn.options.fastOpenConnect ? 1 : 0;
     case TcpOption.fastopenNoCookie:
-      return conn.fastOpenNoCookie ? 1 : 0;
+      return conn.options.fastOpenNoCookie ? 1 : 0;
     case TcpOption.timestamp:
       return conn.tcp.timestamp(conn.tsOffset);
     case TcpOption.notsentLowat:
-      return conn.notsentLowat;
+      return conn.options.notsentLowat;
     case TcpOption.inq:
-      return conn.tellsInq ? 1 : 0;
+      return conn.options.tellsInq ? 1 : 0;
     case TcpOption.saveSyn:
-      return conn.saveSyn;
+      return conn.options.saveSyn;
   }
   return null;
 }
@@ -260,7 +232,7 @@ export function getTcpOption(conn: Connection, option: number): number | null {
 export const connectTimeout = (conn: Connection): number => {
   const { sysctls } = conn.tcp;
   return synSchedule({
-    synRetries: conn.synRetries || sysctls.tcp_syn_retries,
+    synRetries: conn.options.synRetries || sysctls.tcp_syn_retries,
     synLinearTimeouts: sysctls.tcp_syn_linear_timeouts,
     rtoMax: sysctls.tcp_rto_max_ms * 1000,
   }).giveUp;

@@ -14,6 +14,7 @@ import { input } from './input.ts';
 import { chooseIsn, type IsnGenerator, sipHash24 } from './isn.ts';
 import { ListenerTable } from './listeners.ts';
 import { synOptions } from './negotiate.ts';
+import { Options } from './options.ts';
 import type { OptionSet } from './packet.ts';
 import type { TxSegment } from './queues.ts';
 import type { Reason } from './reasons.ts';
@@ -85,6 +86,8 @@ export class Tcp {
   readonly cookieKeys: CookieKeys;
   readonly fastOpen: FastOpen = new FastOpen(this);
   private readonly tsKey: readonly number[];
+  /** The options of sockets that nobody has tuned yet. */
+  private freshOptions: Options = new Options();
   private ids = 0;
   private readonly segment: Segment = new Segment();
 
@@ -99,10 +102,11 @@ export class Tcp {
 
   /** A fresh connection in CLOSED, as socket() makes it. */
   newConnection(): Connection {
-    const conn = new Connection(this, this.nextId());
-    conn.rcvBuf = this.sysctls.tcp_rmem[1];
-    conn.sndBuf = this.sysctls.tcp_wmem[1];
-    conn.congestion = this.sysctls.tcp_congestion_control;
+    const { tcp_congestion_control: congestion, tcp_rmem, tcp_wmem } = this.sysctls;
+    this.freshOptions = this.freshOptions.with('congestion', congestion);
+    const conn = new Connection(this, this.nextId(), this.freshOptions);
+    conn.rcvBuf = tcp_rmem[1];
+    conn.sndBuf = tcp_wmem[1];
     return conn;
   }
 
@@ -176,19 +180,8 @@ export class Tcp {
     readonly remote: Address;
     readonly remotePort: number;
   }): number {
-    const { isn } = this.environment;
-    if (isn.kind === 'constant') return isn.value | 0;
-    const words = (a: Address): number[] => (a.family === 4 ? [a.w3] : [a.w0, a.w1, a.w2, a.w3]);
-    return chooseIsn(
-      isn,
-      {
-        source: words(t.local),
-        destination: words(t.remote),
-        sourcePort: t.localPort,
-        destinationPort: t.remotePort,
-      },
-      this.environment.epochUs + this.now,
-    );
+    const { isn, epochUs } = this.environment;
+    return chooseIsn(isn, t, epochUs + this.now);
   }
 
   /** The options of a SYN or SYN+ACK that a connection (not a request) sends. */

@@ -7,7 +7,7 @@ import type { Segment } from '../wire/segment.ts';
 import { seqAdd, seqGt, seqLt } from '../wire/seq.ts';
 import { Flag } from '../wire/tcp.ts';
 import { type Connection, Timer } from './connection.ts';
-import { noOptions, writePacket } from './packet.ts';
+import { noOptions, Outgoing, writePacket } from './packet.ts';
 import { TIME_WAIT } from './state.ts';
 import type { Tuple } from './table.ts';
 import type { Tcp } from './tcp.ts';
@@ -59,9 +59,9 @@ export class TimeWait implements Tuple, TimerOwner {
     this.tsOffset = conn.tsOffset;
     this.tsRecent = conn.tsRecent;
     this.tsRecentAt = conn.tsRecentAt;
-    this.ttl = conn.ttl;
-    this.tos = conn.tos;
-    this.reuse = conn.reuse;
+    this.ttl = conn.options.ttl;
+    this.tos = conn.options.tos;
+    this.reuse = conn.options.reuse;
     this.claim = conn.claim;
     this.enteredAt = conn.tcp.now;
   }
@@ -85,28 +85,15 @@ export class TimeWait implements Tuple, TimerOwner {
       options.tsVal = tcp.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;
     }
-    writePacket(
-      tcp.out,
-      {
-        local: this.local,
-        localPort: this.localPort,
-        remote: this.remote,
-        remotePort: this.remotePort,
-        seq: this.sndNxt,
-        ack: this.rcvNxt,
-        flags: Flag.ack,
-        window: this.rcvWnd >> this.rcvWscale,
-        urgent: 0,
-        trafficClass: this.tos,
-        ttl: this.ttl,
-        ipId: 0,
-        dontFragment: true,
-        options,
-      },
-      null,
-      0,
-      0,
-    );
+    const out = new Outgoing().between(this);
+    out.seq = this.sndNxt;
+    out.ack = this.rcvNxt;
+    out.flags = Flag.ack;
+    out.window = this.rcvWnd >> this.rcvWscale;
+    out.trafficClass = this.tos;
+    out.ttl = this.ttl;
+    out.options = options;
+    writePacket(tcp.out, out, null, 0, 0);
     tcp.counters.OutSegs++;
   }
 

@@ -91,8 +91,8 @@ describe('an old duplicate of an earlier connection with the same four-tuple', (
     listener.listen(5);
     const connect = (): Socket => {
       const socket = client.socket(4, OpenFlag.nonBlock);
-      socket.conn.reuse = true;
-      socket.conn.linger = 0;
+      socket.conn.setOption('reuse', true);
+      socket.conn.setOption('linger', 0);
       socket.bind(any, 40000);
       expect(socket.connect(parseAddress('192.0.2.2'), 80)).toBe(-Errno.EINPROGRESS);
       world.run(world.clock.now + 10_000);

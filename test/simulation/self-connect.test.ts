@@ -114,7 +114,7 @@ test('on the wire it is a SYN, a SYN+ACK and an ACK with D-SACK, all from the po
 describe('the harm', () => {
   const listen = (host: Host): number => {
     const service = host.socket(4, OpenFlag.nonBlock);
-    service.conn.reuse = true;
+    service.conn.setOption('reuse', true);
     const result = service.bind(parseAddress('0.0.0.0'), 50000) || service.listen(10);
     service.release();
     return result;
@@ -135,7 +135,7 @@ describe('the harm', () => {
   test('ends at once if the connection is closed with a reset', () => {
     const { world, client } = trap();
     const socket = connectOnce(world, client, 50000) as Socket;
-    socket.conn.linger = 0;
+    socket.conn.setOption('linger', 0);
     socket.release();
     world.run(100);
     expect(listen(client)).toBe(0);
@@ -166,7 +166,7 @@ describe('a dial by the rules of Go', () => {
       // One connection in five is with itself; three of them in a row are one dial in 125.
       if (box.result instanceof Socket) {
         // An ordinary close would leave a TIME-WAIT at the port, and no dial would meet itself again.
-        box.result.conn.linger = 0;
+        box.result.conn.setOption('linger', 0);
         box.result.release();
         handedOut++;
       } else expect(box.result).toBe(-Errno.ECONNREFUSED);

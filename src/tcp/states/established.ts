@@ -15,16 +15,16 @@ export function establish(conn: Connection): void {
   // A handshake that needed more than one time-out starts with one segment, unless the first copy was what got through.
   const spurious = conn.timestampsOk && conn.rcvTsEcr === conn.firstTsVal;
   conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);
-  conn.cwndStamp = tcp.now;
   conn.lastAckAt = tcp.now;
-  if (!conn.sndBufLocked) {
+  if (!conn.options.sndBufLocked) {
     const segments = Math.max(conn.cwnd, 10, conn.reordering + 1);
     const wanted = 2 * segments * segmentMemory(conn);
     conn.sndBuf = Math.max(conn.sndBuf, Math.min(wanted, tcp.sysctls.tcp_wmem[2]));
   }
   conn.windowClamp = Math.min(conn.windowClamp, 2 ** 30);
   conn.rcvSsthresh = Math.min(conn.rcvSsthresh, conn.windowClamp);
-  if (conn.keepalive) updateKeepalive(conn);
+  if (conn.options.keepalive) updateKeepalive(conn);
+  if (tcp.trace === null) return;
   tcp.note(conn, 'note', 'negotiated', {
     mss: conn.mssCache,
     sendScale: conn.windowScaling ? conn.sndWscale : -1,

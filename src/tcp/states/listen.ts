@@ -3,6 +3,7 @@
  * tcp_minisocks.c tcp_create_openreq_child, 6.18).
  */
 
+import type { Address } from '../../wire/address.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqGt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
@@ -14,7 +15,6 @@ import { advertisedMss, asksEcn, initialWindow, readOffer, windowFromSpace } fro
 import { Request } from '../request.ts';
 import { rttSample } from '../rtt.ts';
 import { syncMss } from '../send.ts';
-import { inheritOptions } from '../socket-options.ts';
 import { LISTEN, SYN_RECEIVED } from '../state.ts';
 import { checkCookie, cookieTimestamp, makeCookie, readCookieTimestamp } from '../syn-cookies.ts';
 import type { Tcp } from '../tcp.ts';
@@ -65,9 +65,10 @@ function onSyn(tcp: Tcp, listener: Connection, seg: Segment, iss: number | null)
     tcp.dropSegment(seg, 'accept-queue-full');
     return;
   }
-  const route = tcp.environment.route(seg.source(), seg.destination());
+  const remote = seg.source();
+  const route = tcp.environment.route(remote, seg.destination());
   if (route === null) return;
-  const request = newRequest(tcp, listener, seg, route);
+  const request = newRequest(tcp, listener, seg, remote, route);
   if (cookie) {
     if (!request.timestampsOk) {
       request.sndWscale = -1;
@@ -84,14 +85,13 @@ function onSyn(tcp: Tcp, listener: Connection, seg: Segment, iss: number | null)
   }
   request.iss = iss ?? tcp.chooseIsn(request);
   setWindow(tcp, request);
-  if (listener.saveSyn > 0) request.savedSyn = tcp.headersOf(seg);
+  if (listener.options.saveSyn > 0) request.savedSyn = tcp.headersOf(seg);
   if (opensAtOnce(tcp, request, seg)) {
     makeEarlyChild(tcp, request, seg);
     return;
   }
   tcp.table.add(request);
-  queue.requests.add(request);
-  queue.young++;
+  queue.addRequest(request);
   tcp.stateChanged(request, LISTEN, SYN_RECEIVED, 'syn-received');
   request.arm();
   request.sendSynAck();
@@ -102,17 +102,17 @@ const readable = Poll.in | Poll.rdNorm;
 
 /** Without cookies the last quarter of the SYN backlog is for peers known to be alive. */
 const almostFull = (listener: Connection, most: number): boolean =>
-  most - listener.listener!.requests.size < most >> 2;
+  most - listener.listener!.requestCount < most >> 2;
 
-function newRequest(tcp: Tcp, listener: Connection, seg: Segment, route: Route): Request {
-  const request = new Request(listener, seg, route, tcp.nextId());
-  const offer = readOffer(seg, tcp.sysctls, listener.userMss);
+function newRequest(tcp: Tcp, listener: Connection, seg: Segment, remote: Address, route: Route): Request {
+  const request = new Request(listener, seg, remote, route, tcp.nextId());
+  const offer = readOffer(seg, tcp.sysctls, listener.options.userMss);
   request.mss = offer.mss;
   request.sndWscale = offer.windowScale;
   request.sackOk = offer.sack;
   request.timestampsOk = offer.timestamps;
   request.tsRecent = offer.tsVal;
-  request.advMss = advertisedMss(route, seg.family, listener.userMss);
+  request.advMss = advertisedMss(route, seg.family, listener.options.userMss);
   request.tsOffset = tcp.chooseTsOffset(request);
   const ect = (seg.trafficClass & 3) !== 0;
   request.ecnOk = asksEcn(seg.flags) && !ect && (tcp.sysctls.tcp_ecn > 0 || route.ecn === true);
@@ -125,7 +125,7 @@ function setWindow(tcp: Tcp, request: Request): void {
   const mss = request.advMss - (request.timestampsOk ? 12 : 0);
   const space = windowFromSpace(listener.rcvBuf);
   const clamp =
-    listener.rcvBufLocked && (listener.windowClamp > space || listener.windowClamp === 0)
+    listener.options.rcvBufLocked && (listener.windowClamp > space || listener.windowClamp === 0)
       ? space
       : listener.windowClamp;
   const chosen = initialWindow(
@@ -160,16 +160,17 @@ function onCookieAck(tcp: Tcp, listener: Connection, seg: Segment): boolean {
     tcp.counters.SyncookiesFailed++;
     return false;
   }
-  const route = tcp.environment.route(seg.source(), seg.destination());
+  const remote = seg.source();
+  const route = tcp.environment.route(remote, seg.destination());
   if (route === null) return false;
   tcp.counters.SyncookiesRecv++;
-  const request = new Request(listener, seg, route, tcp.nextId());
+  const request = new Request(listener, seg, remote, route, tcp.nextId());
   const fields = request as { irs: number };
   fields.irs = content.irs;
   request.iss = content.iss;
   request.mss = content.mss;
   request.isCookie = true;
-  request.advMss = advertisedMss(route, seg.family, listener.userMss);
+  request.advMss = advertisedMss(route, seg.family, listener.options.userMss);
   request.tsOffset = tcp.chooseTsOffset(request);
   if (seg.hasTimestamps && tcp.sysctls.tcp_timestamps !== 0) {
     const echoed = readCookieTimestamp((seg.tsEcr - request.tsOffset) | 0);
@@ -211,7 +212,7 @@ export function onHandshakeAck(tcp: Tcp, request: Request, seg: Segment): void {
     return;
   }
   request.timer = tcp.timers.cancel(request.timer);
-  if (queue.requests.delete(request) && request.timeouts === 0) queue.young--;
+  queue.removeRequest(request);
   makeChild(tcp, request, seg);
 }
 
@@ -249,8 +250,10 @@ function makeEarlyChild(tcp: Tcp, request: Request, seg: Segment): void {
 /** A connection in SYN-RECEIVED with what the request knew. */
 function childOf(tcp: Tcp, request: Request, seg: Segment): Connection {
   const { listener } = request;
-  const child = new Connection(tcp, request.id);
-  inheritOptions(child, listener);
+  // All options are the listener's, but for its Fast Open queue and keys (sk_clone; measured on 6.18).
+  const child = new Connection(tcp, request.id, listener.options);
+  child.sndBuf = listener.sndBuf;
+  child.rcvBuf = listener.rcvBuf;
   // Also that shutdown() was called before listen(), as in Linux: such a child ends at once.
   child.shutdown = listener.shutdown;
   child.state = SYN_RECEIVED;

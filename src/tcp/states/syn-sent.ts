@@ -67,7 +67,7 @@ function echoPlausible(conn: Connection, seg: Segment): boolean {
 }
 
 function takeOffer(conn: Connection, seg: Segment): void {
-  const offer = readOffer(seg, conn.tcp.sysctls, conn.userMss);
+  const offer = readOffer(seg, conn.tcp.sysctls, conn.options.userMss);
   conn.mssClamp = offer.mss;
   conn.windowScaling = offer.windowScale >= 0;
   conn.sndWscale = Math.max(offer.windowScale, 0);
@@ -109,7 +109,7 @@ function onSynAck(tcp: Tcp, conn: Connection, seg: Segment): void {
 
 function acknowledgeSynAck(conn: Connection): void {
   const { tcp } = conn;
-  if (conn.writePending || conn.deferAccept > 0 || conn.pingpong >= tcp.sysctls.tcp_pingpong_thresh) {
+  if (conn.writePending || conn.options.deferAccept > 0 || conn.pingpong >= tcp.sysctls.tcp_pingpong_thresh) {
     // The first data shall carry the ACK.
     conn.ackPending = true;
     enterQuickAck(conn);

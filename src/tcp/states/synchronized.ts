@@ -140,7 +140,7 @@ function finAcked(tcp: Tcp, conn: Connection, seg: Segment): boolean {
   }
   const fin = (seg.flags & Flag.fin) !== 0 ? 1 : 0;
   const dataAfterClose = seg.end !== seg.seq && seqGt((seg.end - fin) | 0, conn.rcvNxt);
-  if (conn.linger2 < 0 || dataAfterClose) {
+  if (conn.options.linger2 < 0 || dataAfterClose) {
     tcp.counters.TCPAbortOnData++;
     if (dataAfterClose) tcp.sendReset(seg);
     done(conn, 'after-close');
