@@ -367,10 +367,8 @@ export class Socket extends OpenFile implements ConnectionOwner {
 
   /** SO_ERROR. */
   takeError(): number {
-    return takeError(this.conn) || this.takeSoftError();
-  }
-
-  private takeSoftError(): number {
+    const error = takeError(this.conn);
+    if (error !== 0) return error;
     const { softError } = this.conn;
     this.conn.softError = 0;
     return softError;

@@ -1,4 +1,5 @@
 /** Links: what happens to a packet between two nodes of a world. */
+import type { Clock } from './clock.ts';
 import { type Action, type Conditions, meddling, type Passage, type Stage, stagesFor } from './conditions.ts';
 import type { PacketEvent, PacketName } from './events.ts';
 import type { Node } from './node.ts';
@@ -16,11 +17,11 @@ export interface Flight {
 
 /** What a direction needs of the world it is in. */
 export interface Surroundings {
-  readonly now: number;
+  readonly clock: Clock;
   /** Has the packet delivered at `at`. */
   schedule(at: number, flight: Flight): void;
-  /** Whether anybody looks at events; if not, none are made. */
-  readonly watched: boolean;
+  /** Those who look at events; if nobody does, none are made. */
+  readonly watchers: readonly unknown[];
   tell(event: PacketEvent): void;
 }
 
@@ -71,12 +72,12 @@ export class Direction {
   send(bytes: Uint8Array, view: DataView, offset: number, length: number): void {
     const n = ++this.sent;
     const { world } = this;
-    const record = world.watched ? bytes.slice(offset, offset + length) : null;
+    const record = world.watchers.length > 0 ? bytes.slice(offset, offset + length) : null;
     if (record !== null)
-      world.tell({ kind: 'sent', at: world.now, packet: this.name(n), to: this.to, bytes: record });
+      world.tell({ kind: 'sent', at: world.clock.now, packet: this.name(n), to: this.to, bytes: record });
     if (this.stages.length === 0 && !this.loop) {
       if (record !== null) this.tellArrival(n, 0, record);
-      this.receiver.input(world.now, bytes, view, offset, length);
+      this.receiver.input(world.clock.now, bytes, view, offset, length);
       return;
     }
     const passage = this.pass(n, length);
@@ -84,7 +85,7 @@ export class Direction {
       if (record !== null)
         world.tell({
           kind: 'lost',
-          at: world.now,
+          at: world.clock.now,
           packet: this.name(n),
           to: this.to,
           bytes: record,
@@ -100,8 +101,8 @@ export class Direction {
   /** The end of a flight. */
   land(flight: Flight): void {
     const { bytes, view, length, n, copy } = flight;
-    if (this.world.watched) this.tellArrival(n, copy, bytes.slice(0, length));
-    this.receiver.input(this.world.now, bytes, view, 0, length, this.loop);
+    if (this.world.watchers.length > 0) this.tellArrival(n, copy, bytes.slice(0, length));
+    this.receiver.input(this.world.clock.now, bytes, view, 0, length, this.loop);
     this.free.push(flight);
   }
 
@@ -109,7 +110,7 @@ export class Direction {
     const { passage } = this;
     passage.n = n;
     passage.length = length;
-    passage.at = this.world.now;
+    passage.at = this.world.clock.now;
     passage.inOrder = true;
     passage.copyAfter = -1;
     passage.lost = null;
@@ -152,7 +153,7 @@ export class Direction {
 
   private tellArrival(n: number, copy: 0 | 1, bytes: Uint8Array): void {
     const { world } = this;
-    world.tell({ kind: 'arrived', at: world.now, packet: this.name(n), to: this.to, bytes, copy });
+    world.tell({ kind: 'arrived', at: world.clock.now, packet: this.name(n), to: this.to, bytes, copy });
   }
 
   private name(n: number): PacketName {

@@ -72,12 +72,8 @@ export class World {
     this.clock = this.ticking;
     const { ticking, queue, watchers } = this;
     this.surroundings = {
-      get now(): number {
-        return ticking.now;
-      },
-      get watched(): boolean {
-        return watchers.length > 0;
-      },
+      clock: ticking,
+      watchers,
       schedule: (at, flight): void => queue.push(at, flight),
       tell: (event): void => this.tell(event),
     };

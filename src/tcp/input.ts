@@ -46,18 +46,7 @@ export function input(
     tcp.dropSegment(seg, 'multicast');
     return;
   }
-  const entry = tcp.table.findWords(
-    seg.dst0,
-    seg.dst1,
-    seg.dst2,
-    seg.dst3,
-    seg.destinationPort,
-    seg.src0,
-    seg.src1,
-    seg.src2,
-    seg.src3,
-    seg.sourcePort,
-  );
+  const entry = tcp.table.findFor(seg);
   if (entry === null) toListener(tcp, seg, null);
   else if (entry instanceof Connection) toConnection(tcp, entry, seg);
   else if (entry instanceof Request) toRequest(tcp, entry, seg);
@@ -103,7 +92,7 @@ function toRequest(tcp: Tcp, request: Request, seg: Segment): void {
 
 function toTimeWait(tcp: Tcp, guard: TimeWait, seg: Segment): void {
   if (guard.handle(seg) === 'done') return;
-  const listener = findListener(tcp, seg);
+  const listener = tcp.listeners.find(seg, tcp.table);
   if (listener === null) {
     tcp.dropSegment(seg, 'no-socket');
     tcp.sendReset(seg);
@@ -114,28 +103,8 @@ function toTimeWait(tcp: Tcp, guard: TimeWait, seg: Segment): void {
   onListen(tcp, listener, seg, iss);
 }
 
-const findListener = (tcp: Tcp, seg: Segment): Connection | null =>
-  tcp.listeners.find(
-    seg.family,
-    seg.dst0,
-    seg.dst1,
-    seg.dst2,
-    seg.dst3,
-    seg.destinationPort,
-    tcp.table.hash(
-      seg.dst0,
-      seg.dst1,
-      seg.dst3,
-      seg.destinationPort,
-      seg.src0,
-      seg.src1,
-      seg.src3,
-      seg.sourcePort,
-    ),
-  );
-
 function toListener(tcp: Tcp, seg: Segment, iss: number | null): void {
-  const listener = findListener(tcp, seg);
+  const listener = tcp.listeners.find(seg, tcp.table);
   if (listener !== null) {
     onListen(tcp, listener, seg, iss);
     return;

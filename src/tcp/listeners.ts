@@ -1,6 +1,8 @@
 /** Listening sockets by port, and the choice among them (net/ipv4/inet_hashtables.c compute_score, 6.18). */
-import { type Address, isAny } from '../wire/address.ts';
+import { isAny } from '../wire/address.ts';
+import type { Segment } from '../wire/segment.ts';
 import type { Connection } from './connection.ts';
+import type { Tuple, TupleTable } from './table.ts';
 
 /** All listeners of a host. */
 export class ListenerTable {
@@ -26,25 +28,17 @@ export class ListenerTable {
   }
 
   /**
-   * The listener for a segment: a bound address beats the wildcard; among equals (SO_REUSEPORT) the hash decides.
-   * @param hash of the segment's four-tuple
+   * The listener for a segment: a bound address beats the wildcard; among equals (SO_REUSEPORT) the hash of the
+   * four-tuple decides.
    */
-  find(
-    family: 4 | 6,
-    d0: number,
-    d1: number,
-    d2: number,
-    d3: number,
-    port: number,
-    hash: number,
-  ): Connection | null {
-    const list = this.byPort.get(port);
+  find(seg: Segment, table: TupleTable<Tuple>): Connection | null {
+    const list = this.byPort.get(seg.destinationPort);
     if (list === undefined) return null;
     let best = 0;
     let equals = 0;
     let found: Connection | null = null;
     for (const listener of list) {
-      const score = scoreOf(listener, family, d0, d1, d2, d3);
+      const score = scoreOf(listener, seg);
       if (score > best) {
         best = score;
         equals = 1;
@@ -52,29 +46,20 @@ export class ListenerTable {
       } else if (score > 0 && score === best) equals++;
     }
     if (equals < 2) return found;
-    let which = (hash >>> 0) % equals;
-    for (const listener of list)
-      if (scoreOf(listener, family, d0, d1, d2, d3) === best && which-- === 0) return listener;
+    let which = (table.hashOfSegment(seg) >>> 0) % equals;
+    for (const listener of list) if (scoreOf(listener, seg) === best && which-- === 0) return listener;
     return null;
   }
 }
 
-function scoreOf(
-  listener: Connection,
-  family: 4 | 6,
-  d0: number,
-  d1: number,
-  d2: number,
-  d3: number,
-): number {
+function scoreOf(listener: Connection, seg: Segment): number {
   const { local } = listener;
+  const { family } = seg;
   if (isAny(local)) {
     if (local.family === 6) return family === 6 || !listener.options.v6Only ? (family === 6 ? 2 : 1) : 0;
     return family === 4 ? 2 : 0;
   }
-  const same: boolean = matches(local, d0, d1, d2, d3);
+  const same =
+    local.w3 === seg.dst3 && local.w2 === seg.dst2 && local.w1 === seg.dst1 && local.w0 === seg.dst0;
   return same ? 3 : 0;
 }
-
-const matches = (a: Address, w0: number, w1: number, w2: number, w3: number): boolean =>
-  a.w3 === w3 && a.w2 === w2 && a.w1 === w1 && a.w0 === w0;

@@ -3,7 +3,7 @@
  * net/ipv4/tcp_output.c, 6.18: tcp_options_write).
  */
 import { type Address, anyIpv4 } from '../wire/address.ts';
-import { fold, sumBytes } from '../wire/checksum.ts';
+import { fold, sumView } from '../wire/checksum.ts';
 import { fastOpenMagic, OptionKind } from '../wire/options.ts';
 import type { PacketQueue } from '../wire/packet-queue.ts';
 import { protocolTcp, pseudoHeaderSum } from '../wire/tcp.ts';
@@ -160,18 +160,18 @@ export function writePacket(
   if (optionBytes > 0) writeOptions(view, bytes, tcp + 20, s.options);
   if (data !== null && length > 0) bytes.set(data.subarray(offset, offset + length), tcp + 20 + optionBytes);
   const pseudo = pseudoHeaderSum(s.local, s.remote, protocolTcp, tcpBytes);
-  view.setUint16(tcp + 16, fold(sumBytes(bytes, tcp, tcpBytes, pseudo)));
-  if (v4) writeIpv4(view, bytes, ip, s, ipBytes + tcpBytes);
+  view.setUint16(tcp + 16, fold(sumView(view, tcp, tcpBytes, pseudo)));
+  if (v4) writeIpv4(view, ip, s, ipBytes + tcpBytes);
   else writeIpv6(view, ip, s, tcpBytes);
 }
 
-function writeIpv4(view: DataView, bytes: Uint8Array, at: number, s: Outgoing, length: number): void {
+function writeIpv4(view: DataView, at: number, s: Outgoing, length: number): void {
   view.setInt32(at, 0x45000000 | (s.trafficClass << 16) | length);
   view.setInt32(at + 4, (s.ipId << 16) | (s.dontFragment ? 0x4000 : 0));
   view.setInt32(at + 8, (s.ttl << 24) | (protocolTcp << 16));
   view.setInt32(at + 12, s.local.w3);
   view.setInt32(at + 16, s.remote.w3);
-  view.setUint16(at + 10, fold(sumBytes(bytes, at, 20)));
+  view.setUint16(at + 10, fold(sumView(view, at, 20)));
 }
 
 function writeIpv6(view: DataView, at: number, s: Outgoing, length: number): void {

@@ -3,6 +3,7 @@
  * entry; with 100,000 connections that is ten times faster than a Map with string keys.
  */
 import { type Address, sameAddress } from '../wire/address.ts';
+import type { Segment } from '../wire/segment.ts';
 
 /** What stands in the table: a connection, a half-open one, or one in TIME-WAIT. */
 export interface Tuple {
@@ -34,7 +35,7 @@ export class TupleTable<T extends Tuple> {
   }
 
   /** The hash of a four-tuple given as words. */
-  hash(
+  private hash(
     l0: number,
     l1: number,
     l3: number,
@@ -66,7 +67,7 @@ export class TupleTable<T extends Tuple> {
   }
 
   /** The entry of the tuple that a segment's words name, or null. `family` tells a mapped address from a v4 one. */
-  findWords(
+  private findWords(
     l0: number,
     l1: number,
     l2: number,
@@ -99,6 +100,36 @@ export class TupleTable<T extends Tuple> {
       )
         return e;
     }
+  }
+
+  /** The entry of the tuple that an incoming segment names, or null. */
+  findFor(seg: Segment): T | null {
+    return this.findWords(
+      seg.dst0,
+      seg.dst1,
+      seg.dst2,
+      seg.dst3,
+      seg.destinationPort,
+      seg.src0,
+      seg.src1,
+      seg.src2,
+      seg.src3,
+      seg.sourcePort,
+    );
+  }
+
+  /** The hash of the tuple that an incoming segment names. */
+  hashOfSegment(seg: Segment): number {
+    return this.hash(
+      seg.dst0,
+      seg.dst1,
+      seg.dst3,
+      seg.destinationPort,
+      seg.src0,
+      seg.src1,
+      seg.src3,
+      seg.sourcePort,
+    );
   }
 
   /** The entry of a tuple, or null. */

@@ -2,7 +2,7 @@
  * The TCP of one host: no clock, no randomness, no I/O. Time comes in with every call, packets come in through
  * `input` and go out through `out`, timers are run by whoever has a clock: `handleTimers(now)` at `nextDeadline()`.
  */
-import type { Address } from '../wire/address.ts';
+import { type Address, anyIpv4, sameAddress } from '../wire/address.ts';
 import { PacketQueue } from '../wire/packet-queue.ts';
 import { Segment } from '../wire/segment.ts';
 import { Connection, type Route, Timer } from './connection.ts';
@@ -86,6 +86,10 @@ export class Tcp {
   readonly cookieKeys: CookieKeys;
   readonly fastOpen: FastOpen = new FastOpen(this);
   private readonly tsKey: readonly number[];
+  /** The pair of addresses that was asked for last, and its timestamp offset. */
+  private tsLocal: Address = anyIpv4;
+  private tsRemote: Address = anyIpv4;
+  private tsOffset = 0;
   /** The options of sockets that nobody has tuned yet. */
   private freshOptions: Options = new Options();
   private ids = 0;
@@ -169,8 +173,13 @@ export class Tcp {
   chooseTsOffset(t: { readonly local: Address; readonly remote: Address }): number {
     if (this.sysctls.tcp_timestamps !== 1) return 0;
     const { local, remote } = t;
-    const n = wordsOf(local, 0);
-    return sipHash24(this.tsKey, tupleWords, wordsOf(remote, n));
+    // A client and a server that talk often ask for the same pair again and again.
+    if (!sameAddress(remote, this.tsRemote) || !sameAddress(local, this.tsLocal)) {
+      this.tsOffset = sipHash24(this.tsKey, tupleWords, wordsOf(remote, wordsOf(local, 0)));
+      this.tsLocal = local;
+      this.tsRemote = remote;
+    }
+    return this.tsOffset;
   }
 
   /** An initial sequence number for a connection from `local` to `remote`. */

@@ -11,6 +11,18 @@ export function sumBytes(bytes: Uint8Array, offset: number, length: number, sum 
   return sum;
 }
 
+/** The same by 32-bit words, for whoever has a view over the bytes: half the loads. */
+export function sumView(view: DataView, offset: number, length: number, sum = 0): number {
+  const end = offset + (length & ~3);
+  for (let i = offset; i < end; i += 4) {
+    const word = view.getInt32(i);
+    sum += (word >>> 16) + (word & 0xffff);
+  }
+  if ((length & 2) !== 0) sum += view.getUint16(end);
+  if ((length & 1) !== 0) sum += view.getUint8(offset + length - 1) << 8;
+  return sum;
+}
+
 /** Adds the two halves of a 32-bit word to a sum. */
 export const sumWord = (word: number, sum: number): number => sum + (word >>> 16) + (word & 0xffff);
 

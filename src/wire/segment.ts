@@ -3,7 +3,7 @@
  * Where nothing may be lost (display, tests) use the values of ip.ts and tcp.ts instead.
  */
 import { type Address, ipv4, ipv6 } from './address.ts';
-import { fold, sumBytes, sumWord } from './checksum.ts';
+import { fold, sumView, sumWord } from './checksum.ts';
 import { fastOpenMagic, OptionKind } from './options.ts';
 import { protocolTcp } from './tcp.ts';
 
@@ -184,7 +184,7 @@ export function decodeSegment(
     if (total > length) return 'truncated';
     if (bytes[offset + 9] !== protocolTcp) return 'not-tcp';
     if ((view.getUint16(offset + 6) & 0x3fff) !== 0) return 'fragment';
-    if (checkSums && fold(sumBytes(bytes, offset, headerLength)) !== 0) return 'bad-ip-checksum';
+    if (checkSums && fold(sumView(view, offset, headerLength)) !== 0) return 'bad-ip-checksum';
     seg.family = 4;
     seg.src0 = seg.src1 = seg.dst0 = seg.dst1 = 0;
     seg.src2 = seg.dst2 = 0xffff;
@@ -217,7 +217,7 @@ export function decodeSegment(
   } else return 'not-ip';
   if (end - tcp < 20) return 'truncated';
   if (version === 4) pseudo = sumWord(seg.src3, sumWord(seg.dst3, pseudo));
-  if (checkSums && fold(sumBytes(bytes, tcp, end - tcp, pseudo + (end - tcp))) !== 0) return 'bad-checksum';
+  if (checkSums && fold(sumView(view, tcp, end - tcp, pseudo + (end - tcp))) !== 0) return 'bad-checksum';
   return decodeTcpHeader(seg, bytes, view, tcp, end);
 }
 
