@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Errno } from '../tcp/errno.ts';
 import { parseAddress } from '../wire/address.ts';
@@ -86,6 +87,27 @@ describe('bind', () => {
     expect(ports.bind(use({}), 80)).toBe(-Errno.EADDRINUSE);
     ports.remove(uses[0]!);
     expect(ports.bind(use({}), 80)).toBe(0);
+  });
+
+  test('has exactly the users that were given it and have not left, the newest first, whoever leaves when', () => {
+    const step = fc.record({ come: fc.boolean(), port: fc.integer({ min: 80, max: 82 }), which: fc.nat() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const { ports } = table();
+        const model = new Map<number, PortUse[]>([80, 81, 82].map((port) => [port, []]));
+        for (const { come, port, which } of steps) {
+          const users = model.get(port)!;
+          if (come) {
+            const it = use({});
+            ports.add(it, port);
+            users.unshift(it);
+          } else if (users.length > 0) ports.remove(users.splice(which % users.length, 1)[0]!);
+          const found: PortUse[] = [];
+          for (let it = ports.users(port); it !== null; it = it.next) found.push(it);
+          expect(found.map((it) => users.indexOf(it))).toEqual(users.map((_, i) => i));
+        }
+      }),
+    );
   });
 
   test('to port 0 chooses the parity that connect() leaves, then the other, then fails', () => {

@@ -22,7 +22,7 @@ export class PortUse {
   explicit = false;
   /** Whether bind() asked for it on this very socket, which then keeps it until it is closed. */
   locked = false;
-  /** Neighbours in the list of the port's users. */
+  /** The next in the list of the port's users; and the one before, if it is known: see `PortTable.before`. */
   next: PortUse | null = null;
   previous: PortUse | null = null;
 
@@ -80,9 +80,7 @@ export class PortTable {
     this.pages[port >>> 8] = page;
     const head = page[port & 255]!;
     use.port = port;
-    use.previous = null;
     use.next = head;
-    if (head !== null) head.previous = use;
     page[port & 255] = use;
     if (use.explicit) this.explicitUses[port]!++;
   }
@@ -90,14 +88,33 @@ export class PortTable {
   /** Takes a use's port away; nothing if it has none. */
   remove(use: PortUse): void {
     if (use.port === 0) return;
-    const { previous, next, port } = use;
-    if (previous !== null) previous.next = next;
-    else this.pages[port >>> 8]![port & 255] = next;
-    if (next !== null) next.previous = previous;
+    const { next, port } = use;
+    const page = this.pages[port >>> 8]!;
+    if (page[port & 255] === use) page[port & 255] = next;
+    else {
+      const before = this.before(use);
+      before.next = next;
+      if (next !== null) next.previous = before;
+    }
     use.previous = use.next = null;
     if (use.explicit) this.explicitUses[port]!--;
     use.port = 0;
     use.explicit = use.locked = false;
+  }
+
+  /**
+   * The user before one that is not the first. Nothing is written to a port's first user when another comes before it:
+   * among many idle connections that would fetch a cold record for every short one. So `previous` may be missing or
+   * old; it is right if it points back here, else it is set for all users on the way from the first.
+   */
+  private before(use: PortUse): PortUse {
+    if (use.previous?.next === use) return use.previous;
+    let before = this.users(use.port)!;
+    while (before.next !== use) {
+      before.next!.previous = before;
+      before = before.next!;
+    }
+    return before;
   }
 
   /**

@@ -10,7 +10,7 @@ const address = fc.oneof(
 
 test('the table finds exactly what was added and not removed, through growth and gaps', () => {
   const step = fc.record({
-    add: fc.boolean(),
+    act: fc.constantFrom('add', 'remove', 'replace'),
     local: address,
     localPort: fc.integer({ min: 1, max: 12 }),
     remote: address,
@@ -24,11 +24,15 @@ test('the table finds exactly what was added and not removed, through growth and
         const name = JSON.stringify([s.local, s.localPort, s.remote, s.remotePort]);
         const known = model.get(name) ?? null;
         expect(table.find(s.local, s.localPort, s.remote, s.remotePort)).toBe(known);
-        if (s.add && known === null) {
+        if (s.act === 'add' && known === null) {
           const entry = { ...s, hash: 0 };
           table.add(entry);
           model.set(name, entry);
-        } else if (!s.add && known !== null) {
+        } else if (s.act === 'replace' && known !== null) {
+          const fresh = { ...known, hash: 0 };
+          table.replace(known, fresh);
+          model.set(name, fresh);
+        } else if (s.act === 'remove' && known !== null) {
           table.remove(known);
           model.delete(name);
         }

@@ -1,6 +1,8 @@
 /**
- * The four-tuple table: open addressing with linear probing. A look-up touches one array of hashes and, on a hit, the
- * entry; with 100,000 connections that is ten times faster than a Map with string keys.
+ * The four-tuple table: open addressing with linear probing over cells of a hash and a place. A look-up touches one
+ * cell and, on a hit, the entry; with 100,000 connections that is ten times faster than a Map with string keys. The
+ * entries themselves stand in places that are used again at once, so that short connections among many idle ones stay
+ * in the processor's cache, and within the few pages that a young collection has to look at.
  */
 import { type Address, sameAddress } from '../wire/address.ts';
 import type { Segment } from '../wire/segment.ts';
@@ -20,11 +22,16 @@ const step = (h: number, word: number): number => {
   return h ^ (h >>> 15);
 };
 
+const firstSize = 64;
+
 /** Entries by (local address and port, remote address and port). */
 export class TupleTable<T extends Tuple> {
-  private hashes: Int32Array = new Int32Array(64);
-  private entries: (T | null)[] = new Array<T | null>(64).fill(null);
-  private mask = 63;
+  /** The hash of a cell's entry, 0 if it is empty, and the entry's place. */
+  private cells: Int32Array = new Int32Array(2 * firstSize);
+  private mask = firstSize - 1;
+  /** Entries by place, and the places that are free below `places.length`, the last one freed on top. */
+  private readonly places: (T | null)[] = [];
+  private readonly free: number[] = [];
   /** How many entries there are. */
   size = 0;
   private readonly key: number;
@@ -81,10 +88,10 @@ export class TupleTable<T extends Tuple> {
   ): T | null {
     const hash = this.hash(l0, l1, l3, localPort, r0, r1, r3, remotePort);
     for (let i = hash & this.mask; ; i = (i + 1) & this.mask) {
-      const h = this.hashes[i]!;
+      const h = this.cells[2 * i]!;
       if (h === 0) return null;
       if (h !== hash) continue;
-      const e = this.entries[i]!;
+      const e = this.places[this.cells[2 * i + 1]!]!;
       const { local, remote } = e;
       if (
         e.remotePort === remotePort &&
@@ -150,67 +157,73 @@ export class TupleTable<T extends Tuple> {
 
   /** Adds an entry whose tuple is not in the table. */
   add(entry: T): void {
-    if (2 * (this.size + 1) > this.hashes.length) this.grow();
+    if (2 * (this.size + 1) > this.mask + 1) this.grow();
     entry.hash = this.hashOf(entry);
-    this.place(entry);
+    const place = this.free.pop() ?? this.places.length;
+    this.places[place] = entry;
+    this.fill(entry.hash, place);
     this.size++;
   }
 
-  private place(entry: T): void {
-    let i = entry.hash & this.mask;
-    while (this.hashes[i] !== 0) i = (i + 1) & this.mask;
-    this.hashes[i] = entry.hash;
-    this.entries[i] = entry;
+  private fill(hash: number, place: number): void {
+    let i = hash & this.mask;
+    while (this.cells[2 * i] !== 0) i = (i + 1) & this.mask;
+    this.cells[2 * i] = hash;
+    this.cells[2 * i + 1] = place;
   }
 
-  private indexOf(entry: T): number {
+  /** The cell of an entry, -1 if it is not in the table. */
+  private cellOf(entry: T): number {
     let i = entry.hash & this.mask;
-    while (this.entries[i] !== entry) {
-      if (this.hashes[i] === 0) return -1;
+    for (;;) {
+      const h = this.cells[2 * i]!;
+      if (h === 0) return -1;
+      if (h === entry.hash && this.places[this.cells[2 * i + 1]!] === entry) return i;
       i = (i + 1) & this.mask;
     }
-    return i;
   }
 
   /** Puts `fresh` in the place of `old`, which has the same tuple. */
   replace(old: T, fresh: T): void {
-    const i = this.indexOf(old);
-    if (i < 0) throw new Error('replaced an entry that is not in the table');
+    const cell = old.hash === 0 ? -1 : this.cellOf(old);
+    if (cell < 0) throw new Error('replaced an entry that is not in the table');
     fresh.hash = old.hash;
-    this.entries[i] = fresh;
+    this.places[this.cells[2 * cell + 1]!] = fresh;
     old.hash = 0;
   }
 
   /** Removes an entry; one that is not in the table is ignored. */
   remove(entry: T): void {
     if (entry.hash === 0) return;
-    let hole = this.indexOf(entry);
+    let hole = this.cellOf(entry);
     entry.hash = 0;
     if (hole < 0) return;
+    const { cells, mask } = this;
+    const place = cells[2 * hole + 1]!;
+    this.places[place] = null;
+    this.free.push(place);
     this.size--;
     // Close the gap: an entry further on may move back if its home is not between the hole and it.
-    for (let i = (hole + 1) & this.mask; this.hashes[i] !== 0; i = (i + 1) & this.mask) {
-      const home = this.hashes[i]! & this.mask;
-      if (((i - home) & this.mask) < ((i - hole) & this.mask)) continue;
-      this.hashes[hole] = this.hashes[i]!;
-      this.entries[hole] = this.entries[i]!;
+    for (let i = (hole + 1) & mask; cells[2 * i] !== 0; i = (i + 1) & mask) {
+      const home = cells[2 * i]! & mask;
+      if (((i - home) & mask) < ((i - hole) & mask)) continue;
+      cells[2 * hole] = cells[2 * i]!;
+      cells[2 * hole + 1] = cells[2 * i + 1]!;
       hole = i;
     }
-    this.hashes[hole] = 0;
-    this.entries[hole] = null;
+    cells[2 * hole] = 0;
   }
 
   private grow(): void {
-    const old = this.entries;
-    this.mask = 2 * this.hashes.length - 1;
-    this.hashes = new Int32Array(this.mask + 1);
-    this.entries = new Array<T | null>(this.mask + 1).fill(null);
-    for (const entry of old) if (entry !== null) this.place(entry);
+    const { cells } = this;
+    this.cells = new Int32Array(2 * cells.length);
+    this.mask = cells.length - 1;
+    for (let i = 0; i < cells.length; i += 2) if (cells[i] !== 0) this.fill(cells[i]!, cells[i + 1]!);
   }
 
   /** All entries, in no particular but a repeatable order. */
   *values(): IterableIterator<T> {
-    for (const entry of this.entries) if (entry !== null) yield entry;
+    for (const entry of this.places) if (entry !== null) yield entry;
   }
 }
 
