@@ -6,7 +6,8 @@ import { build, install, root, run } from './setup.mjs';
 install();
 build();
 const asked = process.argv.slice(2);
-const all = readdirSync(join(root, 'bench')).filter((name) => name.endsWith('.mjs'));
+// A name with a dash is a part of another benchmark, such as its generator.
+const all = readdirSync(join(root, 'bench')).filter((name) => /^[a-z]+\.mjs$/.test(name));
 const chosen = asked.length === 0 ? all : all.filter((name) => asked.includes(name.replace(/\.mjs$/, '')));
 if (chosen.length === 0) {
   process.stderr.write(
