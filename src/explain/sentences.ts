@@ -19,10 +19,11 @@ export function sentence(a: Told): string {
 export const CONNECTED = ' connected to ';
 export const IN = ' in ';
 
-const at = (host: string, port: number): string =>
+/** An address and port, as one writes them. */
+export const endpoint = (host: string, port: number): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-const client = (a: Told): string => at(a.client, a.clientPort);
-const server = (a: Told): string => at(a.server, a.serverPort);
+const client = (a: Told): string => endpoint(a.client, a.clientPort);
+const server = (a: Told): string => endpoint(a.server, a.serverPort);
 
 function rounded(value: number, digits: number): number {
   const scale = 10 ** digits;

@@ -1,11 +1,11 @@
 /** The packets of an attempt as the rows of a ladder, for the terminal and for pages. */
 import type { Attempt } from '../explain/attempt.ts';
-import { optionsText } from '../explain/details.ts';
 import type { PacketSeen } from '../explain/evidence.ts';
-import { icmpText } from '../explain/icmp-text.ts';
-import { durationText } from '../explain/sentences.ts';
+import { durationText, endpoint } from '../explain/sentences.ts';
 import { flagsText } from '../explain/text.ts';
+import { type AttemptWords, attemptWords } from './attempt-words.ts';
 import { columns, pack, padEnd, padStart, wrap } from './text-width.ts';
+import type { Language } from './words.ts';
 
 /** One packet. */
 export interface LadderPacket {
@@ -23,12 +23,13 @@ const SYN = 2;
 const ACK = 16;
 
 /** The packets, in the order of the capture. */
-export function ladderPackets(a: Attempt): LadderPacket[] {
+export function ladderPackets(a: Attempt, language: Language = 'en'): LadderPacket[] {
+  const words = attemptWords[language];
   let before: number | null = null;
   return a.evidence.packets.map((p) => {
     const gap = before === null ? null : p.time - before;
     before = p.time;
-    return { frame: p.frame, delta: gap === null ? '' : gapText(gap), ...described(a, p) };
+    return { frame: p.frame, delta: gap === null ? '' : gapText(gap), ...described(a, p, words) };
   });
 }
 
@@ -42,26 +43,25 @@ function gapText(ns: number): string {
 function described(
   a: Attempt,
   p: PacketSeen,
+  words: AttemptWords,
 ): Pick<LadderPacket, 'fromClient' | 'title' | 'details' | 'kind'> {
   if (p.icmp !== null)
     return {
       fromClient: false,
-      title: `ICMP: ${icmpText(p, a.evidence.ipv6)}`,
-      details: [`from ${p.icmp.sender}`],
+      title: `ICMP: ${words.icmp(p, a.evidence.ipv6)}`,
+      details: [words.sender(p.icmp.sender)],
       kind: 'icmp',
     };
-  const title = flagsText(p.flags);
+  const title = p.flags === 0 ? words.noFlags : flagsText(p.flags);
   const kind = p.flags & 4 ? 'rst' : p.flags & SYN ? 'syn' : p.flags & 1 ? 'fin' : 'other';
-  const marks = [p.duplicate ? '(captured again)' : '', p.stray ? '(not of this attempt)' : ''].filter(
-    Boolean,
-  );
+  const marks = [p.duplicate ? words.again : '', p.stray ? words.stray : ''].filter(Boolean);
   const again = a.evidence.packets.some((other) => other.frame < p.frame && alike(other, p));
-  if (again) return { fromClient: p.fromClient, title, details: ['the same again', ...marks], kind };
+  if (again) return { fromClient: p.fromClient, title, details: [words.same, ...marks], kind };
   const details = [`seq ${p.seq >>> 0}`];
   if (p.flags & ACK) details.push(`ack ${p.ack >>> 0}`);
   details.push(`win ${p.window}`);
-  if (p.length > 0) details.push(`${p.length} ${p.length === 1 ? 'byte' : 'bytes'}`);
-  if (p.flags & SYN) details.push(optionsText(p.options));
+  if (p.length > 0) details.push(words.bytes(p.length));
+  if (p.flags & SYN) details.push(words.options(p.options));
   return { fromClient: p.fromClient, title, details: [...details, ...marks], kind };
 }
 
@@ -109,11 +109,6 @@ export function ladderLines(a: Attempt, width: number, colour: boolean): string[
       lines.push(`${' '.repeat(side)}│${paint(padEnd(`    ${text}`, middle), 2)}│`);
   }
   return lines;
-}
-
-/** An address and port, as one writes them. */
-export function endpoint(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** Flags near the sender, the head at the receiver. An ICMP error does not come from the server's side. */

@@ -4,11 +4,12 @@
  */
 import { type Attempt, timeText } from '../explain/attempt.ts';
 import type { CaptureSummary } from '../explain/explain.ts';
+import { endpoint } from '../explain/sentences.ts';
 import { Tally, type VerdictCount } from '../explain/summary.ts';
 import { notes, type Verdict, verdicts } from '../explain/verdicts.ts';
-import { endpoint, type LadderPacket, ladderPackets } from './attempt-ladder.ts';
+import { type LadderPacket, ladderPackets } from './attempt-ladder.ts';
 import { pageStyle } from './attempt-page-style.ts';
-import { facts } from './attempt-text.ts';
+import { facts, shownText } from './attempt-text.ts';
 
 /** A page tells about this many attempts in full, and is not much longer than this many characters. */
 export const pageLimits = { attempts: 300, characters: 2_000_000 } as const;
@@ -168,18 +169,12 @@ function tone(verdict: Verdict): 'good' | 'bad' | 'odd' | 'plain' {
 
 /** One attempt, folded up. */
 function entry(a: Attempt): string {
-  const frames =
-    a.frames.length === 0 ? '' : `Shown by frame${a.frames.length > 1 ? 's' : ''} ${a.frames.join(', ')}. `;
-  const within = a.encapsulation === '' ? '' : `, in ${escapeHtml(a.encapsulation)}`;
-  const began = timeText(a.baseSeconds, a.evidence.firstTime)
-    .replace('T', ' ')
-    .replace(/(?:000)?Z$/, ' UTC');
   const rows = facts(a)
     .map(({ label, text }) => `<dt>${label}</dt><dd>${escapeHtml(text)}</dd>`)
     .join('');
   return `<details id="a${a.number}" class="${tone(a.verdict)}">
 <summary><b>#${a.number}</b> ${escapeHtml(a.sentence)}${a.certainty === 'certain' ? '' : ` <em>${a.certainty}</em>`}</summary>
-<p>${frames}Began ${began}${within}.</p>
+<p>${escapeHtml(shownText(a))}</p>
 <div class="ends"><span>${escapeHtml(endpoint(a.client, a.clientPort))}</span><span>${escapeHtml(endpoint(a.server, a.serverPort))}</span></div>
 <ol class="ladder">
 ${ladderPackets(a).map(rung).join('\n')}

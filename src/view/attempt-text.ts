@@ -1,11 +1,12 @@
 /** Attempts and summaries for the terminal: nothing wider than it is, and colour only where asked for. */
 import { type Attempt, timeText } from '../explain/attempt.ts';
-import { optionsText } from '../explain/details.ts';
 import { durationText } from '../explain/sentences.ts';
 import type { Tally } from '../explain/summary.ts';
 import { notes, type Verdict } from '../explain/verdicts.ts';
 import { ladderLines } from './attempt-ladder.ts';
+import { type AttemptWords, attemptWords, type FactLabel } from './attempt-words.ts';
 import { columns, padEnd, padStart, wrap } from './text-width.ts';
+import type { Language } from './words.ts';
 
 /** How to lay text out. */
 export interface TextStyle {
@@ -49,24 +50,22 @@ function labelled(label: string, text: string, width: number): string[] {
 /** An attempt in full: sentence, evidence, ladder, notes and figures. */
 export function attemptLines(a: Attempt, style: TextStyle): string[] {
   const width = Math.max(LEAST, style.width);
-  const frames = a.frames.length === 1 ? `frame ${a.frames[0]}` : `frames ${a.frames.join(', ')}`;
-  const shown = a.frames.length === 0 ? '' : `Shown by ${frames}. `;
-  const within = a.encapsulation === '' ? '' : `, in ${a.encapsulation}`;
   const number = paint(style, bold, `#${a.number}`);
   return [
     `${number} ${paint(style, colourOf(a.verdict), a.verdict)} (${a.certainty})`,
     ...labelled('  ', a.sentence, width),
-    ...labelled('  ', `${shown}Began ${beginning(a)}${within}.`, width),
+    ...labelled('  ', shownText(a), width),
     '',
     ...ladderLines(a, width - 2, style.colour).map((line) => `  ${line}`),
     ...details(a, width),
   ];
 }
 
-function beginning(a: Attempt): string {
+/** Which frames show what is said of an attempt, and when it began. */
+export function shownText(a: Attempt, language: Language = 'en'): string {
   const text = timeText(a.baseSeconds, a.evidence.firstTime).replace('T', ' ');
   // Most captures count microseconds.
-  return text.replace(/(?:000)?Z$/, ' UTC');
+  return attemptWords[language].shown(a.frames, text.replace(/(?:000)?Z$/, ' UTC'), a.encapsulation);
 }
 
 function details(a: Attempt, width: number): string[] {
@@ -79,42 +78,38 @@ function details(a: Attempt, width: number): string[] {
 }
 
 /** What is known of an attempt beside its packets, for the terminal and for pages. */
-export function facts(a: Attempt): { readonly label: string; readonly text: string }[] {
+export function facts(
+  a: Attempt,
+  language: Language = 'en',
+): { readonly label: string; readonly text: string }[] {
   const { handshake: h, roundTrip: r } = a;
+  const words = attemptWords[language];
   const list: { label: string; text: string }[] = [];
-  const add = (label: string, text: string): void => {
-    list.push({ label, text });
+  const add = (label: FactLabel, text: string): void => {
+    list.push({ label: words.labels[label], text });
   };
-  for (const note of a.notes) add('note', `${notes[note].title} (${note})`);
-  if (h.syn !== null) add('offered', optionsText(h.syn.options));
-  if (h.synAck !== null) add('answered', optionsText(h.synAck.options));
-  if (a.inForce !== null) add('in force', forceText(a.inForce));
+  for (const note of a.notes) add('note', words.note(note));
+  if (h.syn !== null) add('offered', words.options(h.syn.options));
+  if (h.synAck !== null) add('answered', words.options(h.synAck.options));
+  if (a.inForce !== null) add('in force', forceText(a.inForce, words));
   if (r.serverNs !== null) {
-    const client = r.clientNs === null ? '' : ` + ${durationText(r.clientNs)} to the client`;
-    const doubt = r.ambiguous ? ' (ambiguous: it cannot be told which SYN was answered)' : '';
-    add('round trip', `${durationText(r.serverNs)} to the server${client}${doubt}`);
+    const client = r.clientNs === null ? null : durationText(r.clientNs);
+    add('round trip', words.roundTrip(durationText(r.serverNs), client, r.ambiguous));
   }
-  if (a.capturePoint !== null) add('captured at', points[a.capturePoint]);
+  if (a.capturePoint !== null) add('captured at', words.points[a.capturePoint]);
   if (a.evidence.isnStep !== null && a.notes.includes('isn-predictable'))
-    add('numbers', `the server's initial sequence numbers grow by ${a.evidence.isnStep} per connection`);
-  if (a.backOff !== null) add('repeats', `its SYN, gaps ${a.backOff.pattern}`);
-  if (a.system !== null) add('client', `${a.system}, by its SYN`);
+    add('numbers', words.isnStep(a.evidence.isnStep));
+  if (a.backOff !== null) add('repeats', words.repeats(words.patterns[a.backOff.pattern]));
+  if (a.system !== null) add('client', words.system(a.system));
   return list;
 }
 
-const points: Readonly<Record<NonNullable<Attempt['capturePoint']>, string>> = {
-  client: 'the client, or its link',
-  server: 'the server, or its link',
-  between: 'a place between client and server',
-  'same-host-or-link': 'the host or link that both share',
-};
-
-function forceText(f: NonNullable<Attempt['inForce']>): string {
-  const parts = [`client sends up to ${f.clientMss}, server up to ${f.serverMss} bytes a segment`];
+function forceText(f: NonNullable<Attempt['inForce']>, words: AttemptWords): string {
+  const parts = [words.segments(f.clientMss, f.serverMss)];
   if (f.clientScale > 0 || f.serverScale > 0)
-    parts.push(`windows × ${2 ** f.clientScale} and × ${2 ** f.serverScale}`);
+    parts.push(words.windows(2 ** f.clientScale, 2 ** f.serverScale));
   if (f.sack) parts.push('SACK');
-  if (f.timestamps) parts.push('time stamps');
+  if (f.timestamps) parts.push(words.stamps);
   if (f.ecn) parts.push('ECN');
   return parts.join(', ');
 }

@@ -1,7 +1,8 @@
 /** The public face of the views: ladder diagrams, what the codes mean, and explained attempts for people. */
 export { type LadderPacket, ladderLines, ladderPackets } from './attempt-ladder.ts';
 export { AttemptPage, pageLimits } from './attempt-page.ts';
-export { attemptLines, facts, summaryLines, type TextStyle } from './attempt-text.ts';
+export { attemptLines, facts, shownText, summaryLines, type TextStyle } from './attempt-text.ts';
+export { type AttemptWords, attemptWords, type FactLabel } from './attempt-words.ts';
 export { type LadderOptions, ladder } from './ladder.ts';
 export {
   type Lanes,

@@ -1,5 +1,6 @@
 /** Where the rule behind each code of tcp/reasons.ts is written: the RFC's section, and what of Linux decides it. */
 import type { Reason } from '../tcp/reasons.ts';
+import type { Language } from './words.ts';
 
 export interface Rule {
   /** Such as `RFC 9293, 3.10.7.3`; empty where only Linux has the rule. */
@@ -78,3 +79,32 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   ),
   'mtu-reduced': rule('RFC 1191; RFC 8201', 'net.ipv4.ip_no_pmtu_disc'),
 };
+
+const steps: Readonly<Record<string, string>> = {
+  first: '一',
+  second: '二',
+  third: '三',
+  fourth: '四',
+  fifth: '五',
+  eighth: '八',
+};
+const names: Readonly<Record<string, string>> = {
+  '(simultaneous open)': '（同时打开）',
+  '(TIME-WAIT timeout)': '（TIME-WAIT 超时）',
+  '(Checksum)': '（校验和）',
+  '(Data Offset)': '（数据偏移）',
+};
+
+/** A rule's RFC or Linux text in a language. Section numbers and names of the field stay as they are. */
+export function ruleText(text: string, language: Language): string {
+  if (language === 'en') return text;
+  return text
+    .replace(/, (first|second|third|fourth|fifth|eighth)\b/g, (_, step: string) => `，第${steps[step]}步`)
+    .replace(/, figure (\d+)/g, '，图 $1')
+    .replace(/ \((\w+) call\)/g, '（$1 调用）')
+    .replace(/ \(([A-Z-]+) state\)/g, '（$1 状态）')
+    .replace(/ (\([A-Za-z -]+\))/g, (all, name: string) => names[name] ?? all)
+    .replace(/ and (?=\d)/g, ' 和 ')
+    .replace(/60 s, fixed; (\S+) for FIN-WAIT-2/, '固定 60 秒；FIN-WAIT-2 由 $1 决定')
+    .replace('listen() backlog', 'listen() 的 backlog');
+}

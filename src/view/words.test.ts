@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { reasons } from '../tcp/reasons.ts';
+import { rules, ruleText } from './rules.ts';
 import { sentence, words } from './words.ts';
 
 test('every code has a sentence in both languages, and there is no sentence without a code', () => {
@@ -14,4 +15,13 @@ test('every code has a sentence in both languages, and there is no sentence with
 test('no two codes share a sentence', () => {
   for (const language of ['en', 'zh'] as const)
     expect(new Set(reasons.map((reason) => sentence(reason, language))).size).toBe(reasons.length);
+});
+
+test('the rule behind a code has no English word left in Chinese', () => {
+  for (const { rfc, linux } of Object.values(rules))
+    for (const text of [rfc, linux]) {
+      const left = ruleText(text, 'zh').replace(/net\.[\w.]+|tcp_\w+|\w+\(\)|backlog/g, '');
+      expect(left).not.toMatch(/\b[a-z]{3,}\b/);
+      expect(ruleText(text, 'en')).toBe(text);
+    }
 });

@@ -11,8 +11,18 @@ export interface Lab {
   /** Console errors, exceptions, and requests to other hosts, of all pages so far. */
   readonly problems: string[];
   page(hash: string, options?: Parameters<Browser['newPage']>[0]): Promise<Page>;
+  /** Opens a view, does something with it, and closes it. */
+  on<T>(
+    hash: string,
+    act: (page: Page) => Promise<T>,
+    options?: Parameters<Browser['newPage']>[0],
+  ): Promise<T>;
   close(): Promise<void>;
 }
+
+/** The packet list's rows. */
+export const rows = (page: Page): Promise<string[]> =>
+  page.locator('.lists tbody tr:has(td)').allInnerTexts();
 
 export async function openLab(): Promise<Lab> {
   const server = serveFolder(join(root, 'dist-lab'));
@@ -30,7 +40,7 @@ export async function openLab(): Promise<Lab> {
     ],
   });
   const problems: string[] = [];
-  return {
+  const lab: Lab = {
     browser,
     address,
     problems,
@@ -48,10 +58,41 @@ export async function openLab(): Promise<Lab> {
       await page.locator('#diagram').waitFor();
       return page;
     },
+    async on(hash, act, options) {
+      const page = await lab.page(hash, options);
+      try {
+        return await act(page);
+      } finally {
+        await page.close();
+      }
+    },
     async close(): Promise<void> {
       await browser.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return lab;
 }
+
+/** English sentences on the page: three Latin words in a row, outside of code and names of the field. */
+export const english = `(() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+    const parent = node.parentElement;
+    if (parent.closest('script, style, .mono, .arrow, .lists td:not(.text), [lang=en], .mark.call') !== null) continue;
+    // Data that was sent is quoted.
+    if (/[a-z]{3,} [a-z]{2,} [a-z]{2,}/.test(node.data.replace(/“.*?”/g, ''))) found.push(node.data.trim());
+  }
+  for (const item of document.querySelectorAll('[aria-label], [title], [placeholder]'))
+    for (const name of ['aria-label', 'title', 'placeholder'])
+      if (/[a-z]{3,} [a-z]{2,} [a-z]{2,}/.test(item.getAttribute(name) ?? '')) found.push(item.getAttribute(name));
+  return found;
+})()`;
+
+/** What axe-core finds that is serious or critical. */
+export const audit = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) =>
+  violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 4).map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary).join(' | ')))`;

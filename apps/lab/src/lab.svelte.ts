@@ -4,6 +4,7 @@ import type { PacketName } from '../../../src/sim/events.ts';
 import type { Language } from '../../../src/view/words.ts';
 import { type Arrow, type Bar, type Drawing, drawingOf, packetKey } from './draw/drawing.ts';
 import { lastAtMost, type Timeline, timelineOf } from './draw/timeline.ts';
+import { Sysctls } from './stack.ts';
 import { markLines } from './text/describe.ts';
 import { type Word, word } from './text/ui.ts';
 import {
@@ -12,7 +13,9 @@ import {
   isChanged,
   noChanges,
   parseChanges,
+  readChanges,
   withAction,
+  withoutStrangers,
 } from './world/changes.ts';
 import { type LabEvent, type Run, runScenario } from './world/run.ts';
 import type { Scenario, Text } from './world/scenario.ts';
@@ -55,10 +58,15 @@ class Lab {
   panel: Panel = $state('packet');
   packetKey: string | null = $state(null);
   barKey: string | null = $state(null);
+  /** How often something was chosen. */
+  selections: number = $state(0);
   comparing: boolean = $state(false);
   answer: number | null = $state(null);
-  narrow: boolean = $state(false);
   embedded: boolean = $state(false);
+  /** What of the address could not be understood. */
+  leftOut: readonly string[] = $state.raw([]);
+  /** Scripts as they were edited, by name. */
+  readonly drafts: Map<string, string> = new Map();
   /** Events of a script, shown in place of the scenario's. */
   scriptEvents: readonly LabEvent[] | null = $state.raw(null);
 
@@ -100,8 +108,16 @@ class Lab {
   t = (key: Word): string => word(key, this.language);
   tx = (text: Text): string => text[this.language];
 
+  /** What a host is called. */
+  hostTitle = (name: string): string => {
+    if (this.scriptEvents !== null) return this.t(name === 'host' ? 'underTest' : 'scriptSide');
+    const title = this.scenario.hosts.find((host) => host.name === name)?.title;
+    return title === undefined ? name : this.tx(title);
+  };
+
   open(id: string): void {
     const found = scenarios.find((candidate) => candidate.id === id);
+    this.leftOut = found === undefined ? [`s=${id}`] : [];
     this.scenario = found ?? scenarios[0]!;
     this.changes = noChanges;
     this.reset();
@@ -179,6 +195,7 @@ class Lab {
   }
 
   select(what: { packet: string } | { bar: string }): void {
+    this.selections++;
     if ('packet' in what) {
       this.packetKey = what.packet;
       if (this.panel === 'script' || this.panel === 'state') this.panel = 'packet';
@@ -213,13 +230,23 @@ class Lab {
     const id = parameters.get('s');
     if (id === undefined) return false;
     this.open(id);
-    this.changes = parseChanges(hash);
+    const read = readChanges(hash);
+    const hosts = this.scenario.hosts.flatMap(({ name, off }) => (off === true ? [] : [name]));
+    const fitting = withoutStrangers(
+      read.changes,
+      hosts,
+      (name, value) => new Sysctls().write(name, value) === 0,
+    );
+    this.changes = fitting.changes;
+    this.leftOut = [...this.leftOut, ...read.leftOut, ...fitting.leftOut];
     this.comparing = parameters.has('compare');
     const time = parameters.get('t');
     if (time === 'end') this.y = this.endY;
     else if (time !== undefined && /^\d+$/.test(time)) this.y = this.timeline.yOf(Number(time));
+    else if (time !== undefined) this.leftOut = [...this.leftOut, `t=${time}`];
     const packet = parameters.get('p');
     if (packet !== undefined) this.packetKey = packet;
+    if (packet !== undefined && this.arrow === null) this.leftOut = [...this.leftOut, `p=${packet}`];
     return true;
   }
 }

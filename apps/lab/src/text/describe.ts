@@ -81,19 +81,45 @@ export function markLines(event: LabEvent, language: Language): readonly string[
   return [first, more.length === 0 ? second : `${second} …`];
 }
 
-/** `rtoUs: 1000000` as `RTO 1 s`; other numbers as they are. */
-function argument(name: string, value: number | string): string {
-  if (typeof value === 'string' || !name.endsWith('Us')) return `${name} ${value}`;
-  return `${name.slice(0, -2).toUpperCase()} ${timeText(value)}`;
+/** What the arguments of events are called. */
+const argumentNames: Readonly<Record<string, { readonly en: string; readonly zh: string }>> = {
+  mss: { en: 'bytes a segment', zh: '每段字节数' },
+  mtu: { en: 'MTU', zh: 'MTU' },
+  sendScale: { en: "peer's windows", zh: '对方窗口' },
+  receiveScale: { en: 'own windows', zh: '本方窗口' },
+  sack: { en: 'SACK', zh: 'SACK' },
+  timestamps: { en: 'timestamps', zh: '时间戳' },
+  ecn: { en: 'ECN', zh: 'ECN' },
+  retransmits: { en: 'repeat', zh: '重传' },
+  rtoUs: { en: 'time-out', zh: '超时' },
+};
+const onOff = { en: ['off', 'on'], zh: ['关', '开'] } as const;
+
+/** `rtoUs: 1000000` as `time-out 1 s`, `sack: 1` as `SACK on`, `sendScale: 7` as `peer's windows × 128`. */
+export function argument(name: string, value: number | string, language: Language): string {
+  const title = argumentNames[name]?.[language] ?? name;
+  if (typeof value === 'string') return `${title} ${value}`;
+  if (name.endsWith('Us')) return `${title} ${timeText(value)}`;
+  if (name.endsWith('Scale')) return `${title} × ${value < 0 ? 1 : 2 ** value}`;
+  if (name === 'sack' || name === 'timestamps' || name === 'ecn')
+    return `${title} ${onOff[language][value === 0 ? 0 : 1]}`;
+  return `${title} ${value}`;
 }
 
 /** The whole sentence for an event, with its arguments. */
-export function eventText(event: NodeEvent | CallEvent, language: Language): string {
-  if (event.kind === 'call') return `${event.program}: ${callText(event)}`;
+export function eventText(
+  event: NodeEvent | CallEvent,
+  language: Language,
+  titleOf: (host: string) => string,
+): string {
+  // Most programs have their host's name.
+  if (event.kind === 'call')
+    return `${event.program === event.node ? titleOf(event.node) : event.program}: ${callText(event)}`;
   const { event: it } = event;
   const way = it.kind === 'state' ? `${it.from} → ${it.to}: ` : '';
-  const args = Object.entries(it.args ?? {}).map(([name, value]) => argument(name, value));
-  return `${way}${sentence(it.reason, language)}${args.length === 0 ? '' : ` (${args.join(', ')})`}`;
+  const args = Object.entries(it.args ?? {}).map(([name, value]) => argument(name, value, language));
+  const more = language === 'zh' ? `（${args.join('，')}）` : ` (${args.join(', ')})`;
+  return `${way}${sentence(it.reason, language)}${args.length === 0 ? '' : more}`;
 }
 
 /** A span of time with its unit: `200 µs`, `40 ms`, `1.002 s`. */

@@ -1,5 +1,4 @@
 /** What each header field means and why it has its value, in both languages. */
-import type { TcpOption } from '../../../../src/wire/options.ts';
 import { Flag } from '../../../../src/wire/tcp.ts';
 import type { Text } from '../world/scenario.ts';
 import type { About, IsnSource } from './fields.ts';
@@ -9,9 +8,9 @@ export interface FieldText {
   readonly why: Text;
 }
 
-const text = (en: string, zh: string): Text => ({ en, zh });
-const u = (n: number): number => n >>> 0;
-const both = (meaning: Text, why: Text): FieldText => ({ meaning, why });
+export const text = (en: string, zh: string): Text => ({ en, zh });
+export const u = (n: number): number => n >>> 0;
+export const both = (meaning: Text, why: Text): FieldText => ({ meaning, why });
 const isSyn = ({ segment }: About): boolean => (segment.flags & Flag.syn) !== 0;
 const isAck = ({ segment }: About): boolean => (segment.flags & Flag.ack) !== 0;
 const isRst = ({ segment }: About): boolean => (segment.flags & Flag.rst) !== 0;
@@ -37,7 +36,12 @@ const isnWhy: Readonly<Record<IsnSource, Text>> = {
 };
 
 function seqWhy(about: About): Text {
-  const { segment, own, again } = about;
+  const { segment, own, again, crossed } = about;
+  if (crossed)
+    return text(
+      "The SYN's number again: this is the same SYN, now with the acknowledgment of the peer's SYN that crossed it.",
+      '与先前的 SYN 相同：这是同一个 SYN，只是加上了对与之交错的对方 SYN 的确认。',
+    );
   if (again)
     return text(
       'The same number as before: this segment is sent again, because nothing acknowledged it in time.',
@@ -49,6 +53,11 @@ function seqWhy(about: About): Text {
       'RST 取被应答报文段的确认号作为序列号（RFC 9293 3.10.7.1）。',
     );
   if (isSyn(about)) return isnWhy[about.isn];
+  if (isRst(about) && own.isn === null)
+    return text(
+      '0: this side has no numbers, for there is no connection here; and the segment answered has no acknowledgment to take one from (RFC 9293, 3.10.7.1).',
+      '0：这里没有连接，本方没有自己的序列号；被应答的报文段也没有确认号可取（RFC 9293 3.10.7.1）。',
+    );
   if (own.isn === null)
     return text(
       'The next number of this direction. Its SYN was not seen here.',
@@ -67,15 +76,26 @@ function seqWhy(about: About): Text {
 }
 
 function ackWhy(about: About): Text {
-  const { segment, other } = about;
+  const { segment, own, other } = about;
   if (!isAck(about))
-    return text(
-      'Meaningless, because the ACK flag is not set: the first SYN has nothing to acknowledge.',
-      '没有意义，因为 ACK 标志未置位：第一个 SYN 没有可确认的内容。',
-    );
+    return isRst(about)
+      ? text(
+          'Meaningless, because the ACK flag is not set: this RST is believed for its sequence number.',
+          '没有意义，因为 ACK 标志未置位：接收方凭序列号相信这个 RST。',
+        )
+      : text(
+          'Meaningless, because the ACK flag is not set: the first SYN has nothing to acknowledge.',
+          '没有意义，因为 ACK 标志未置位：第一个 SYN 没有可确认的内容。',
+        );
   if (other.isn === null)
     return text('The next number expected from the peer.', '期望对方发送的下一个序列号。');
   const distance = u(segment.ack - other.isn);
+  if (about.isn === 'forged') return guessWhy(u(other.isn), distance);
+  if (isRst(about) && own.isn === null)
+    return text(
+      `The number after the SYN's (${u(other.isn)} + 1): by it the sender of the SYN knows that the RST answers it, and believes it (RFC 9293, 3.10.7.3).`,
+      `SYN 的序列号之后的一个（${u(other.isn)} + 1）：SYN 的发送方由此知道这个 RST 是对它的应答，因而相信它（RFC 9293 3.10.7.3）。`,
+    );
   if (distance === 1)
     return text(
       `The peer's ISN + 1 (${u(other.isn)} + 1): its SYN has arrived, and the next number is expected.`,
@@ -86,6 +106,18 @@ function ackWhy(about: About): Text {
     `对方 ISN + ${distance}：在此之前的都已到达（SYN 以及另外 ${distance - 1} 个）。`,
   );
 }
+
+/** An attacker acknowledges a SYN+ACK that it did not see. */
+const guessWhy = (isn: number, distance: number): Text =>
+  distance >= 1 && distance < 2 ** 16
+    ? text(
+        `The server's ISN + ${distance} (${isn} + ${distance}): the attacker never saw this SYN+ACK, but a connection of its own showed it which ISN the server uses.`,
+        `服务器的 ISN + ${distance}（${isn} + ${distance}）：攻击者没有见到这个 SYN+ACK，但它自己的连接透露了服务器所用的 ISN。`,
+      )
+    : text(
+        `A guess from the ISN of the attacker's own connection, and a wrong one: here the server's ISN is ${isn}.`,
+        `根据攻击者自己那次连接的 ISN 猜测，但猜错了：这里服务器的 ISN 是 ${isn}。`,
+      );
 
 function windowWhy(about: About): Text {
   const { segment, own, other } = about;
@@ -251,97 +283,4 @@ const flagSet: Record<string, Text> = {
 export function flagTexts(name: string, set: boolean, _about: About): FieldText {
   const unset = text('Not set here.', '此处未置位。');
   return both(flagMeaning[name]!, set ? flagSet[name]! : unset);
-}
-
-/** An option's meaning, and why it is there. */
-export function optionTexts(option: TcpOption, about: About): FieldText {
-  const onlySyn = text(
-    'Only in a SYN: what it offers is in force for the whole connection if both sides offer it.',
-    '只出现在 SYN 中：双方都提供时，在整个连接期间生效。',
-  );
-  switch (option.kind) {
-    case 'mss':
-      return both(
-        text(
-          'Maximum segment size: the most data per segment that this side wants to get.',
-          '最大报文段长度：本方希望每个报文段最多携带的数据。',
-        ),
-        text(
-          `${option.value} bytes: the interface's MTU less 40 bytes of IPv4 and TCP header (60 for IPv6). Each side announces its own; it is not negotiated (RFC 6691).`,
-          `${option.value} 字节：接口 MTU 减去 40 字节的 IPv4 与 TCP 首部（IPv6 为 60）。双方各自声明，不做协商（RFC 6691）。`,
-        ),
-      );
-    case 'windowScale':
-      return both(
-        text(
-          `Windows of this side are to be multiplied by 2^${option.shift}.`,
-          `本方的窗口值要乘以 2^${option.shift}。`,
-        ),
-        text(
-          `The window field has 16 bits; a shift of ${option.shift} lets it express the largest receive buffer (net.ipv4.tcp_rmem). In force only if both SYNs have it, and never for a SYN's own window (RFC 7323, 2.2).`,
-          `窗口字段只有 16 位；移位 ${option.shift} 可表示最大的接收缓冲区（net.ipv4.tcp_rmem）。只有双方的 SYN 都带它时才生效，且 SYN 自己的窗口从不缩放（RFC 7323 2.2）。`,
-        ),
-      );
-    case 'sackPermitted':
-      return both(
-        text('This side understands selective acknowledgments (RFC 2018).', '本方支持选择确认（RFC 2018）。'),
-        onlySyn,
-      );
-    case 'sack':
-      return both(
-        text('Ranges that have arrived beyond the acknowledgment number.', '确认号之后已到达的区间。'),
-        about.other.isn !== null &&
-          option.blocks[0] !== undefined &&
-          u(option.blocks[0].left - about.segment.ack) > 2 ** 31
-          ? text(
-              'The first range lies before the acknowledgment number: a D-SACK, it reports something that arrived twice (RFC 2883).',
-              '第一个区间在确认号之前：这是 D-SACK，报告重复到达的内容（RFC 2883）。',
-            )
-          : text('So that the sender repeats only what is missing.', '使发送方只重传缺失的部分。'),
-      );
-    case 'timestamps':
-      return both(
-        text(
-          'TSval is a clock of the sender in ms, TSecr the last TSval it got.',
-          'TSval 是发送方的毫秒时钟，TSecr 是它最近收到的 TSval。',
-        ),
-        option.echo === 0
-          ? text(
-              'TSecr is 0: nothing was received yet. Round trips are measured with it, and old duplicates recognised (PAWS, RFC 7323).',
-              'TSecr 为 0：尚未收到任何报文。它用于测量往返时间并识别旧的重复报文段（PAWS，RFC 7323）。',
-            )
-          : text(
-              `TSecr ${u(option.echo)} is the peer's clock as last seen: with it the peer measures the round trip.`,
-              `TSecr ${u(option.echo)} 是最近见到的对方时钟值：对方用它测量往返时间。`,
-            ),
-      );
-    case 'nop':
-      return both(
-        text('No operation.', '空操作。'),
-        text('A byte that aligns the next option.', '用一个字节对齐下一个选项。'),
-      );
-    case 'end':
-      return both(
-        text('The list of options ends.', '选项列表结束。'),
-        text('The rest is padding to a multiple of 32 bits.', '其余为填充，补足 32 位的整数倍。'),
-      );
-    case 'fastOpen':
-      return both(
-        text(
-          'TCP Fast Open: a cookie, or the wish for one (RFC 7413).',
-          'TCP Fast Open：cookie 或对它的请求（RFC 7413）。',
-        ),
-        onlySyn,
-      );
-    case 'md5':
-      return both(
-        text('A signature over the segment (RFC 2385).', '对报文段的签名（RFC 2385）。'),
-        text('The socket has TCP_MD5SIG set.', '套接字设置了 TCP_MD5SIG。'),
-      );
-    default:
-      return both(
-        text('Not an option this page knows.', '此页面不认识的选项。'),
-        text('It is passed over.', '直接跳过。'),
-      );
-  }
 }

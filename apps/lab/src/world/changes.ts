@@ -42,8 +42,18 @@ export function changesText(changes: Changes): string {
   return parts.join('&');
 }
 
-/** Reads the text form. What cannot be read is left out: a link may come from another version. */
-export function parseChanges(text: string): Changes {
+/** Reads the text form. What cannot be read is left out. */
+export const parseChanges = (text: string): Changes => readChanges(text).changes;
+
+/** Parameters of links that are no changes. */
+const others = new Set(['s', 't', 'p', 'compare', 'lang', 'theme', 'embed']);
+
+/** Reads the text form, and tells what it could not read: a link may come from another version, or be cut off. */
+export function readChanges(text: string): {
+  readonly changes: Changes;
+  readonly leftOut: readonly string[];
+} {
+  const leftOut: string[] = [];
   const interventions: Intervention[] = [];
   const sysctls: Record<string, Record<string, string>> = {};
   const rest: Record<string, unknown> = {};
@@ -52,18 +62,21 @@ export function parseChanges(text: string): Changes {
     const key = part.slice(0, equals);
     const value = part.slice(equals + 1);
     const words = value.split('/').map(decode);
+    if (part === '' || others.has(equals < 0 ? part : key)) continue;
     if (key === 'set' && words.length === 3) {
       const [host, name, to] = words as [string, string, string];
       sysctls[host] = { ...sysctls[host], [name]: to };
     } else if (['drop', 'delay', 'duplicate', 'corrupt'].includes(key)) {
       const intervention = parseIntervention(key, words);
-      if (intervention !== null) interventions.push(intervention);
+      if (intervention === null) leftOut.push(part);
+      else interventions.push(intervention);
     } else if (key === 'isn' && (value === 'siphash' || value === 'md5')) rest.isn = value;
     else if (key === 'self' && ['keep', 'close', 'reset'].includes(value)) rest.self = value;
     else if (['isn', 'delayUs', 'loss', 'backlog', 'seed'].includes(key) && isNumber(value, key))
       rest[key] = Number(value);
+    else leftOut.push(part);
   }
-  return { interventions, sysctls, ...rest };
+  return { changes: { interventions, sysctls, ...rest }, leftOut };
 }
 
 function decode(word: string): string {
@@ -114,6 +127,23 @@ export function withAction(changes: Changes, name: PacketName, action: Action | 
   const others = changes.interventions.filter((it) => !isOf(it, name));
   const { link, from, n } = name;
   return { ...changes, interventions: action === null ? others : [...others, { link, from, n, ...action }] };
+}
+
+/** The changes without sysctls of hosts that are not there, or that `takes` refuses, and those as text. */
+export function withoutStrangers(
+  changes: Changes,
+  hosts: readonly string[],
+  takes: (name: string, value: string) => boolean,
+): { readonly changes: Changes; readonly leftOut: readonly string[] } {
+  let kept = changes;
+  const leftOut: string[] = [];
+  for (const [host, values] of Object.entries(changes.sysctls))
+    for (const [name, value] of Object.entries(values)) {
+      if (hosts.includes(host) && takes(name, value)) continue;
+      leftOut.push(`set=${host}/${name}/${value}`);
+      kept = withSysctl(kept, host, name, null);
+    }
+  return { changes: kept, leftOut };
 }
 
 /** The changes with a sysctl of a host set; null puts it back. */

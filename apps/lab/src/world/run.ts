@@ -168,7 +168,7 @@ function judge(check: Check, events: readonly LabEvent[], programs: readonly Pro
       );
       const args = told?.kind === 'tcp' ? (told.event.args ?? {}) : {};
       const right = Object.entries(check.values).every(([name, value]) => args[name] === value);
-      return result(right, JSON.stringify(args));
+      return result(right, told === undefined ? '—' : JSON.stringify(args));
     }
     case 'isn-step': {
       const isns = events.flatMap((event) =>

@@ -7,5 +7,5 @@ const files = import.meta.glob<Omit<Scenario, 'id'>>('../../scenarios/*.json', {
 });
 
 export const scenarios: readonly Scenario[] = Object.entries(files)
-  .sort(([a], [b]) => a.localeCompare(b))
+  .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([path, scenario]) => ({ ...scenario, id: path.slice(path.lastIndexOf('/') + 1, -'.json'.length) }));

@@ -1,0 +1,219 @@
+/** What is said about attempts, in Chinese. Names of options, flags and codes stay as they are. */
+import type { Attempt } from '../explain/attempt.ts';
+import { optionsText, synGaps } from '../explain/details.ts';
+import { icmpText } from '../explain/icmp-text.ts';
+import { durationText, endpoint } from '../explain/sentences.ts';
+import type { Note, Verdict } from '../explain/verdicts.ts';
+import type { AttemptWords } from './attempt-words.ts';
+
+const notes: Readonly<Record<Note, string>> = {
+  completed: '握手完成',
+  refused: '被 RST 拒绝',
+  unanswered: 'SYN 没有应答',
+  unconfirmed: '有应答，但客户端从未确认',
+  'reset-by-client': '客户端以 RST 放弃',
+  'reset-by-server': '服务器应答后又重置',
+  'rejected-by-icmp': '被 ICMP 错误拒绝',
+  'simultaneous-open': '双方同时打开',
+  'split-handshake': '服务器以自己的 SYN 应答 SYN',
+  'self-connect': '套接字与自己相连',
+  'fast-open-accepted': 'Fast Open：SYN 携带的数据被接受',
+  'fast-open-rejected': 'Fast Open：SYN 携带的数据未被接受',
+  'fast-open-fallback': 'Fast Open：带数据的 SYN 没有应答，不带数据的有应答',
+  'syn-cookie': '以 SYN cookie 应答',
+  'accept-queue-full': '服务器的 accept 队列已满',
+  'port-reused': '四元组仍在使用时建立新连接',
+  'challenge-ack': '以旧连接的 ACK 应答',
+  'one-sided': '抓包中只有一个方向',
+  'mid-stream': '在抓包之前开始',
+  scan: '扫描的一部分',
+  flood: 'SYN 洪泛的一部分',
+  'syn-missing': '抓包中没有 SYN',
+  'synack-missing': '抓包中没有 SYN+ACK',
+  'syn-retransmitted': 'SYN 发送了不止一次',
+  'synack-retransmitted': 'SYN+ACK 发送了不止一次',
+  'captured-twice': '有报文被重复抓取',
+  'rtt-ambiguous': '无法判断应答的是哪一份 SYN',
+  'options-dropped': '重传的 SYN 提供的选项比第一个少',
+  'options-changed': '选项在两个抓包点之间被改写',
+  'options-unasked': 'SYN+ACK 带有 SYN 未提供的选项',
+  'options-malformed': '选项不允许出现在 SYN 中，或格式错误',
+  'ecn-fallback': '重传的 SYN 不再带 ECN',
+  'data-on-syn': 'SYN 携带数据',
+  'fast-open-requested': 'SYN 请求 Fast Open cookie',
+  'fast-open-granted': '服务器发放了 Fast Open cookie',
+  'isn-predictable': '服务器的初始序列号按固定步长增长',
+  'isn-rewritten': '同一个 SYN 抓到两次而初始序列号不同：途中有设备改写',
+  'isn-conflict': '两个 SYN+ACK 的序列号不同',
+  'wrong-ack': 'SYN+ACK 确认的是别的号码',
+  'stray-reset': '接收方必须忽略的 RST',
+  'odd-flags': '标志的组合不合理',
+  'icmp-error': '有 ICMP 错误引用了这次尝试',
+  'syn-unanswered-first': '只有后来的 SYN 得到应答',
+  'reset-at-once': '握手之后立即被重置',
+  'tuple-shared': '同一四元组上同时有多个初始序列号',
+  'two-encapsulations': '两个方向的封装不同',
+  reordered: '抓包的顺序有错乱',
+  'capture-ends': '抓包结束得太早，应答还来不及到达',
+  'packets-left-out': '报文多于保留的证据',
+};
+
+/** By explain's English. */
+const icmp: Readonly<Record<string, string>> = {
+  'network unreachable': '网络不可达',
+  'host unreachable': '主机不可达',
+  'protocol unreachable': '协议不可达',
+  'port unreachable': '端口不可达',
+  'fragmentation needed': '需要分片',
+  'source route failed': '源路由失败',
+  'network unknown': '网络未知',
+  'host unknown': '主机未知',
+  'source host isolated': '源主机被隔离',
+  'network administratively prohibited': '网络被管理策略禁止',
+  'host administratively prohibited': '主机被管理策略禁止',
+  'network unreachable for the type of service': '该服务类型下网络不可达',
+  'host unreachable for the type of service': '该服务类型下主机不可达',
+  'communication administratively prohibited': '通信被管理策略禁止',
+  'host precedence violation': '违反主机优先级',
+  'precedence cutoff': '优先级过低',
+  'no route to destination': '没有到目的地的路由',
+  'beyond scope of source address': '超出源地址的作用域',
+  'address unreachable': '地址不可达',
+  'source address failed policy': '源地址不符合策略',
+  'route to destination rejected': '到目的地的路由被拒绝',
+  'time exceeded in transit': '传输超时（TTL 用尽）',
+  'fragment reassembly time exceeded': '分片重组超时',
+  'parameter problem': '参数错误',
+  'source quench': '源抑制',
+  'packet too big': '报文过大',
+  'hop limit exceeded in transit': '传输中跳数用尽',
+  'no ICMP error': '无 ICMP 错误',
+};
+
+const client = (a: Attempt): string => endpoint(a.client, a.clientPort);
+const server = (a: Attempt): string => endpoint(a.server, a.serverPort);
+
+function took(a: Attempt): string {
+  const { serverNs, clientNs, ambiguous } = a.roundTrip;
+  if (serverNs === null || clientNs === null || serverNs < 0 || clientNs < 0) return '';
+  return `，用时 ${durationText(serverNs + clientNs)}${ambiguous ? '（从最后一个 SYN 算起）' : ''}`;
+}
+
+function syns(a: Attempt): string {
+  const { handshake: h, evidence } = a;
+  if (h.syns.length < 2) return ' SYN';
+  const gaps = synGaps(h.syns)
+    .slice(0, 8)
+    .map((gap) => `${gap < 10 ? Math.round(gap * 10) / 10 : Math.round(gap)}`);
+  return ` ${evidence.synCount} 个 SYN（间隔 ${gaps.join('、')} 秒）`;
+}
+
+const systemName = (name: string): string => name.replace(' or ', ' 或 ');
+
+const icmpOf = (p: Attempt['evidence']['packets'][number], ipv6: boolean): string => {
+  const text = icmpText(p, ipv6);
+  return icmp[text] ?? text.replace('ICMP type', 'ICMP 类型').replace(', code', '，代码');
+};
+
+const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
+  completed: (a) => {
+    const { syn, synAck } = a.handshake;
+    const missing = syn === null ? '；抓包中没有 SYN' : synAck === null ? '；抓包中没有 SYN+ACK' : '';
+    return `${client(a)} 连接到 ${server(a)}${took(a)}${missing}`;
+  },
+  refused: (a) =>
+    `${server(a)} 拒绝了 ${client(a)}：以 RST 应答它的${syns(a)}，说明端口 ${a.serverPort} 无人监听，或被防火墙拒绝`,
+  unanswered: (a) => {
+    const limit = a.backOff?.timeout ?? null;
+    const fails = limit === null ? '' : `；${systemName(a.system!)} 客户端默认 ${limit} 秒后放弃`;
+    return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${fails}`;
+  },
+  unconfirmed: (a) =>
+    `${server(a)} 以 ${a.evidence.synAckCount} 个 SYN+ACK 应答 ${client(a)}，但抓包中没有客户端的 ACK`,
+  'reset-by-client': (a) =>
+    `${client(a)} ${a.handshake.synAck === null ? '在发出 SYN 之后' : '收到 SYN+ACK 时'}以 RST 放弃了到 ${server(a)} 的连接`,
+  'reset-by-server': (a) => `${server(a)} 以 SYN+ACK 应答 ${client(a)}，又在得到确认之前重置了连接`,
+  'rejected-by-icmp': (a) => {
+    const { icmp: it } = a.handshake;
+    return `${it?.icmp?.sender} 拒绝了 ${client(a)} 发往 ${server(a)} 的 SYN：${it === null ? '' : icmpOf(it, a.evidence.ipv6)}`;
+  },
+  'simultaneous-open': (a) => `${client(a)} 与 ${server(a)} 同时向对方发送 SYN：同时打开，只有一个连接`,
+  'split-handshake': (a) =>
+    `${server(a)} 没有用 SYN+ACK，而是用自己的 SYN 应答了 ${client(a)} 的 SYN：拆分的握手`,
+  'self-connect': (a) => `${client(a)} 的套接字连上了自己：它的 SYN 又回到它自己，那里并没有别的程序监听`,
+  'fast-open-accepted': (a) =>
+    `${server(a)} 接受了 ${client(a)} 随 SYN 发送的 ${a.handshake.tfoSyn?.length ?? 0} 字节数据（Fast Open）`,
+  'fast-open-rejected': (a) =>
+    `${server(a)} 只确认了 ${client(a)} 的 SYN，没有确认其中的数据：Fast Open 被拒绝，数据须重新发送`,
+  'fast-open-fallback': (a) =>
+    `${client(a)} 带 Fast Open 的 SYN 没有得到 ${server(a)} 的应答，改发普通 SYN 后得到应答`,
+  'syn-cookie': (a) =>
+    `${server(a)} 以 SYN cookie 应答 ${client(a)}：时间戳的低六位保存着选项，Linux 在 SYN 队列满时就是这样`,
+  'accept-queue-full': (a) =>
+    `${client(a)} 已经确认，${server(a)} 却又发送 SYN+ACK：accept 队列已满${
+      a.certainty === 'possible' ? '，或者服务器在等待数据（TCP_DEFER_ACCEPT）' : ''
+    }`,
+  'port-reused': (a) =>
+    `${client(a)} 连接到 ${server(a)}${took(a)}，而此端口先前的连接（第 ${a.evidence.previous?.number} 次尝试）尚未结束`,
+  'challenge-ack': (a) =>
+    `${server(a)} 以另一个连接的 ACK 应答 ${client(a)} 的 SYN：它还留有来自该端口的旧连接`,
+  'one-sided': (a) => {
+    const seen = a.evidence.clientPackets > 0;
+    return `抓包中只有来自 ${seen ? client(a) : server(a)} 的报文；${seen ? server(a) : client(a)} 一定有过应答，因为它得到了确认`;
+  },
+  'mid-stream': (a) => `${client(a)} 与 ${server(a)} 之间的连接在抓包之前就已开始`,
+  scan: (a) =>
+    `${client(a)} 一分钟内尝试了至少 ${a.evidence.scanned} 个目标，很少得到应答：这是扫描；其中的 ${server(a)} ${
+      a.outcome === 'refused' ? '拒绝了' : a.outcome === 'reset' ? '是开放的' : '没有应答'
+    }`,
+  flood: (a) => `${client(a)} 几秒内向 ${server(a)} 发送了大量 SYN，几乎都没有后续：SYN 洪泛，这是其中之一`,
+};
+
+export const chinese: AttemptWords = {
+  labels: {
+    note: '备注',
+    offered: '提供',
+    answered: '应答',
+    'in force': '生效',
+    'round trip': '往返时间',
+    'captured at': '抓包位置',
+    numbers: '序列号',
+    repeats: '重传',
+    client: '客户端',
+  },
+  certainty: { certain: '确定', likely: '很可能', possible: '可能' },
+  points: {
+    client: '客户端或其链路',
+    server: '服务器或其链路',
+    between: '客户端与服务器之间',
+    'same-host-or-link': '双方共处的主机或链路',
+  },
+  patterns: {
+    doubling: '加倍',
+    'linear, then doubling': '先固定后加倍',
+    constant: '固定',
+    other: '不规则',
+  },
+  same: '与之前相同',
+  again: '（重复抓取）',
+  stray: '（不属于这次尝试）',
+  noFlags: '无',
+  sentence: (a) => `${sentences[a.verdict](a)}。`,
+  note: (note) => `${notes[note]}（${note}）`,
+  options: (options) => optionsText(options).replace('none', '无').replace('TFO request', 'TFO 请求'),
+  icmp: icmpOf,
+  sender: (address) => `来自 ${address}`,
+  bytes: (count) => `${count} 字节`,
+  shown: (frames, began, encapsulation) =>
+    `${frames.length === 0 ? '' : `依据：第 ${frames.join('、')} 帧。`}始于 ${began}${encapsulation === '' ? '' : `，封装：${encapsulation}`}。`,
+  segments: (clientMss, serverMss) => `每个报文段客户端最多发送 ${clientMss} 字节，服务器 ${serverMss} 字节`,
+  windows: (clientFactor, serverFactor) => `窗口 × ${clientFactor} 与 × ${serverFactor}`,
+  stamps: '时间戳',
+  roundTrip: (toServer, toClient, ambiguous) =>
+    `到服务器 ${toServer}${toClient === null ? '' : ` + 到客户端 ${toClient}`}${
+      ambiguous ? '（不确定：无法判断应答的是哪一个 SYN）' : ''
+    }`,
+  isnStep: (step) => `服务器的初始序列号每次连接增加 ${step}`,
+  repeats: (pattern) => `SYN，间隔${pattern}`,
+  system: (name) => `${systemName(name)}（由 SYN 判断）`,
+};

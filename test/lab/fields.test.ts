@@ -1,0 +1,116 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { drawingOf } from '../../apps/lab/src/draw/drawing.ts';
+import { infosOf } from '../../apps/lab/src/draw/infos.ts';
+import { timelineOf } from '../../apps/lab/src/draw/timeline.ts';
+import { markLines } from '../../apps/lab/src/text/describe.ts';
+import { type Field, headerOf, type IsnSource } from '../../apps/lab/src/text/fields.ts';
+import { parseChanges } from '../../apps/lab/src/world/changes.ts';
+import { type LabEvent, runScenario } from '../../apps/lab/src/world/run.ts';
+import type { Scenario } from '../../apps/lab/src/world/scenario.ts';
+import type { PacketEvent } from '../../src/sim/events.ts';
+import { root } from '../needs.ts';
+
+const folder = join(root, 'apps', 'lab', 'scenarios');
+const ids = readdirSync(folder).map((file) => file.replace('.json', ''));
+const scenarioOf = (id: string): Scenario => ({
+  ...(JSON.parse(readFileSync(join(folder, `${id}.json`), 'utf8')) as Scenario),
+  id,
+});
+const eventsOf = (id: string, changes = ''): readonly LabEvent[] =>
+  runScenario(scenarioOf(id), parseChanges(changes)).events;
+const isSent = (event: LabEvent): event is PacketEvent => event.kind === 'sent';
+
+/** The fields of a run's n-th packet, from 1. */
+function fieldsOf(events: readonly LabEvent[], n: number, isn: IsnSource = 'siphash'): readonly Field[] {
+  const event = events.filter(isSent)[n - 1]!;
+  return headerOf(event.bytes, events.slice(0, events.indexOf(event)), isn)!.fields;
+}
+const why = (fields: readonly Field[], id: string): string => fields.find((it) => it.id === id)!.why.en;
+
+/** The packet list's texts. */
+function listOf(id: string, changes = ''): string[] {
+  const events = eventsOf(id, changes);
+  const lines = (event: LabEvent): number => markLines(event, 'en').length;
+  const { lanes } = scenarioOf(id);
+  return infosOf(drawingOf(events, lanes, timelineOf([events], lines), lines).arrows).map(({ text }) => text);
+}
+
+describe('a packet, field by field', () => {
+  test.each(ids)('covers every bit of every header of %s, and says why in both languages', (id) => {
+    const events = eventsOf(id);
+    const sent = events.filter(isSent);
+    sent.forEach((_, n) => {
+      let at = 0;
+      const fields = fieldsOf(events, n + 1);
+      for (const field of fields) {
+        expect(field.at).toBe(at);
+        at += field.length;
+        for (const text of [field.meaning, field.why]) {
+          expect(text.en).not.toMatch(/[\u4e00-\u9fff]|undefined|NaN/);
+          expect(text.zh).toMatch(/[\u4e00-\u9fff]/);
+        }
+      }
+      expect(at).toBe(Number(fields.find((it) => it.id === 'offset')!.value) * 32);
+    });
+  });
+
+  test('an option lies in the header as kind, length and values', () => {
+    const options = fieldsOf(eventsOf('01-three-way-handshake'), 2).filter(({ at }) => at >= 160);
+    expect(options.map(({ name, value }) => `${name} ${value}`)).toEqual([
+      'Kind 2 MSS',
+      'Length 4',
+      'MSS 1460',
+      'Kind 4 SACK OK',
+      'Length 2',
+      'Kind 8 TS',
+      'Length 10',
+      'TSval 784782708',
+      'TSecr 785148763',
+      'NOP 1',
+      'Kind 3 WScale',
+      'Length 3',
+      'Shift 7 (×128)',
+    ]);
+  });
+
+  test('the RST that refuses a SYN has the numbers that RFC 9293 gives it, and says so', () => {
+    const fields = fieldsOf(eventsOf('12-detection'), 2);
+    expect(fields.find(({ id }) => id === 'seq')!.value).toBe('0');
+    expect(why(fields, 'seq')).toContain('3.10.7.1');
+    expect(why(fields, 'ack')).toContain('3.10.7.3');
+  });
+
+  test('the SYN+ACKs of a simultaneous open are no retransmissions', () => {
+    expect(why(fieldsOf(eventsOf('08-simultaneous-open'), 3), 'seq')).toContain('crossed');
+    expect(listOf('08-simultaneous-open').join('\n')).not.toContain('Retransmission');
+    expect(listOf('09-self-connect').join('\n')).not.toContain('Retransmission');
+  });
+
+  test('a connection that begins anew with the same numbers sends nothing again', () => {
+    const list = listOf('05b-old-duplicate');
+    const again = list.filter((text) => text.includes('Retransmission'));
+    expect(again.length).toBe(1);
+    expect(again[0]).toContain('PSH');
+    const syn = list.findIndex((text, n) => n > 3 && text.includes('[SYN]'));
+    expect(why(fieldsOf(eventsOf('05b-old-duplicate'), syn + 1, 'constant'), 'seq')).toContain('held');
+  });
+
+  test('a SYN that is sent again says that, and how long nobody answered', () => {
+    expect(why(fieldsOf(eventsOf('07-nobody-answers'), 2), 'seq')).toContain('sent again');
+    expect(listOf('07-nobody-answers').filter((text) => text.includes('Retransmission')).length).toBe(6);
+  });
+
+  test('what an attacker acknowledges is a guess, right or wrong', () => {
+    const forged = (changes: string): string => {
+      const events = eventsOf('05a-forged-connection', changes);
+      const n = events
+        .filter(isSent)
+        .findIndex(({ packet, at }) => packet.from === 'attacker' && at === 200_000);
+      return why(fieldsOf(events, n + 1, 'forged'), 'ack');
+    };
+    expect(forged('')).toContain('1000000 + 1');
+    expect(forged('isn=siphash')).toContain('a wrong one');
+  });
+});
