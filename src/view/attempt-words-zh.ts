@@ -53,6 +53,7 @@ const notes: Readonly<Record<Note, string>> = {
   'reset-at-once': '握手之后立即被重置',
   'tuple-shared': '同一四元组上同时有多个初始序列号',
   'two-encapsulations': '两个方向的封装不同',
+  'another-encapsulation': '抓包中另有封装不同的同一次尝试',
   reordered: '抓包的顺序有错乱',
   'capture-ends': '抓包结束得太早，应答还来不及到达',
   'packets-left-out': '报文多于保留的证据',
