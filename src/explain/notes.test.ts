@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { explainAll, explainOne, Film, film, linuxOptions, Talk } from '../../test/explain-captures.ts';
+import { ethernet, vlan } from '../../test/explain-wraps.ts';
 import type { TcpOption } from '../wire/options.ts';
+import { LINKTYPE_ETHERNET } from '../wire/pcap.ts';
 import type { Attempt } from './attempt.ts';
-import type { Note } from './verdicts.ts';
+import { type Note, notes, verdicts } from './verdicts.ts';
 
 /** Changes the MSS of a raw IPv4 SYN of linuxOptions, and the checksum with it (RFC 1624). */
 function clamp(bytes: Uint8Array): void {
@@ -30,6 +32,70 @@ function connections(isns: readonly number[]): Attempt[] {
     new Talk(made, { clientPort: 40000 + n, clientIsn: 7919 * n, serverIsn }).shake(100 * n);
   });
   return explainAll(made).attempts;
+}
+
+const repeat = (count: number, action: (n: number) => void): void => {
+  for (let n = 0; n < count; n++) action(n);
+};
+
+const cookie = (bytes: number): TcpOption => ({
+  kind: 'fastOpen',
+  cookie: new Uint8Array(bytes).fill(7),
+  experimental: false,
+});
+
+const granting = (bytes: number): Film =>
+  film((t) => {
+    t.c(0, 'S', { options: [...linuxOptions(null), cookie(0)] });
+    t.s(20, 'SA', { options: [...linuxOptions(null), cookie(bytes)] });
+    t.c(20.1, 'A');
+  });
+
+const talkWithoutSynAck = (more: (t: Talk) => void): Film =>
+  film((t) => {
+    t.c(0, 'S');
+    t.c(20, 'PA', { ack: 5_000_001, data: 100 });
+    more(t);
+  });
+
+const challenged = (ack: number): Film =>
+  film((t) => {
+    t.c(0, 'S');
+    t.s(20, 'A', { seq: 77_000_000, ack });
+    t.s(30, 'RA', { seq: 0, ack: 1001 });
+  });
+
+const inVlans = (out: number, back: number): Film => {
+  const made = new Film(LINKTYPE_ETHERNET);
+  const t = new Talk(made);
+  const within = (id: number) => (ip: Uint8Array) => vlan(id, ethernet(ip));
+  t.c(0, 'S', { wrap: within(out) });
+  t.s(20, 'SA', { wrap: within(back) });
+  t.c(21, 'A', { wrap: within(out) });
+  return made;
+};
+
+/** A SYN in one VLAN and then in another; what the router makes of it. */
+const routed = (change: (bytes: Uint8Array) => void): Film => {
+  const made = new Film(LINKTYPE_ETHERNET);
+  const bytes = new Talk(made).packet(0, 'S');
+  made.add(0, vlan(10, ethernet(bytes)));
+  const copy = bytes.slice();
+  change(copy);
+  made.add(0.1, vlan(20, ethernet(copy)));
+  return made;
+};
+
+/** The last of several attempts at a server whose SYN+ACKs are stamped so; the client resets them. */
+function cookies(count: number, stamp: (n: number) => number): Attempt {
+  const made = new Film();
+  repeat(count, (n) => {
+    const t = new Talk(made, { clientPort: 40000 + n, clientIsn: 7919 * n * n, serverIsn: 104_729 * n * n });
+    t.c(100 * n, 'S', { stamps: [500 + n, 0] });
+    t.s(100 * n + 20, 'SA', { stamps: [stamp(n), 500 + n] });
+    t.c(100 * n + 21, 'R', { seq: t.isns[0] + 1 });
+  });
+  return explainAll(made).attempts.at(-1)!;
 }
 
 /** A packet that a note needs, and the nearest that must not give it. */
@@ -245,9 +311,136 @@ const pairs: readonly (readonly [Note, string, () => Attempt, () => Attempt])[] 
     () => explainAll(film((t) => t.c(0, 'S') && t.c(10, 'S', { seq: 999_999 }))).attempts[1]!,
     () => explainAll(film((t) => t.c(0, 'S') && t.c(40_000, 'S', { seq: 999_999 }))).attempts[1]!,
   ],
+  [
+    'syn-missing',
+    'a SYN+ACK whose SYN is not in the capture',
+    () => explainOne(film((t) => t.s(0, 'SA') && t.c(1, 'A', { seq: 1001 }))),
+    () => explainOne(film((t) => t.c(0, 'PA', { seq: 1001, ack: 77, data: 5 }))),
+  ],
+  [
+    'synack-missing',
+    'both sides acknowledge each other after a SYN',
+    () => explainOne(talkWithoutSynAck((t) => t.s(40, 'A', { seq: 5_000_001, ack: 1101 }))),
+    () => explainOne(talkWithoutSynAck(() => {})),
+  ],
+  [
+    'syn-retransmitted',
+    'two SYNs a second apart',
+    () => explainOne(film((t) => t.c(0, 'S') && t.c(1000, 'S'))),
+    () => {
+      const made = film((t) => t.c(0, 'S'));
+      made.again(1, 0.05);
+      return explainOne(made);
+    },
+  ],
+  [
+    'synack-retransmitted',
+    'two SYN+ACKs a second apart',
+    () => explainOne(film((t) => t.c(0, 'S') && t.s(20, 'SA') && t.s(1020, 'SA'))),
+    () => {
+      const made = film((t) => t.c(0, 'S') && t.s(20, 'SA'));
+      made.again(2, 0.05);
+      return explainOne(made);
+    },
+  ],
+  [
+    'options-malformed',
+    'a SYN with SACK blocks, which only ACKs may carry (RFC 2018 section 3)',
+    () =>
+      explainOne(film((t) => t.c(0, 'S', { options: [{ kind: 'sack', blocks: [{ left: 1, right: 2 }] }] }))),
+    () =>
+      explainOne(
+        film(
+          (t) => t.shake() && t.c(30, 'A', { options: [{ kind: 'sack', blocks: [{ left: 1, right: 2 }] }] }),
+        ),
+      ),
+  ],
+  [
+    'options-malformed',
+    'an option that is longer than the header',
+    () => {
+      const made = film((t) => t.c(0, 'S'));
+      made.packets[0]!.bytes[41] = 60;
+      return explainOne(made);
+    },
+    () => explainOne(film((t) => t.c(0, 'S', { options: [] }))),
+  ],
+  [
+    'data-on-syn',
+    'data without Fast Open',
+    () => explainOne(film((t) => t.c(0, 'S', { data: 3 }))),
+    () =>
+      explainOne(
+        film((t) => {
+          t.c(0, 'S', { options: [...linuxOptions(null), cookie(8)], data: 3 });
+          t.s(20, 'SA', { ack: 1004 });
+        }),
+      ),
+  ],
+  [
+    'fast-open-requested',
+    'an option without a cookie (RFC 7413 section 4.1.1)',
+    () => explainOne(film((t) => t.c(0, 'S', { options: [...linuxOptions(null), cookie(0)] }))),
+    () => explainOne(film((t) => t.c(0, 'S', { options: [...linuxOptions(null), cookie(8)] }))),
+  ],
+  [
+    'fast-open-granted',
+    'a cookie in the SYN+ACK',
+    () => explainOne(granting(8)),
+    () => explainOne(granting(0)),
+  ],
+  [
+    'stray-reset',
+    "an RST whose number is outside the server's window",
+    () => explainOne(film((t) => t.shake() && t.s(30, 'R', { seq: 900_000_000 }))),
+    () => explainOne(film((t) => t.shake() && t.s(30, 'R'))),
+  ],
+  [
+    'two-encapsulations',
+    'one VLAN out, another one back',
+    () => explainOne(inVlans(10, 20)),
+    () => explainOne(inVlans(10, 10)),
+  ],
+  [
+    'another-encapsulation',
+    'the same SYN in two VLANs, one after the other',
+    () => explainAll(routed((bytes) => bytes)).attempts[1]!,
+    () => explainAll(routed((bytes) => addToSeq(5)(bytes))).attempts[1]!,
+  ],
+  [
+    'packets-left-out',
+    'more SYNs than are kept',
+    () => explainOne(film((t) => repeat(41, (n) => t.c(1000 * n, 'S')))),
+    () => explainOne(film((t) => repeat(40, (n) => t.c(1000 * n, 'S')))),
+  ],
+  [
+    'syn-cookie',
+    'a cookie that the client never confirmed but reset',
+    () => cookies(4, (n) => ((1000 + 16 * n) << 6) | 7 | 16),
+    () => cookies(4, (n) => ((1000 + 16 * n) << 6) | (n + 1)),
+  ],
+  [
+    'port-reused',
+    'a SYN on a live tuple that is not answered',
+    () => explainAll(film((t) => t.shake() && t.c(500, 'S', { seq: 900_000_000 }))).attempts[1]!,
+    () => explainAll(film((t) => t.shake().c(100, 'R') && t.c(500, 'S', { seq: 900_000_000 }))).attempts[1]!,
+  ],
+  [
+    'challenge-ack',
+    'an ACK of something else, and then a refusal',
+    () => explainOne(challenged(555_000)),
+    () => explainOne(challenged(1001)),
+  ],
 ];
 
 describe('each note', () => {
+  test('has a pair', () => {
+    const unpaired = Object.keys(notes).filter(
+      (note) => !(note in verdicts) && !pairs.some(([n]) => n === note),
+    );
+    expect(unpaired).toEqual([]);
+  });
+
   for (const [note, when, has, lacks] of pairs)
     test(`${note}: ${when}; and not otherwise`, () => {
       expect(has().notes).toContain(note);
