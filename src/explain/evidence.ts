@@ -73,6 +73,8 @@ export interface Evidence {
   readonly scanned: number;
   /** From how many addresses its destination was flooded when it began, otherwise 0. */
   readonly flooded: number;
+  /** Whether others were connected to its destination at about that time, if it was not answered; otherwise false. */
+  readonly othersServed: boolean;
   /** Nanoseconds since the base of the last packet of the capture so far. */
   readonly now: number;
 }
@@ -144,6 +146,7 @@ export function readEvidence(log: Recorded, slot: number, facts: Facts): Evidenc
     isnStep: facts.isnStep,
     scanned: facts.scanned,
     flooded: facts.flooded,
+    othersServed: (words[base + R.STATE]! & R.OTHERS_SERVED) !== 0,
     now: facts.now,
   };
 }

@@ -147,6 +147,8 @@ export class Explainer {
     const { words } = tracker.store;
     const base = slot * R.WORDS;
     const plain = tracker.log.plain.find(slot);
+    const unanswered = (words[base + R.STATE]! & (R.SYN_SEEN | R.SYNACK_SEEN)) === R.SYN_SEEN;
+    if (unanswered && hosts.servedOthers(tracker.store, slot)) words[base + R.STATE]! |= R.OTHERS_SERVED;
     return {
       isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
       scanned: plain ? 0 : hosts.scanned(words, base),

@@ -17,6 +17,8 @@ const SCAN_WINDOW_NS = 60e9;
 /** A port that gets this many SYNs within ten seconds, of which at most a fifth lead to a connection, is flooded. */
 export const FLOOD_SYNS = 100;
 const FLOOD_WINDOW_NS = 10e9;
+/** Time is divided into slices of this length to remember when connections were made. */
+const SLICE_NS = 10e9;
 /** One tuple with this many initial sequence numbers at a time is no client's doing. */
 const FLOOD_SAME_TUPLE = 16;
 /** SYNs like those of ordinary systems, unanswered: from fewer addresses than this, it is clients whose server is down. */
@@ -36,6 +38,8 @@ const SYNS = HOST_KEY + 4;
 const GOOD = HOST_KEY + 5;
 const DISTINCT = HOST_KEY + 6;
 const HAS_RANGES = HOST_KEY + 7;
+const LAST_SLICE = HOST_KEY + 8; // of time, in which a connection was made
+const SLICES = HOST_KEY + 9; // a bit for each slice before, from the lowest on
 const SKETCH = 16;
 const COUNTER_WORDS = SKETCH + SKETCH_WORDS;
 
@@ -80,12 +84,21 @@ export class Hosts {
   }
 
   /** The client acknowledged the server's SYN. */
-  confirmed(store: R.AttemptStore, slot: number): void {
+  confirmed(store: R.AttemptStore, slot: number, time: number): void {
     const { words } = store;
     const base = slot * R.WORDS;
     // Scanners that write their own SYNs learn from the answer, and confirm nothing.
     if (!isOfSystem(words, base)) this.sources.good(words, base + R.CLIENT, 0);
-    this.targets.good(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff);
+    const target = this.targets.good(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff);
+    if (target >= 0) this.targets.mark(target, time);
+  }
+
+  /** Whether connections to the attempt's destination were made while it lasted, or some seconds before or after. */
+  servedOthers({ words, doubles }: R.AttemptStore, slot: number): boolean {
+    const base = slot * R.WORDS;
+    const from = doubles[slot * R.DOUBLES + R.FIRST_TIME]!;
+    const to = doubles[slot * R.DOUBLES + R.LAST_TIME]!;
+    return this.targets.isMarked(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff, from, to);
   }
 
   /** How many destinations the attempt's client tried within a minute if it was scanning then, otherwise 0. */
@@ -189,10 +202,34 @@ class Counters {
     return c;
   }
 
-  /** One of the host's attempts went well. */
-  good(key: Int32Array, at: number, extra: number): void {
+  /** One of the host's attempts went well. @returns the host's record; -1 if there is none */
+  good(key: Int32Array, at: number, extra: number): number {
     const c = this.table.find(key, at, extra);
     if (c >= 0) this.table.words[c + GOOD]!++;
+    return c;
+  }
+
+  /** Remembers a time; of the last five minutes or so. */
+  mark(c: number, time: number): void {
+    const { words } = this.table;
+    const slice = Math.floor(time / SLICE_NS) | 0;
+    const ahead = slice - words[c + LAST_SLICE]!;
+    if (words[c + SLICES] === 0 || ahead >= 32) words[c + SLICES] = 1;
+    else if (ahead > 0) words[c + SLICES] = (words[c + SLICES]! << ahead) | 1;
+    else if (ahead > -32) words[c + SLICES]! |= 1 << -ahead;
+    if (ahead > 0 || words[c + SLICES] === 1) words[c + LAST_SLICE] = slice;
+  }
+
+  /** Whether a time within a slice of those from `from` to `to` was remembered. */
+  isMarked(key: Int32Array, at: number, extra: number, from: number, to: number): boolean {
+    const c = this.table.find(key, at, extra);
+    if (c < 0) return false;
+    const { words } = this.table;
+    const last = words[c + LAST_SLICE]!;
+    const least = Math.max(0, last - Math.floor(to / SLICE_NS) - 1);
+    const most = Math.min(31, last - Math.floor(from / SLICE_NS) + 1);
+    for (let n = least; n <= most; n++) if ((words[c + SLICES]! >>> n) & 1) return true;
+    return false;
   }
 
   /** How many different items there were in the window that an attempt fell in if it was remarkable, otherwise 0. */

@@ -65,6 +65,16 @@ const challenged = (ack: number): Film =>
     t.s(30, 'RA', { seq: 0, ack: 1001 });
   });
 
+/** An attempt at port 80 without an answer, seconds before somebody was connected to `port`. */
+function crowded(port: number): Attempt {
+  const made = new Film();
+  new Talk(made, { serverPort: port, clientPort: 7 }).shake(0);
+  new Talk(made, { clientPort: 8 }).c(20_000, 'S');
+  new Talk(made, { serverPort: port, clientPort: 9 }).shake(29_000);
+  new Talk(made, { clientPort: 10 }).shake(290_000);
+  return explainAll(made).attempts[1]!;
+}
+
 const inVlans = (out: number, back: number): Film => {
   const made = new Film(LINKTYPE_ETHERNET);
   const t = new Talk(made);
@@ -406,6 +416,12 @@ const pairs: readonly (readonly [Note, string, () => Attempt, () => Attempt])[] 
     'the same SYN in two VLANs, one after the other',
     () => explainAll(routed((bytes) => bytes)).attempts[1]!,
     () => explainAll(routed((bytes) => addToSeq(5)(bytes))).attempts[1]!,
+  ],
+  [
+    'others-served',
+    'a SYN without an answer while others connect to the same port',
+    () => crowded(80),
+    () => crowded(81),
   ],
   [
     'packets-left-out',

@@ -73,6 +73,7 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   );
   add('odd-flags', e.packets.some(oddFlags));
   add('icmp-error', verdict !== 'rejected-by-icmp' && e.packets.some((p) => p.icmp !== null));
+  add('others-served', verdict === 'unanswered' && e.othersServed);
   add('reset-at-once', e.clientBytes === 0 && e.serverBytes === 0 && resetAtOnce(h));
   const shared = e.previous !== null && e.previous.ageMs >= 0 && e.previous.ageMs < SHARED_MS;
   add(

@@ -4,7 +4,7 @@ import { synGaps } from './details.ts';
 import { disowned, refusesUnseen } from './handshake.ts';
 import { icmpText } from './icmp-text.ts';
 import { durationText } from './numbers.ts';
-import { hasClosed } from './records.ts';
+import * as R from './records.ts';
 
 export { durationText };
 
@@ -58,7 +58,10 @@ function unanswered(a: Told): string {
     limit === null || limit === undefined
       ? ''
       : `; a ${a.system} client gives up after ${limit} s by default`;
-  return `${subject} in this capture${fails}`;
+  const others = a.evidence.othersServed
+    ? '; others were connected there at that time, so its accept queue may be full, or something drops the SYNs of this client'
+    : '';
+  return `${subject} in this capture${others}${fails}`;
 }
 
 function resetByClient(a: Told): string {
@@ -67,6 +70,17 @@ function resetByClient(a: Told): string {
   if (syn === null)
     return `${client(a)} answered a SYN+ACK of ${server(a)} with RST: its SYN is not in this capture, and it may never have sent one`;
   return `${client(a)} reset its attempt at ${server(a)} when the SYN+ACK came: it had given up, or only wanted to know whether the port is open, as scanners and health checks do`;
+}
+
+function acceptQueueFull(a: Told): string {
+  const near = a.capturePoint === 'server' || a.capturePoint === 'same-host-or-link';
+  const lost = near ? '' : ', or the ACK was lost behind the place of this capture';
+  const or = a.certainty === 'possible' ? `, or it waits for data (TCP_DEFER_ACCEPT)${lost}` : '';
+  const taken = (a.evidence.state & (R.SERVER_ACK | R.SERVER_DATA)) !== 0;
+  const fate = taken
+    ? 'it took the connection later'
+    : 'the client is connected, but in this capture the server never took the connection';
+  return `${server(a)} sent its SYN+ACK again although ${client(a)} had confirmed it: its accept queue was full${or}; ${fate}`;
 }
 
 function midStream(a: Told): string {
@@ -81,7 +95,7 @@ function midStream(a: Told): string {
 function portReused(a: Told): string {
   const { previous } = a.evidence;
   const state =
-    previous !== null && hasClosed(previous.state) ? 'was closed less than a minute ago' : 'had not ended';
+    previous !== null && R.hasClosed(previous.state) ? 'was closed less than a minute ago' : 'had not ended';
   return `${client(a)} connected to ${server(a)}${took(a)} from a port whose connection before (attempt ${previous?.number}) ${state}`;
 }
 
@@ -137,10 +151,7 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
     `${client(a)} got no answer from ${server(a)} to its SYN with Fast Open and fell back to a plain SYN, which was answered`,
   'syn-cookie': (a) =>
     `${server(a)} answered ${client(a)} with a SYN cookie: the low six bits of its time stamps hold the options, as Linux does it when its SYN queue is full`,
-  'accept-queue-full': (a) =>
-    `${server(a)} sent its SYN+ACK again although ${client(a)} had confirmed it: the accept queue was full${
-      a.certainty === 'possible' ? ', or the server waits for data (TCP_DEFER_ACCEPT)' : ''
-    }`,
+  'accept-queue-full': acceptQueueFull,
   'port-reused': portReused,
   'challenge-ack': (a) =>
     `${server(a)} answered the SYN of ${client(a)} with an ACK for another connection: it still has an older connection from that port`,

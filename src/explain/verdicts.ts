@@ -91,6 +91,7 @@ export type Note =
   | 'icmp-error'
   | 'syn-unanswered-first'
   | 'reset-at-once'
+  | 'others-served'
   | 'tuple-shared'
   | 'two-encapsulations'
   | 'another-encapsulation'
@@ -124,6 +125,7 @@ export const notes: Readonly<Record<Note, Meaning>> = {
   'odd-flags': { title: 'flags that do not go together' },
   'icmp-error': { title: 'an ICMP error quotes the attempt' },
   'syn-unanswered-first': { title: 'only a later copy of the SYN was answered' },
+  'others-served': { title: 'others were connected there at that time' },
   'reset-at-once': { title: 'reset right after the handshake' },
   'tuple-shared': { title: 'several initial sequence numbers on one tuple at a time' },
   'two-encapsulations': { title: 'the two directions are wrapped differently' },
