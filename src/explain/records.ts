@@ -83,9 +83,9 @@ export const EVENTS_LEFT_OUT = 0x200000;
 export const ISN_REWRITTEN = 0x400000;
 export const REORDERED = 0x800000; // a later packet of the handshake came earlier in the capture
 export const SETTLED = 0x1000000; // only SYN, FIN and RST are still of interest
+export const TOLD = 0x2000000; // already handed out; kept so that what comes later finds it
 export const REWRAPPED = 0x4000000; // its SYN is in the capture in another encapsulation too
 export const OTHERS_SERVED = 0x8000000; // it was not answered, but others were connected there at that time; set when it is told
-export const TOLD = 0x2000000; // already handed out; kept so that what comes later finds it
 
 /** Whether a STATE has FINs from both sides. */
 export const hasClosed = (state: number): boolean =>
