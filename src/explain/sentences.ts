@@ -72,11 +72,22 @@ function resetByClient(a: Told): string {
   return `${client(a)} reset its attempt at ${server(a)} when the SYN+ACK came: it had given up, or only wanted to know whether the port is open, as scanners and health checks do`;
 }
 
+/**
+ * Of an attempt whose SYN+ACK was sent again: whether the client's ACK may have been lost behind the place of the capture, and whether the
+ * server took the connection in the end.
+ */
+export function queueStory({ capturePoint, certainty, evidence }: Told): { lost: boolean; taken: boolean } {
+  const near = capturePoint === 'server' || capturePoint === 'same-host-or-link';
+  return {
+    lost: certainty === 'possible' && !near,
+    taken: (evidence.state & (R.SERVER_ACK | R.SERVER_DATA)) !== 0,
+  };
+}
+
 function acceptQueueFull(a: Told): string {
-  const near = a.capturePoint === 'server' || a.capturePoint === 'same-host-or-link';
-  const lost = near ? '' : ', or the ACK was lost behind the place of this capture';
-  const or = a.certainty === 'possible' ? `, or it waits for data (TCP_DEFER_ACCEPT)${lost}` : '';
-  const taken = (a.evidence.state & (R.SERVER_ACK | R.SERVER_DATA)) !== 0;
+  const { lost, taken } = queueStory(a);
+  const wait = a.certainty === 'possible' ? ', or it waits for data (TCP_DEFER_ACCEPT)' : '';
+  const or = `${wait}${lost ? ', or the ACK was lost behind the place of this capture' : ''}`;
   const fate = taken
     ? 'it took the connection later'
     : 'the client is connected, but in this capture the server never took the connection';

@@ -1,8 +1,10 @@
 /** What is said about attempts, in Chinese. Names of options, flags and codes stay as they are. */
 import type { Attempt } from '../explain/attempt.ts';
 import { optionsText, synGaps } from '../explain/details.ts';
+import { disowned, refusesUnseen } from '../explain/handshake.ts';
 import { icmpText } from '../explain/icmp-text.ts';
-import { durationText, endpoint } from '../explain/sentences.ts';
+import { hasClosed } from '../explain/records.ts';
+import { durationText, endpoint, queueStory } from '../explain/sentences.ts';
 import type { Note, Verdict } from '../explain/verdicts.ts';
 import type { AttemptWords } from './attempt-words.ts';
 
@@ -50,6 +52,7 @@ const notes: Readonly<Record<Note, string>> = {
   'odd-flags': '标志的组合不合理',
   'icmp-error': '有 ICMP 错误引用了这次尝试',
   'syn-unanswered-first': '只有后来的 SYN 得到应答',
+  'others-served': '同一时段有别的客户端连接成功',
   'reset-at-once': '握手之后立即被重置',
   'tuple-shared': '同一四元组上同时有多个初始序列号',
   'two-encapsulations': '两个方向的封装不同',
@@ -123,16 +126,26 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     return `${client(a)} 连接到 ${server(a)}${took(a)}${missing}`;
   },
   refused: (a) =>
-    `${server(a)} 拒绝了 ${client(a)}：以 RST 应答它的${syns(a)}，说明端口 ${a.serverPort} 无人监听，或被防火墙拒绝`,
+    a.handshake.synAck !== null
+      ? `${client(a)} 先收到以 ${server(a)} 名义发来的 RST，后收到它的 SYN+ACK：途中有人（例如防火墙）拒绝了服务器本会接受的连接`
+      : `${server(a)} 拒绝了 ${client(a)}：以 RST 应答它的${syns(a)}，说明端口 ${a.serverPort} 无人监听，或被防火墙拒绝`,
   unanswered: (a) => {
     const limit = a.backOff?.timeout ?? null;
     const fails = limit === null ? '' : `；${systemName(a.system!)} 客户端默认 ${limit} 秒后放弃`;
-    return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${fails}`;
+    const others = a.evidence.othersServed
+      ? '；同一时段有别的客户端连接成功，所以可能是 accept 队列已满，或者途中丢弃了这个客户端的 SYN'
+      : '';
+    return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${others}${fails}`;
   },
   unconfirmed: (a) =>
     `${server(a)} 以 ${a.evidence.synAckCount} 个 SYN+ACK 应答 ${client(a)}，但抓包中没有客户端的 ACK`,
-  'reset-by-client': (a) =>
-    `${client(a)} ${a.handshake.synAck === null ? '在发出 SYN 之后' : '收到 SYN+ACK 时'}以 RST 放弃了到 ${server(a)} 的连接`,
+  'reset-by-client': (a) => {
+    const { syn, synAck } = a.handshake;
+    if (synAck === null) return `${client(a)} 在发出 SYN 之后以 RST 放弃了到 ${server(a)} 的连接`;
+    if (syn === null)
+      return `${client(a)} 以 RST 应答 ${server(a)} 的 SYN+ACK：抓包中没有它的 SYN，它也许从未发送过`;
+    return `${client(a)} 收到 ${server(a)} 的 SYN+ACK 时以 RST 重置：它已经放弃，或者只想知道端口是否开放，扫描和健康检查就是这样`;
+  },
   'reset-by-server': (a) => `${server(a)} 以 SYN+ACK 应答 ${client(a)}，又在得到确认之前重置了连接`,
   'rejected-by-icmp': (a) => {
     const { icmp: it } = a.handshake;
@@ -150,21 +163,35 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     `${client(a)} 带 Fast Open 的 SYN 没有得到 ${server(a)} 的应答，改发普通 SYN 后得到应答`,
   'syn-cookie': (a) =>
     `${server(a)} 以 SYN cookie 应答 ${client(a)}：时间戳的低六位保存着选项，Linux 在 SYN 队列满时就是这样`,
-  'accept-queue-full': (a) =>
-    `${client(a)} 已经确认，${server(a)} 却又发送 SYN+ACK：accept 队列已满${
-      a.certainty === 'possible' ? '，或者服务器在等待数据（TCP_DEFER_ACCEPT）' : ''
-    }`,
-  'port-reused': (a) =>
-    `${client(a)} 连接到 ${server(a)}${took(a)}，而此端口先前的连接（第 ${a.evidence.previous?.number} 次尝试）尚未结束`,
+  'accept-queue-full': (a) => {
+    const { lost, taken } = queueStory(a);
+    const wait = a.certainty === 'possible' ? '，或者服务器在等待数据（TCP_DEFER_ACCEPT）' : '';
+    const fate = taken ? '后来服务器接受了连接' : '客户端已经连接，但在此抓包中服务器一直没有接受';
+    return `${client(a)} 已经确认，${server(a)} 却又发送 SYN+ACK：accept 队列已满${wait}${lost ? '，或者 ACK 在抓包位置之后丢失' : ''}；${fate}`;
+  },
+  'port-reused': (a) => {
+    const { previous } = a.evidence;
+    const state = previous !== null && hasClosed(previous.state) ? '关闭不到一分钟' : '尚未结束';
+    return `${client(a)} 连接到 ${server(a)}${took(a)}，而此端口先前的连接（第 ${previous?.number} 次尝试）${state}`;
+  },
   'challenge-ack': (a) =>
     `${server(a)} 以另一个连接的 ACK 应答 ${client(a)} 的 SYN：它还留有来自该端口的旧连接`,
-  'one-sided': (a) => {
-    const seen = a.evidence.clientPackets > 0;
-    return `抓包中只有来自 ${seen ? client(a) : server(a)} 的报文；${seen ? server(a) : client(a)} 一定有过应答，因为它得到了确认`;
+  'one-sided': (a) =>
+    a.handshake.syn === null
+      ? `抓包中只有来自 ${server(a)} 的报文；它确认了 ${client(a)} 的 SYN`
+      : `抓包中只有来自 ${client(a)} 的报文；${server(a)} 一定有过应答，因为它得到了确认`,
+  'mid-stream': (a) => {
+    if (refusesUnseen(a.evidence))
+      return `${server(a)} 以 RST 拒绝了 ${client(a)}；它所应答的 SYN 不在抓包中`;
+    const reset = disowned(a.evidence);
+    if (reset === null) return `${client(a)} 与 ${server(a)} 之间的连接在抓包之前就已开始`;
+    const [to, from] = reset.fromClient ? [server(a), client(a)] : [client(a), server(a)];
+    return `${from} 不知道（或不再知道）与 ${to} 的连接：它以 RST 应答对方的报文；抓包中没有 SYN`;
   },
-  'mid-stream': (a) => `${client(a)} 与 ${server(a)} 之间的连接在抓包之前就已开始`,
   scan: (a) =>
-    `${client(a)} 一分钟内尝试了至少 ${a.evidence.scanned} 个目标，很少得到应答：这是扫描；其中的 ${server(a)} ${
+    `${client(a)} 一分钟内尝试了至少 ${a.evidence.scanned} 个目标，很少得到应答：这是扫描${
+      a.certainty === 'possible' ? '，或者是网络或服务器出了故障的客户端' : ''
+    }；其中的 ${server(a)} ${
       a.outcome === 'refused' ? '拒绝了' : a.outcome === 'reset' ? '是开放的' : '没有应答'
     }`,
   flood: (a) => `${client(a)} 几秒内向 ${server(a)} 发送了大量 SYN，几乎都没有后续：SYN 洪泛，这是其中之一`,
@@ -201,7 +228,11 @@ export const chinese: AttemptWords = {
   noFlags: '无',
   sentence: (a) => `${sentences[a.verdict](a)}。`,
   note: (note) => `${notes[note]}（${note}）`,
-  options: (options) => optionsText(options).replace('none', '无').replace('TFO request', 'TFO 请求'),
+  options: (options) =>
+    optionsText(options)
+      .replace('none', '无')
+      .replace('TFO request', 'TFO 请求')
+      .replace('the rest not captured', '其余未抓到'),
   icmp: icmpOf,
   sender: (address) => `来自 ${address}`,
   bytes: (count) => `${count} 字节`,
