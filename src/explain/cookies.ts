@@ -12,8 +12,13 @@ import * as R from './records.ts';
 /** So many SYN+ACKs in a row that fit have to be there, beside the first if its offset is not known: by chance once in 64^4. */
 const RUN = 4;
 const ENTRIES = 1 << 14;
-/** Words of an entry: who, offset, length of the run, upper bits of the last stamp, then slot and number of the run's first. */
-const WORDS = 4 + 2 * (RUN + 1);
+/** Words of an entry: who, offset, length of the run, last stamp and its time in ms, then slot and number of the run's first. */
+const FIRST = 5;
+const WORDS = FIRST + 2 * (RUN + 1);
+/** Ticks a millisecond of the clocks that time stamps come from: 1,000, 250 or 100 a second on Linux. */
+const RATES = [1, 0.25, 0.1];
+/** A stamp this near (ticks) to what a running clock shows proves nothing: connections every 8 s have equal low bits. */
+const NEAR = 2;
 
 /** Watches the time stamps of SYN+ACKs. Bounded: of hosts that fall together, the last counts. */
 export class Cookies {
@@ -35,8 +40,9 @@ export class Cookies {
     // ECN is in the cookie only if the server wants it, which a SYN+ACK with ECE says.
     const agreed = d.view.getUint16(d.tcpAt + 12) & 0x40 ? options : options & 31;
     const offset = (value - agreed) & 63;
-    this.observe(words, slot, server, 0, offset === 0, value >>> 6, 0);
-    this.observe(words, slot, hash(words, base + R.CLIENT, server), offset, true, value >>> 6, 1);
+    const ms = (d.seconds * 1000 + Math.floor(d.nanoseconds / 1e6)) | 0;
+    this.observe(words, slot, server, 0, offset === 0, value, ms, 0);
+    this.observe(words, slot, hash(words, base + R.CLIENT, server), offset, true, value, ms, 1);
   }
 
   /** @param free how many of a run count for nothing, since they only say what the offset is */
@@ -46,7 +52,8 @@ export class Cookies {
     who: number,
     offset: number,
     fits: boolean,
-    upper: number,
+    value: number,
+    ms: number,
     free: number,
   ): void {
     const { entries } = this;
@@ -56,21 +63,29 @@ export class Cookies {
       entries[at + 1] = offset;
       entries[at + 2] = 0;
       if (!fits) return;
-    } else if (entries[at + 2]! > 0 && entries[at + 3] === upper) return;
+    } else if (entries[at + 2]! > 0 && isRunning((value - entries[at + 3]!) | 0, (ms - entries[at + 4]!) | 0))
+      return;
     const run = ++entries[at + 2]!;
-    entries[at + 3] = upper;
+    entries[at + 3] = value;
+    entries[at + 4] = ms;
     const number = words[slot * R.WORDS + R.NUMBER]!;
     if (run > RUN + free) words[slot * R.WORDS + R.STATE]! |= R.COOKIE;
     else {
-      entries[at + 2 + 2 * run] = slot;
-      entries[at + 3 + 2 * run] = number;
+      entries[at + FIRST + 2 * run - 2] = slot;
+      entries[at + FIRST + 2 * run - 1] = number;
     }
     if (run !== RUN + free) return;
     for (let n = 1; n <= run; n++) {
-      const first = entries[at + 2 + 2 * n]! * R.WORDS;
-      if (words[first + R.NUMBER] === entries[at + 3 + 2 * n]) words[first + R.STATE]! |= R.COOKIE;
+      const first = entries[at + FIRST + 2 * n - 2]! * R.WORDS;
+      if (words[first + R.NUMBER] === entries[at + FIRST + 2 * n - 1]) words[first + R.STATE]! |= R.COOKIE;
     }
   }
+}
+
+/** Whether a clock that runs, or stands still, explains the difference of two stamps. */
+function isRunning(ticks: number, ms: number): boolean {
+  if (ticks >> 6 === 0) return true;
+  return RATES.some((rate) => Math.abs(ticks - ms * rate) <= NEAR);
 }
 
 function hash(words: Int32Array, at: number, seed: number): number {

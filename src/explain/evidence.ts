@@ -67,7 +67,7 @@ export interface Evidence {
   readonly plain: boolean;
   /** Whether it has nothing to do with other attempts. */
   readonly alone: boolean;
-  /** By how much the server's initial sequence numbers grow from connection to connection, if by a constant. */
+  /** By how much the server's initial sequence numbers grow from connection to connection, if by a constant (0: they are the same). */
   readonly isnStep: number | null;
   /** Destinations the client tried within a minute, if it was scanning; otherwise 0. Nobody asks it of a plain handshake. */
   readonly scanned: number;

@@ -49,7 +49,8 @@ const STEP = HOST_KEY + 1;
 const RUN = HOST_KEY + 2; // equal steps so far
 const STEPPED = HOST_KEY + 3; // slot and number of the run's first attempts, so that they are marked too
 const ISNS = STEPPED + 2 * (STEP_RUN - 1);
-const SERVER_WORDS = 24;
+const CLIENT_ISNS = ISNS + RECENT_ISNS; // the client's number of each
+const SERVER_WORDS = 30;
 
 /** Keeps count of hosts. */
 export class Hosts {
@@ -130,11 +131,16 @@ export class Hosts {
     const isn = words[base + R.SERVER_ISN]!;
     const seen = w[server + SEEN]!;
     let step = 0x7fffffff;
-    for (let n = Math.min(seen, RECENT_ISNS) - 1; n >= 0; n--)
-      step = Math.min(step, Math.abs((isn - w[server + ISNS + n]!) | 0));
-    // The same number twice is the same connection seen again.
-    if (step === 0) return;
+    let nearest = 0;
+    for (let n = Math.min(seen, RECENT_ISNS) - 1; n >= 0; n--) {
+      const size = Math.abs((isn - w[server + ISNS + n]!) | 0);
+      if (size < step) nearest = n;
+      step = Math.min(step, size);
+    }
+    // Both sides' numbers again: the same connection seen again, on the other side of a NAT.
+    if (step === 0 && w[server + CLIENT_ISNS + nearest] === words[base + R.CLIENT_ISN]) return;
     w[server + ISNS + (seen % RECENT_ISNS)] = isn;
+    w[server + CLIENT_ISNS + (seen % RECENT_ISNS)] = words[base + R.CLIENT_ISN]!;
     w[server + SEEN] = seen + 1 === 2 * RECENT_ISNS ? RECENT_ISNS : seen + 1;
     const run = step === w[server + STEP] ? Math.min(w[server + RUN]! + 1, STEP_RUN + 1) : 1;
     w[server + STEP] = step;

@@ -375,6 +375,23 @@ const cases: Readonly<Record<Verdict, Case>> = {
         stamped(8, (n) => ((1000 + 16 * n) << 6) | ((n * 11) & 63)),
       ],
       ['three are not enough', 'completed', stamped(3, (n) => ((1000 + 16 * n) << 6) | 7 | 16)],
+      [
+        'connections come every 8 s, which is 125 times 64 ms',
+        'completed',
+        last((f) => {
+          for (let n = 0; n < 8; n++) {
+            const t = new Talk(f, {
+              clientPort: 40000 + n,
+              clientIsn: 7919 * n * n,
+              serverIsn: 104_729 * n * n,
+            });
+            const at = 8000 * n;
+            t.c(at, 'S', { stamps: [500 + at, 0] });
+            t.s(at + 20, 'SA', { stamps: [77_777 + at, 500 + at] });
+            t.c(at + 20.1, 'A', { stamps: [520 + at, 77_777 + at] });
+          }
+        }),
+      ],
       ['the clock stands still', 'completed', stamped(8, () => (1000 << 6) | 7 | 16)],
       [
         'the time stamps of one attempt are those of a running clock',

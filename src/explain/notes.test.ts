@@ -189,6 +189,17 @@ const pairs: readonly (readonly [Note, string, () => Attempt, () => Attempt])[] 
     () => connections([0, 64_000, 128_001, 192_000, 256_005])[4]!,
   ],
   [
+    'isn-predictable',
+    'always the same number',
+    () => connections([7, 7, 7, 7])[3]!,
+    () => {
+      const made = new Film();
+      for (const [n, client] of ['10.0.0.1', '10.1.0.1', '100.64.0.1', '203.0.113.9'].entries())
+        new Talk(made, { client, clientIsn: 3, serverIsn: 7 }).shake(n);
+      return explainAll(made).attempts[3]!;
+    },
+  ],
+  [
     'rtt-ambiguous',
     'two copies of the SYN, and no time stamps',
     () => explainOne(film((t) => t.c(0, 'S') && t.shake(1000))),

@@ -115,7 +115,7 @@ export const notes: Readonly<Record<Note, Meaning>> = {
   'data-on-syn': { title: 'the SYN carries data' },
   'fast-open-requested': { title: 'the SYN asks for a Fast Open cookie' },
   'fast-open-granted': { title: 'the server gave a Fast Open cookie' },
-  'isn-predictable': { title: "the server's initial sequence numbers grow by a constant" },
+  'isn-predictable': { title: "the server's initial sequence numbers can be predicted" },
   'isn-rewritten': {
     title: 'the SYN was captured twice, with another initial sequence number: a device on the way changes it',
   },

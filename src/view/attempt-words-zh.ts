@@ -44,7 +44,7 @@ const notes: Readonly<Record<Note, string>> = {
   'data-on-syn': 'SYN 携带数据',
   'fast-open-requested': 'SYN 请求 Fast Open cookie',
   'fast-open-granted': '服务器发放了 Fast Open cookie',
-  'isn-predictable': '服务器的初始序列号按固定步长增长',
+  'isn-predictable': '服务器的初始序列号可以预测',
   'isn-rewritten': '同一个 SYN 抓到两次而初始序列号不同：途中有设备改写',
   'isn-conflict': '两个 SYN+ACK 的序列号不同',
   'wrong-ack': 'SYN+ACK 确认的是别的号码',
@@ -245,7 +245,7 @@ export const chinese: AttemptWords = {
     `到服务器 ${toServer}${toClient === null ? '' : ` + 到客户端 ${toClient}`}${
       ambiguous ? '（不确定：无法判断应答的是哪一个 SYN）' : ''
     }`,
-  isnStep: (step) => `服务器的初始序列号每次连接增加 ${step}`,
+  isnStep: (step) => (step === 0 ? '服务器的初始序列号总是相同' : `服务器的初始序列号每次连接增加 ${step}`),
   repeats: (pattern) => `SYN，间隔${pattern}`,
   system: (name) => `${systemName(name)}（由 SYN 判断）`,
 };

@@ -94,7 +94,10 @@ const english: AttemptWords = {
     `${server} to the server${client === null ? '' : ` + ${client} to the client`}${
       ambiguous ? ' (ambiguous: it cannot be told which SYN was answered)' : ''
     }`,
-  isnStep: (step) => `the server's initial sequence numbers grow by ${step} per connection`,
+  isnStep: (step) =>
+    step === 0
+      ? "the server's initial sequence number is always the same"
+      : `the server's initial sequence numbers grow by ${step} per connection`,
   repeats: (pattern) => `its SYN, gaps ${pattern}`,
   system: (name) => `${name}, by its SYN`,
 };
