@@ -5,6 +5,7 @@ import {
   type Advance,
   formatFailure,
   type OpenSystem,
+  type Outcome,
   openHost,
   runScript,
   type SystemUnderTest,
@@ -85,6 +86,9 @@ test('what is nested too deeply or grows too long is refused', () => {
     ['x = 3\n'.concat('x = x ** 4096\n'.repeat(9)), 'up to 65536 bits'],
     ['x = 3\n'.concat('x *= x\n'.repeat(60)), 'up to 65536 bits'],
     ['x = int(1e308 * 10)', 'OverflowError'],
+    ['x = min()', 'ValueError: min() of nothing'],
+    ['x = max([])', 'ValueError: max() of nothing'],
+    ['x = abs()', 'ValueError: abs() of nothing'],
     ['x = 1\n'.concat(many('x = (x,)\n'), 'print(x)'), 'OverflowError'],
   ] as const) {
     expect(report(`${socket}+0 %{ ${code} }%`), message).toContain(message);
@@ -129,4 +133,26 @@ test('a system that reports activity for ever, when there is none, does not hold
   expect(report(`${socket}+1 close(3) = 0\n`, open)).toMatch(
     /said 'activity' 1000 times, but sent no packet/,
   );
+});
+
+test('nor does one that moves by a microsecond for ever, or one whose call ends again and again', () => {
+  class Creeping extends TinyStack {
+    override advance(untilUs: number): Advance {
+      super.advance(Math.min(this.now() + 1, untilUs));
+      return 'activity';
+    }
+  }
+  class Ending extends TinyStack {
+    override ended(): { outcome: Outcome; atUs: number } {
+      return { outcome: { value: 0, errno: 0 }, atUs: this.now() };
+    }
+
+    override advance(): Advance {
+      return 'activity';
+    }
+  }
+  for (const Endless of [Creeping, Ending])
+    expect(report(`${socket}+9999 close(3) = 0\n`, () => new Endless())).toMatch(
+      /said 'activity' 3000000 times: is there no end/,
+    );
 });

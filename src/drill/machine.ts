@@ -17,6 +17,9 @@ const mostPackets = 1_000_000;
 /** How often a system may say that something happened, at one time, when nothing has. */
 const mostFalseAlarms = 1000;
 
+/** How often it may say so in one run at all: each packet, each end of a call and each timer is one. */
+const mostActivities = 3_000_000;
+
 /** How long the runner waits for something that has no time of its own: a day. */
 export const forEverUs = 86_400_000_000;
 
@@ -29,6 +32,7 @@ export class Machine {
   readonly trace: TracedPacket[] = [];
   private ends = 0;
   private falseAlarms = 0;
+  private activities = 0;
   /** Called when the pending call ends, with its time since the start. */
   onEnded: (outcome: Outcome, atUs: number) => void = () => {};
 
@@ -75,6 +79,12 @@ export class Machine {
       throw new DrillError(
         'internal',
         `the system under test said 'activity' ${mostFalseAlarms} times, but sent no packet, ended no call and let no time pass`,
+      );
+    }
+    if (why === 'activity' && this.activities++ >= mostActivities) {
+      throw new DrillError(
+        'internal',
+        `the system under test said 'activity' ${mostActivities} times: is there no end to what it does?`,
       );
     }
     return why;

@@ -222,6 +222,8 @@ class Expression {
 function callFunction(token: PyToken, args: readonly PyValue[]): PyValue {
   const items = args.length === 1 && Array.isArray(args[0]) ? (args[0] as readonly PyValue[]) : args;
   const first = args[0];
+  if (items.length === 0 && ['abs', 'min', 'max'].includes(token.text))
+    throw new PythonError(`ValueError: ${token.text}() of nothing`, { line: token.line });
   switch (token.text) {
     case 'abs':
       return isTrue(compare('<', first!, 0n)) ? arithmetic('-', 0n, first!) : first!;

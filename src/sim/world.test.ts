@@ -245,6 +245,14 @@ describe('a world', () => {
     expect(world.clock.now).toBe(310);
   });
 
+  test('takes only integers for times', () => {
+    const { world } = pair({ delayUs: 10 });
+    for (const time of [Number.NaN, 1.5, Number.NEGATIVE_INFINITY]) {
+      expect(() => world.run(time)).toThrow(/a time is an integer in µs, not/);
+      expect(() => world.at(time, () => {})).toThrow(/a time is an integer in µs, not/);
+    }
+  });
+
   test('gives up on nodes that answer each other for ever at one instant, and names the seed', () => {
     const world = new World({ seed: 77, packetsPerInstant: 1000 });
     const [a, b] = [world.add('a', new Post()), world.add('b', new Post())];

@@ -119,8 +119,12 @@ export class World {
     this.tell({ kind: 'tcp', at: this.ticking.now, node, event });
   }
 
-  /** Does something at a time (µs, not in the past). Whatever happens at equal times happens in the order of calls. */
+  /**
+   * Does something at a time (µs; one in the past is now). Whatever happens at equal times happens in the order of calls.
+   * @throws RangeError for a time that is no integer
+   */
   at(time: number, action: () => void): void {
+    if (!Number.isInteger(time)) throw new RangeError(`a time is an integer in µs, not ${time}`);
     this.queue.push(Math.max(time, this.ticking.now), action);
   }
 
@@ -135,9 +139,12 @@ export class World {
    * Lets time pass until nothing is left to happen or `until` (µs; what is due at that very time included) is reached.
    * The clock then stands at `until`, or at the last event if `until` is not given.
    * @throws WorldError
-   * @throws RangeError at first, for an intervention on a link or from a sender that is not there
+   * @throws RangeError for an `until` that is neither an integer nor Infinity; at first, for an intervention on a link or
+   *   from a sender that is not there
    */
   run(until: number = Number.POSITIVE_INFINITY): 'idle' | 'reached' {
+    if (until !== Number.POSITIVE_INFINITY && !Number.isInteger(until))
+      throw new RangeError(`a time is an integer in µs, not ${until}`);
     while (this.step(until));
     if (until !== Number.POSITIVE_INFINITY && until > this.ticking.now) this.ticking.now = until;
     return this.nextTime() === Number.POSITIVE_INFINITY ? 'idle' : 'reached';
