@@ -32,7 +32,7 @@ function read(bytes: Uint8Array): TcpSegment | null {
 }
 
 /**
- * An arrow's two lines: flags with the numbers, and what else it carries.
+ * An arrow's two lines: flags, data and numbers, and what else it carries.
  * @param room how many characters fit above it; with less room the numbers move below, then go
  */
 export function arrowText(
@@ -45,17 +45,21 @@ export function arrowText(
   const flags = flagList(segment.flags).join(', ') || '—';
   const size = segment.payload.length;
   const data = size === 0 ? '' : language === 'zh' ? `${size} 字节` : size === 1 ? '1 byte' : `${size} bytes`;
-  const seq = `${flags} Seq=${segment.seq >>> 0}`;
+  const head = data === '' ? flags : `${flags} · ${data}`;
+  const seq = `Seq=${segment.seq >>> 0}`;
   const ack = segment.flags & Flag.ack ? `Ack=${segment.ack >>> 0}` : '';
   const stamps = segment.options.some(({ kind }) => kind === 'timestamps') && segment.flags & Flag.syn;
   const options = segment.options
     .filter(({ kind }) => kind !== 'timestamps')
     .map((option) => (option.kind === 'sackPermitted' ? 'SACK' : optionText(option)));
   const joined = (...parts: string[]): string => parts.filter((text) => text !== '').join(' ');
-  const more = joined(data, ...options, stamps ? 'TS' : '');
-  if (joined(seq, ack).length <= room) return { above: joined(seq, ack), below: more };
-  if (seq.length <= room) return { above: seq, below: joined(ack, more).slice(0, room) };
-  return { above: data === '' ? flags : `${flags} · ${data}`, below: '' };
+  const more = joined(...options, stamps ? 'TS' : '');
+  if (joined(head, seq, ack).length <= room) return { above: joined(head, seq, ack), below: more };
+  // A pure ACK is about what it acknowledges; the number of anything else says what it is.
+  const [main, other] = flags === 'ACK' && size === 0 ? [ack, seq] : [seq, ack];
+  if (joined(head, main).length <= room)
+    return { above: joined(head, main), below: joined(other, more).slice(0, room) };
+  return { above: head, below: '' };
 }
 
 const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;
