@@ -206,7 +206,8 @@ function acknowledgment(
   let best: PacketSeen | null = null;
   for (const p of list) {
     if (p.fromClient !== fromClient || (p.flags & (SYN | RST)) !== 0 || (p.flags & ACK) === 0) continue;
-    if (((p.ack - isn) | 0) < 1 || (syn !== null && p.time < syn.time)) continue;
+    // A clock may be set back in between.
+    if (((p.ack - isn) | 0) < 1 || (syn !== null && p.time < syn.time && p.frame < syn.frame)) continue;
     if (best === null || p.time < best.time) best = p;
   }
   return best;

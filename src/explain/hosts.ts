@@ -84,6 +84,15 @@ export class Hosts {
     this.step(words, slot);
   }
 
+  /** The client's first ACK came: where the server's packets are not captured, it shows that there were some. */
+  acknowledged(store: R.AttemptStore, slot: number): void {
+    const { words } = store;
+    const base = slot * R.WORDS;
+    if ((words[base + R.STATE]! & (R.SYN_SEEN | R.SYNACK_SEEN | R.SERVER_SYN)) !== R.SYN_SEEN) return;
+    this.sources.good(words, base + R.CLIENT, 0);
+    this.targets.good(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff);
+  }
+
   /** The client acknowledged the server's SYN. */
   confirmed(store: R.AttemptStore, slot: number, time: number): void {
     const { words } = store;

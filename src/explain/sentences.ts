@@ -8,6 +8,9 @@ import * as R from './records.ts';
 
 export { durationText };
 
+const SYN = 2;
+const RST = 4;
+
 type Told = Omit<Attempt, 'sentence'>;
 
 /** The sentence for an attempt. */
@@ -52,7 +55,12 @@ function syns(a: Told): string {
 }
 
 function unanswered(a: Told): string {
-  const subject = `${client(a)} got no answer from ${server(a)} to ${syns(a)}`;
+  const strange = ignored(a);
+  const but =
+    strange === null
+      ? ''
+      : ` but ${strange === 'rst' ? 'an RST' : 'a SYN+ACK'} that does not acknowledge it, which it has to ignore,`;
+  const subject = `${client(a)} got no answer from ${server(a)} to ${syns(a)}${but}`;
   const limit = a.backOff?.timeout;
   const fails =
     limit === null || limit === undefined
@@ -64,8 +72,16 @@ function unanswered(a: Told): string {
   return `${subject} in this capture${others}${fails}`;
 }
 
+/** What came from the server that the client has to ignore (RFC 9293 section 3.10.7.3). */
+export function ignored({ evidence: { packets } }: Told): 'rst' | 'synack' | null {
+  const stray = packets.find((p) => p.stray && !p.fromClient && (p.flags & (RST | SYN)) !== 0);
+  return stray === undefined ? null : stray.flags & RST ? 'rst' : 'synack';
+}
+
 function resetByClient(a: Told): string {
   const { syn, synAck } = a.handshake;
+  if (synAck === null && ignored(a) === 'synack')
+    return `${client(a)} answered a SYN+ACK of ${server(a)} with RST, since it acknowledges something else than its SYN: an older attempt from that port, or somebody else's answer`;
   if (synAck === null) return `${client(a)} gave up on ${server(a)} with RST after its SYN`;
   if (syn === null)
     return `${client(a)} answered a SYN+ACK of ${server(a)} with RST: its SYN is not in this capture, and it may never have sent one`;
@@ -165,7 +181,7 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
   'accept-queue-full': acceptQueueFull,
   'port-reused': portReused,
   'challenge-ack': (a) =>
-    `${server(a)} answered the SYN of ${client(a)} with an ACK for another connection: it still has an older connection from that port`,
+    `${server(a)} answered the SYN of ${client(a)} with an ACK for another connection: it still has an older connection from that port${a.outcome === 'completed' ? '; in the end it took the new one' : ''}`,
   'one-sided': (a) =>
     a.handshake.syn === null
       ? `Only packets from ${server(a)} are in this capture; it acknowledges a SYN of ${client(a)}`

@@ -143,7 +143,71 @@ describe('what is down is neither scan nor flood', () => {
   });
 });
 
+describe('answers that are none', () => {
+  test('a SYN+ACK of an older attempt is reset, and the new one goes on', () => {
+    const begin = (t: Talk): void => {
+      t.c(0, 'S');
+      t.s(5, 'SA', { ack: 900_000_000, seq: 4 });
+      t.c(5.1, 'R', { seq: 900_000_000 });
+      t.c(1000, 'S');
+    };
+    const over = explainOne(film(begin));
+    expect(over).toMatchObject({ verdict: 'reset-by-client', outcome: 'reset' });
+    expect(over.sentence).toContain('acknowledges something else than its SYN');
+    const on = explainOne(
+      film((t) => {
+        begin(t);
+        t.s(1020, 'SA');
+        t.c(1021, 'A');
+      }),
+    );
+    expect(on).toMatchObject({ verdict: 'completed', outcome: 'completed' });
+  });
+
+  test('an RST that acknowledges nothing is no answer, and the sentence says so', () => {
+    const a = explainOne(film((t) => t.c(0, 'S') && t.s(1, 'R', { seq: 0 })));
+    expect(a).toMatchObject({ verdict: 'unanswered', outcome: 'unanswered' });
+    expect(a.sentence).toContain('but an RST that does not acknowledge it, which it has to ignore,');
+  });
+
+  test('after a challenge ACK and an RST the next SYN may be taken', () => {
+    const a = explainOne(
+      film((t) => {
+        t.c(0, 'S');
+        t.s(5, 'A', { ack: 900_000_000, seq: 4 });
+        t.c(5.1, 'R', { seq: 900_000_000 });
+        t.shake(1000);
+      }),
+    );
+    expect(a).toMatchObject({ verdict: 'challenge-ack', outcome: 'completed' });
+    expect(a.sentence).toContain('in the end it took the new one');
+  });
+});
+
 describe('ways of capturing', () => {
+  test('a clock that is set back during the handshake hides no ACK', () => {
+    const a = explainOne(
+      film((t) => {
+        t.c(1_000_000, 'S');
+        t.s(20, 'SA');
+        t.c(20.1, 'A');
+      }),
+    );
+    expect(a).toMatchObject({ verdict: 'completed', outcome: 'completed' });
+  });
+
+  test('one direction alone is no scan, though none of the answers is there', () => {
+    const attempts = attemptsOf((f) => {
+      for (let n = 0; n < 30; n++) {
+        const t = new Talk(f, { server: `10.0.0.${n}`, clientPort: 30_000 + n });
+        t.c(100 * n, 'S');
+        if (n !== 7) t.c(100 * n + 20, 'A', { ack: 777 });
+      }
+    });
+    expect(attempts[7]!.verdict).toBe('unanswered');
+    expect(attempts[8]!.verdict).toBe('one-sided');
+  });
+
   const stamped = film((t) => {
     t.c(0, 'S', { stamps: [100, 0] });
     t.s(20, 'SA', { stamps: [900, 100], id: 0 });

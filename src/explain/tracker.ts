@@ -200,6 +200,7 @@ export class Tracker {
     if (fresh && this.lookup.count > 0 && (flags & (SYN | ACK | RST)) === SYN)
       this.log.compareSyns(slot, this.lookup.candidates[0]!);
     if (news & R.SYNACK_SEEN && !fromClient) this.hosts.answered(this.log, slot, d, this.at.header);
+    if (news & R.CLIENT_ACK && fromClient) this.hosts.acknowledged(store, slot);
     if (news & R.CONFIRMED) this.hosts.confirmed(store, slot, this.at.time);
     if (news & ENDS && isOver(store.words[base + R.STATE]!)) this.over(slot);
     this.mention(slot, d);

@@ -4,7 +4,7 @@ import { optionsText, synGaps } from '../explain/details.ts';
 import { disowned, refusesUnseen } from '../explain/handshake.ts';
 import { icmpText } from '../explain/icmp-text.ts';
 import { hasClosed } from '../explain/records.ts';
-import { durationText, endpoint, queueStory } from '../explain/sentences.ts';
+import { durationText, endpoint, ignored, queueStory } from '../explain/sentences.ts';
 import type { Note, Verdict } from '../explain/verdicts.ts';
 import type { AttemptWords } from './attempt-words.ts';
 
@@ -132,15 +132,20 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
   unanswered: (a) => {
     const limit = a.backOff?.timeout ?? null;
     const fails = limit === null ? '' : `；${systemName(a.system!)} 客户端默认 ${limit} 秒后放弃`;
+    const strange = ignored(a);
+    const but =
+      strange === null ? '' : `，只有一个没有确认它、因而必须忽略的 ${strange === 'rst' ? 'RST' : 'SYN+ACK'}`;
     const others = a.evidence.othersServed
       ? '；同一时段有别的客户端连接成功，所以可能是 accept 队列已满，或者途中丢弃了这个客户端的 SYN'
       : '';
-    return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${others}${fails}`;
+    return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${but}${others}${fails}`;
   },
   unconfirmed: (a) =>
     `${server(a)} 以 ${a.evidence.synAckCount} 个 SYN+ACK 应答 ${client(a)}，但抓包中没有客户端的 ACK`,
   'reset-by-client': (a) => {
     const { syn, synAck } = a.handshake;
+    if (synAck === null && ignored(a) === 'synack')
+      return `${client(a)} 以 RST 应答 ${server(a)} 的 SYN+ACK，因为它确认的不是自己的 SYN：那是该端口较早的一次尝试，或别人的应答`;
     if (synAck === null) return `${client(a)} 在发出 SYN 之后以 RST 放弃了到 ${server(a)} 的连接`;
     if (syn === null)
       return `${client(a)} 以 RST 应答 ${server(a)} 的 SYN+ACK：抓包中没有它的 SYN，它也许从未发送过`;
@@ -175,7 +180,7 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     return `${client(a)} 连接到 ${server(a)}${took(a)}，而此端口先前的连接（第 ${previous?.number} 次尝试）${state}`;
   },
   'challenge-ack': (a) =>
-    `${server(a)} 以另一个连接的 ACK 应答 ${client(a)} 的 SYN：它还留有来自该端口的旧连接`,
+    `${server(a)} 以另一个连接的 ACK 应答 ${client(a)} 的 SYN：它还留有来自该端口的旧连接${a.outcome === 'completed' ? '；后来接受了新连接' : ''}`,
   'one-sided': (a) =>
     a.handshake.syn === null
       ? `抓包中只有来自 ${server(a)} 的报文；它确认了 ${client(a)} 的 SYN`
