@@ -51,6 +51,27 @@ describe('style', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('what a file exports somebody else uses', () => {
+    const lists = ['src', 'apps', 'test', 'bench', 'tools', 'docs'].flatMap((folder) =>
+      (readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }) as string[])
+        .filter((name) => /\.(m?[jt]s|svelte)$/.test(name) && !/(^|[\\/])(node_modules|dist)[\\/]/.test(name))
+        .map((name) => ({ name: `${folder}/${name}`, text: readFileSync(join(root, folder, name), 'utf8') })),
+    );
+    const files = lists.map(({ name, text }) => ({ name, text, words: new Set(text.match(/\w+/g)) }));
+    const wrong = files
+      .filter(({ name }) => /^(src|apps)[\\/].*(?<!\.test)\.ts$/.test(name) && !/[\\/]index\.ts$/.test(name))
+      .flatMap(({ name, text }) =>
+        [
+          ...text.matchAll(
+            /^export (?:abstract |async )?(?:const|function\*?|class|interface|type|let) (\w+)/gm,
+          ),
+        ]
+          .filter((match) => !files.some((other) => other.name !== name && other.words.has(match[1]!)))
+          .map((match) => `${name}: ${match[1]}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+
   test('the protocol and what runs it have no clock, no randomness and no I/O of their own', () => {
     const banned =
       /\b(Date\.now|new Date\(|Math\.random|performance\.now|setTimeout\(|setInterval\(|process\.|console\.|from 'node:)/;

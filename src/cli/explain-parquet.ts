@@ -9,7 +9,7 @@ type Library = typeof import('hyparquet-writer');
 type Schema = ConstructorParameters<Library['ParquetWriter']>[0]['schema'];
 
 /** What bounds memory and files. */
-export interface ParquetLimits {
+interface ParquetLimits {
   /** Rows of a group, and rows that may wait for their group in all files together. */
   readonly groupRows: number;
   readonly waitingRows: number;

@@ -28,7 +28,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** The folder of the build in an installed package and in a clone alike. */
-export const labFolder: string = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist-lab');
+const labFolder: string = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist-lab');
 
 function fail(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`);

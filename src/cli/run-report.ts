@@ -12,7 +12,7 @@ import type { JobResult } from './run-job.ts';
 
 export type Format = 'human' | 'json' | 'tap';
 
-export interface PrintOptions {
+interface PrintOptions {
   readonly format: Format;
   readonly ladder: boolean;
   readonly verbose: boolean;

@@ -86,7 +86,7 @@ function readText(path: string, live: boolean): Reading<string> {
 }
 
 /** Reads the counters of /proc/net/netstat. */
-export function readCounters(source: Source): Reading<Counters> {
+function readCounters(source: Source): Reading<Counters> {
   const file = readText(`${source.net}/netstat`, source.live);
   if (!file.ok) return file;
   const counters = new Map<string, number>();
@@ -111,7 +111,7 @@ export function parseCounters(text: string, into: Map<string, number>): void {
 }
 
 /** Reads both files of sockets. */
-export function readSockets(source: Source): SocketReading {
+function readSockets(source: Source): SocketReading {
   const parser = new SocketParser(endianness() === 'LE');
   const gaps: { where: string; why: string }[] = [];
   const files: { where: string; firstRow: number }[] = [];

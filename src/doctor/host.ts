@@ -75,7 +75,7 @@ export function numberOf(host: Host, name: string): number {
 }
 
 /** How much a counter grew between the samples, and what it is now. */
-export interface Growth {
+interface Growth {
   readonly name: string;
   readonly by: number;
   readonly total: number;

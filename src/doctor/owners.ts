@@ -13,7 +13,7 @@ export interface Owner {
  * Finds the processes that hold sockets with these inodes, one each.
  * @param budget milliseconds after which it gives back what it found: a host can have millions of open files
  */
-export function findOwners(proc: string, inodes: ReadonlySet<number>, budget = 300): Map<number, Owner> {
+function findOwners(proc: string, inodes: ReadonlySet<number>, budget = 300): Map<number, Owner> {
   const owners = new Map<number, Owner>();
   const end = performance.now() + budget;
   const links = new Map([...inodes].map((inode) => [`socket:[${inode}]`, inode]));

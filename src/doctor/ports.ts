@@ -31,7 +31,7 @@ export function parsePortList(text: string): PortRange[] | null {
 }
 
 /** The same ports in order, with neighbours and overlaps joined. */
-export function joinRanges(ranges: readonly PortRange[]): PortRange[] {
+function joinRanges(ranges: readonly PortRange[]): PortRange[] {
   const joined: PortRange[] = [];
   for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
     const previous = joined.at(-1);

@@ -4,7 +4,7 @@ import { symbols } from './symbols.ts';
 import type { ControlMessage } from './system-under-test.ts';
 
 /** What judging control messages needs to know of the run. */
-export interface ControlContext {
+interface ControlContext {
   evaluate(expression: Expression): number;
   readonly startUs: number;
   readonly toleranceUs: number;

@@ -5,7 +5,7 @@
  */
 
 /** How far the script has taken the socket; decides which packets belong to it. */
-export type FlowState =
+type FlowState =
   | 'new'
   | 'listening'
   | 'connecting'

@@ -4,7 +4,7 @@
  */
 import { DrillError } from './failure.ts';
 
-export type TokenKind =
+type TokenKind =
   | 'word'
   | 'integer'
   | 'hex'

@@ -13,7 +13,7 @@ export interface Mismatch {
 }
 
 /** What the comparison needs to know beyond the packets. */
-export interface MatchContext {
+interface MatchContext {
   readonly wireFamily: 4 | 6;
   readonly flow: Flow;
   /** µs a timestamp tick; 0: values are not compared. */

@@ -12,7 +12,7 @@ import { isTrue, PythonError, repr, text } from './python-values.ts';
 export type PyValue = bigint | number | string | boolean | null | readonly PyValue[];
 
 /** How a snippet ended. */
-export interface PythonResult {
+interface PythonResult {
   /** What it printed. */
   readonly output: string;
   /** Why it failed; null if it did not. `line` counts from 1 within the snippet. */

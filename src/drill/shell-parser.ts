@@ -1,7 +1,7 @@
 /** The part of the shell's language that scripts use: lists, pipes, redirections, quotes, variables, $((...)), $(...). */
 
 /** A piece of a word; what is quoted is never split at blanks. */
-export type WordPart =
+type WordPart =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'variable'; readonly name: string }
   | { readonly kind: 'arithmetic'; readonly text: string }

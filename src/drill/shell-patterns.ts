@@ -7,7 +7,7 @@ const mostPattern = 500;
 const mostWays = 1e9;
 
 /** Whether a line matches. @throws ShellError if it could take too long to find out */
-export type LineMatcher = (line: string) => boolean;
+type LineMatcher = (line: string) => boolean;
 
 /**
  * @param source a pattern in JavaScript's notation

@@ -75,7 +75,7 @@ export interface ShellContext {
   counters: Readonly<Record<string, number>>;
 }
 
-export interface ShellResult {
+interface ShellResult {
   readonly status: number;
   readonly output: string;
 }

@@ -5,7 +5,7 @@ import { type ConnectionHandlers, type StackConnection, StackError } from './con
 import type { Stack, StackListener } from './stack.ts';
 
 /** A connection as a pair of web streams. */
-export interface StreamConnection {
+interface StreamConnection {
   readonly connection: StackConnection;
   /** Ends when the peer has ended; errors if the connection fails. Reading slowly slows the peer down. */
   readonly readable: ReadableStream<Uint8Array>;

@@ -46,7 +46,7 @@ export function explainRecord(log: Recorded, slot: number, facts: Facts): Attemp
 }
 
 /** Explains one attempt. */
-export function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: number): Attempt {
+function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: number): Attempt {
   const { verdict, outcome, certainty, notes, frames, handshake } = judge(evidence);
   const system = clientSystem(handshake.syn);
   const attempt = {

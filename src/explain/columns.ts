@@ -8,7 +8,7 @@ import type { OptionSet } from './options.ts';
 /** What a cell may hold; bigint where the type is INT64 or TIMESTAMP (µs since 1970). */
 export type Cell = string | number | bigint | boolean | null | readonly string[] | readonly bigint[];
 
-export type ColumnType =
+type ColumnType =
   | 'BOOLEAN'
   | 'INT32'
   | 'INT64'

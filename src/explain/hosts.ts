@@ -12,10 +12,10 @@ const MAX_HOSTS = 65_536;
 const SKETCH_WORDS = 32;
 
 /** A client that tries this many destinations within a minute, of which at most a quarter answer, scans. */
-export const SCAN_DESTINATIONS = 20;
+const SCAN_DESTINATIONS = 20;
 const SCAN_WINDOW_NS = 60e9;
 /** A port that gets this many SYNs within ten seconds, of which at most a fifth lead to a connection, is flooded. */
-export const FLOOD_SYNS = 100;
+const FLOOD_SYNS = 100;
 const FLOOD_WINDOW_NS = 10e9;
 /** Time is divided into slices of this length to remember when connections were made. */
 const SLICE_NS = 10e9;

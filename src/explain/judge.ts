@@ -9,7 +9,7 @@ import * as R from './records.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
 
 /** What was found. */
-export interface Judgement {
+interface Judgement {
   readonly verdict: Verdict;
   readonly outcome: Outcome;
   readonly certainty: Certainty;

@@ -29,7 +29,7 @@ export const SERVER_ISN = 27;
 // Words 28 and 29 are a double.
 export const SYNS = 30; // distinct transmissions, and duplicates << 16
 export const SYNACKS = 31;
-export const OLDEST_PAGED = 32; // the oldest event that is not in the record
+const OLDEST_PAGED = 32; // the oldest event that is not in the record
 export const NEWEST_EVENT = 33; // the list runs from the newest to the oldest
 export const EVENTS = 34;
 export const NUMBER = 35;
@@ -38,13 +38,13 @@ export const PREVIOUS = 37; // number of the attempt before on the same tuple; 0
 export const PREVIOUS_STATE = 38; // its STATE when this one began
 export const PREVIOUS_AGE = 39; // milliseconds since its last packet, then
 export const OFFER = 40; // of the SYN: window scale (31: none), SACK << 5, ECN << 6, Fast Open << 7
-export const PAGED_EVENTS = 41; // how many of its events are not in the record
+const PAGED_EVENTS = 41; // how many of its events are not in the record
 // Words 42 to 47 are the times of the events in the record, 48 to 95 those events.
 export const OWN_WORDS = 48;
 /** Events in the record, and the most option bytes that one of them has room for. */
-export const OWN_EVENTS = 3;
+const OWN_EVENTS = 3;
 export const OWN_EVENT_WORDS = 16;
-export const OWN_OPTION_BYTES = 32;
+const OWN_OPTION_BYTES = 32;
 
 /** Fields that need 53 bits: doubles from `slot * DOUBLES` on, in the same memory. Times are ns since the capture's base. */
 export const DOUBLES = 48;

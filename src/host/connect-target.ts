@@ -5,7 +5,7 @@ import { type Address, ipv4, ipv6, isAny, isMapped, isMulticast, unmap } from '.
 import type { Network } from './network.ts';
 
 /** What is settled before a port is chosen. */
-export interface ConnectTarget {
+interface ConnectTarget {
   readonly local: Address;
   readonly remote: Address;
   readonly route: Route;

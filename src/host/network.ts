@@ -3,7 +3,7 @@ import type { Route } from '../tcp/connection.ts';
 import { type Address, formatAddress, parseAddress, sameAddress, unmap } from '../wire/address.ts';
 
 /** An address with the length of its network's prefix, bits. */
-export interface InterfaceAddress {
+interface InterfaceAddress {
   readonly address: Address;
   readonly prefix: number;
 }
@@ -52,7 +52,7 @@ interface Resolved extends RouteEntry {
 const words = (a: Address): [number, number, number, number] => [a.w0, a.w1, a.w2, a.w3];
 
 /** Whether the first `prefix` bits (of the family's width) of two addresses of one family agree. */
-export function inPrefix(address: Address, network: Address, prefix: number): boolean {
+function inPrefix(address: Address, network: Address, prefix: number): boolean {
   if (address.family !== network.family) return false;
   if (address.family === 4) return prefix === 0 || (address.w3 ^ network.w3) >>> (32 - prefix) === 0;
   const [a, b] = [words(address), words(network)];

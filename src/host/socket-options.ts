@@ -10,7 +10,7 @@ import type { Socket } from './socket.ts';
 export const Level = { ip: 0, socket: 1, tcp: 6, ipv6: 41 } as const;
 
 /** Options of SOL_SOCKET (include/uapi/asm-generic/socket.h) that do something here. */
-export const SocketOption = {
+const SocketOption = {
   reuseAddress: 2,
   type: 3,
   error: 4,
@@ -31,7 +31,7 @@ export const SocketOption = {
 } as const;
 
 /** Options of IPPROTO_IP and IPPROTO_IPV6. */
-export const IpOption = {
+const IpOption = {
   tos: 1,
   ttl: 2,
   mtuDiscover: 10,

@@ -20,11 +20,11 @@ interface OfPacket {
 }
 
 /** A packet left its sender. */
-export type SentEvent = OfPacket & { readonly kind: 'sent' };
+type SentEvent = OfPacket & { readonly kind: 'sent' };
 /** A packet reached its receiver; `copy` is 1 for the second of a duplicated one. */
-export type ArrivedEvent = OfPacket & { readonly kind: 'arrived'; readonly copy: 0 | 1 };
+type ArrivedEvent = OfPacket & { readonly kind: 'arrived'; readonly copy: 0 | 1 };
 /** A packet was lost; told right after `sent`. */
-export type LostEvent = OfPacket & { readonly kind: 'lost'; readonly cause: LossCause };
+type LostEvent = OfPacket & { readonly kind: 'lost'; readonly cause: LossCause };
 
 export type PacketEvent = SentEvent | ArrivedEvent | LostEvent;
 

@@ -14,7 +14,7 @@ import { recount, sendMss, syncMss, writable } from './send.ts';
 import { SYN_SENT } from './state.ts';
 
 /** How an ACK field was taken: `new` or `same` are acceptable, the rest has been answered or must be. */
-export type AckResult = 'ok' | 'old' | 'too-old' | 'future';
+type AckResult = 'ok' | 'old' | 'too-old' | 'future';
 
 /** Takes the ACK, window and timestamp of a segment. */
 export function handleAck(conn: Connection, seg: Segment, challenge: boolean): AckResult {

@@ -17,7 +17,7 @@ export const tcpCounterNames = [
 ] as const;
 
 /** The TcpExt group. */
-export const tcpExtCounterNames = [
+const tcpExtCounterNames = [
   'SyncookiesSent',
   'SyncookiesRecv',
   'SyncookiesFailed',

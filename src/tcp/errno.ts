@@ -39,7 +39,7 @@ export const Errno = {
 } as const;
 
 /** The name of an errno value, such as `ECONNREFUSED`. */
-export type ErrnoName = keyof typeof Errno;
+type ErrnoName = keyof typeof Errno;
 
 const names = new Map<number, ErrnoName>(
   Object.entries(Errno).map(([name, value]) => [value, name as ErrnoName]),

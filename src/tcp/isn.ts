@@ -15,7 +15,7 @@ export type IsnGenerator =
   | { readonly kind: 'constant'; readonly value: number };
 
 /** What F is computed from: `local` is who sends the SYN or SYN+ACK. */
-export type IsnTuple = Pick<Tuple, 'local' | 'localPort' | 'remote' | 'remotePort'>;
+type IsnTuple = Pick<Tuple, 'local' | 'localPort' | 'remote' | 'remotePort'>;
 
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 /** A word of network order bytes as a little-endian machine loads it. */

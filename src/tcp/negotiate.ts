@@ -9,7 +9,7 @@ import { noOptions, type OptionSet } from './packet.ts';
 import type { TcpSysctls } from './sysctls.ts';
 
 /** The largest shift a window scale option may ask for (RFC 7323 section 2.3). */
-export const maxWindowScale = 14;
+const maxWindowScale = 14;
 
 const headers = (family: 4 | 6): number => (family === 4 ? 40 : 60);
 
@@ -24,7 +24,7 @@ export function advertisedMss(route: Route, family: 4 | 6, userMss: number): num
 export const windowFromSpace = (space: number): number => space >> 1;
 
 /** The window to offer first, what it may grow to, and the scale that needs. Bytes. */
-export interface InitialWindow {
+interface InitialWindow {
   readonly window: number;
   readonly clamp: number;
   readonly scale: number;

@@ -7,7 +7,7 @@ import { SYN_RECEIVED } from './state.ts';
 import { selectWindow } from './window.ts';
 
 /** The options of a segment without SYN. SACK blocks take what room timestamps leave (RFC 2018 section 3). */
-export function establishedOptions(conn: Connection): OptionSet {
+function establishedOptions(conn: Connection): OptionSet {
   const options = noOptions();
   if (conn.timestampsOk) {
     options.timestamps = true;

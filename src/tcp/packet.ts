@@ -53,7 +53,7 @@ const cookieOptionSize = ({ bytes, experimental }: Cookie): number =>
   (bytes.length + (experimental ? 4 : 2) + 3) & ~3;
 
 /** Bytes that the options take in the header. */
-export function optionsSize(o: OptionSet): number {
+function optionsSize(o: OptionSet): number {
   let size = 0;
   if (o.mss > 0) size += 4;
   if (o.timestamps) size += 12;

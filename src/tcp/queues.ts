@@ -112,10 +112,10 @@ export class SendQueue {
 }
 
 /** What a segment costs the send buffer beside its data: struct sk_buff and its head (net/ipv4/tcp.c, 6.18). */
-export const overhead = 1280;
+const overhead = 1280;
 
 /** A stretch of received data. */
-export interface RxSegment {
+interface RxSegment {
   seq: number;
   end: number;
   data: Uint8Array;
@@ -166,7 +166,7 @@ export class ReceiveQueue {
 }
 
 /** What received data costs the receive buffer: struct sk_buff, its head, and page rounding left out. */
-export const truesize = (length: number): number => 768 + length;
+const truesize = (length: number): number => 768 + length;
 
 const noRanges: readonly RxSegment[] = [];
 

@@ -17,7 +17,7 @@ const longestDelay = 200_000;
 const mostQuickAcks = 16;
 
 /** An ACK is owed: now, or with the next data, or when the delayed-ACK timer says so. */
-export const scheduleAck = (conn: Connection): void => {
+const scheduleAck = (conn: Connection): void => {
   conn.ackPending = true;
 };
 
@@ -259,7 +259,7 @@ export function ackIfDue(conn: Connection): void {
 }
 
 /** Arms the delayed-ACK timer (tcp_send_delayed_ack). */
-export function delayAck(conn: Connection): void {
+function delayAck(conn: Connection): void {
   const { timers, now } = conn.tcp;
   let { ato } = conn;
   if (ato > shortestAto) {

@@ -12,7 +12,7 @@ export const initialRto = 1_000_000;
 export const maxRto = (conn: Connection): number => conn.tcp.sysctls.tcp_rto_max_ms * 1000;
 
 /** The shortest time-out, µs: 200 ms in Linux, below RFC 6298's one second. */
-export const minRto = (conn: Connection): number => conn.route?.rtoMin || conn.tcp.sysctls.tcp_rto_min_us;
+const minRto = (conn: Connection): number => conn.route?.rtoMin || conn.tcp.sysctls.tcp_rto_min_us;
 
 /** Takes a sample in µs into the estimate and sets the time-out. */
 export function rttSample(conn: Connection, sample: number): void {
@@ -47,6 +47,6 @@ export function rttSample(conn: Connection, sample: number): void {
 }
 
 /** The time-out of the present estimate. */
-export function setRto(conn: Connection): void {
+function setRto(conn: Connection): void {
   conn.rto = Math.min((conn.srtt >> 3) + conn.rttvar, maxRto(conn));
 }

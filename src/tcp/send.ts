@@ -17,7 +17,7 @@ import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state
 export const Nagle = { on: 0, off: 1, cork: 2, push: 4 } as const;
 
 /** MSG_ flags that matter to sending (include/linux/socket.h). */
-export const Msg = {
+const Msg = {
   oob: 1,
   dontWait: 0x40,
   eor: 0x80,
@@ -64,7 +64,7 @@ const lowWater = (conn: Connection): number =>
   conn.options.notsentLowat || conn.tcp.sysctls.tcp_notsent_lowat;
 
 /** Whether a write may queue more. */
-export const memoryFree = (conn: Connection): boolean =>
+const memoryFree = (conn: Connection): boolean =>
   conn.sendQueue.bytes < conn.sndBuf && notSent(conn) < lowWater(conn);
 
 /** Whether poll calls the socket writable: at least a third of the buffer is free. */

@@ -34,7 +34,7 @@ import {
 const noBytes: Uint8Array = new Uint8Array(0);
 
 /** The four-tuple and the route of an active open, chosen by the socket layer. */
-export interface OpenRequest {
+interface OpenRequest {
   readonly local: Address;
   readonly localPort: number;
   readonly remote: Address;

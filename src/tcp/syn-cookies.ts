@@ -69,7 +69,7 @@ export function cookieTimestamp(request: Request, clock: number): number {
 }
 
 /** What a valid cookie says. */
-export interface CookieContent {
+interface CookieContent {
   readonly mss: number;
   readonly iss: number;
   readonly irs: number;

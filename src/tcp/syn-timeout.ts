@@ -10,7 +10,7 @@
  */
 
 /** What the schedule depends on. Counts as in the sysctls, times in µs. */
-export interface SynTimeoutOptions {
+interface SynTimeoutOptions {
   /** net.ipv4.tcp_syn_retries, or the socket's TCP_SYNCNT: an integer from 0 to 127. Linux's default is 6. */
   readonly synRetries: number;
   /** net.ipv4.tcp_syn_linear_timeouts: an integer from 0 to 127. Linux's default is 4 since 6.5; 0 is the rule before. */
@@ -22,7 +22,7 @@ export interface SynTimeoutOptions {
 }
 
 /** Nominal times in µs, counted from the first SYN. */
-export interface SynSchedule {
+interface SynSchedule {
   /** When each copy of the SYN is sent; the first is 0, so the length is one more than the retransmissions. */
   readonly sendTimes: readonly number[];
   /** When connect() fails with ETIMEDOUT if nothing answered. */

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import { windowFromSpace } from './negotiate.ts';
 
 /** Bytes the receive buffer can still take. */
-export const freeSpace = (conn: Connection): number =>
+const freeSpace = (conn: Connection): number =>
   windowFromSpace(conn.rcvBuf - conn.receiveQueue.memory - conn.outOfOrder.memory);
 
 /** To a multiple of 2^scale; windows stay below 2^30. */

@@ -8,7 +8,7 @@ import type { CapturedPacket, Step } from './pcap-reader.ts';
 export const MAX_PACKET_BYTES: number = 1 << 20;
 
 /** Reads blocks from the front of the bytes it is given. */
-export interface BlockReader {
+interface BlockReader {
   /** Returns where it stopped; `need`, `skip` and `problem` of the step say why. */
   read(data: Uint8Array, view: DataView, at: number, end: number): number;
 }

@@ -8,7 +8,7 @@ import { fastOpenMagic, OptionKind } from './options.ts';
 import { protocolTcp } from './tcp.ts';
 
 /** What `decodeSegment` found: `ok`, or why the packet is no TCP segment that a host would look at. */
-export type DecodeResult =
+type DecodeResult =
   | 'ok'
   | 'not-ip'
   | 'not-tcp'

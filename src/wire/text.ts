@@ -68,7 +68,7 @@ function tcpText(ip: IpPacket, style: TextStyle, context: TextContext): string {
 }
 
 /** Flags and numbers: `SYN, ACK 3307464518 ack 2182928324`, and the length if there is data. */
-export function shortText(segment: TcpSegment, context: TextContext = {}): string {
+function shortText(segment: TcpSegment, context: TextContext = {}): string {
   const parts = [flagList(segment.flags).join(', ') || '(no flags)'];
   parts.push(`${unsigned(segment.seq - (context.seqBase ?? 0))}`);
   if (segment.flags & Flag.ack) parts.push(`ack ${unsigned(segment.ack - (context.ackBase ?? 0))}`);

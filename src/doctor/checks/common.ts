@@ -16,7 +16,7 @@ export const plural = (value: number, noun: string): string =>
   `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 
 /** How a growing counter is reported. */
-export interface CounterRule {
+interface CounterRule {
   /** As in Counters: TcpExt.ListenOverflows. */
   readonly name: string;
   readonly severity: Severity;

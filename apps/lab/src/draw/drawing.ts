@@ -66,7 +66,6 @@ export const packetKey = ({ link, from, n }: PacketName, copy = 0): string =>
 export const connectionKey = ({ node, event }: NodeEvent): string =>
   `${node} ${formatEndpoint(event.local, event.localPort)} ${formatEndpoint(event.remote, event.remotePort)}`;
 
-export const isListener = ({ event }: NodeEvent): boolean => event.remotePort === 0;
 
 /** @param linesOf how many lines the text of an event takes; 0 for one that is not shown */
 export function drawingOf(

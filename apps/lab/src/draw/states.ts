@@ -16,7 +16,7 @@ export const places: Readonly<Record<string, { readonly x: number; readonly y: n
   'CLOSED ': { x: 316, y: 456 },
 };
 
-export interface Edge {
+interface Edge {
   readonly from: State;
   readonly to: State;
   /** The place it ends at, if there are two of the state. */

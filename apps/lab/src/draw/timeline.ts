@@ -15,10 +15,10 @@ const tierPx = 26;
 const topPx = 30;
 
 /** A moment: time × 2^16 + tier, so that moments sort as numbers. */
-export type Moment = number;
+type Moment = number;
 const moment = (at: number, tier: number): Moment => at * 65_536 + tier;
 
-export interface Fold {
+interface Fold {
   readonly top: number;
   readonly bottom: number;
   readonly us: number;
@@ -76,7 +76,7 @@ class Tiers {
 }
 
 /** How many lines of text stand beside a lifeline for an event. */
-export type LinesOf = (event: LabEvent) => number;
+type LinesOf = (event: LabEvent) => number;
 
 /** The time line that several runs share, so that equal times stand at equal heights. */
 export function timelineOf(runs: readonly (readonly LabEvent[])[], linesOf: LinesOf): Timeline {

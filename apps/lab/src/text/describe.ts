@@ -65,7 +65,7 @@ export function arrowText(
 const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;
 
 /** How many columns a line beside a lifeline has. */
-export const lineColumns = 23;
+const lineColumns = 23;
 
 /** The lines beside a lifeline for an event; none for one that is told otherwise. */
 export function markLines(event: LabEvent, language: Language): readonly string[] {

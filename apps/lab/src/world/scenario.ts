@@ -34,7 +34,7 @@ export interface ScenarioHost {
   readonly more?: readonly string[];
 }
 
-export interface ScenarioLink {
+interface ScenarioLink {
   readonly name: string;
   readonly a: string;
   readonly b: string;
