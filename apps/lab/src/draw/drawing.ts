@@ -94,9 +94,13 @@ export function drawingOf(
 
 function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timeline: Timeline): Arrow[] {
   const arrows: Arrow[] = [];
-  const sent = new Map<string, { event: PacketEvent; index: number; no: number }>();
+  const sent = new Map<string, { event: PacketEvent; index: number; no: number; flags: string }>();
   let no = 0;
-  const make = (event: PacketEvent, start: PacketEvent, number: number, more: Partial<Arrow>): Arrow => ({
+  const make = (
+    event: PacketEvent,
+    { event: start, no: number, flags }: { event: PacketEvent; no: number; flags: string },
+    more: Partial<Arrow>,
+  ): Arrow => ({
     key: packetKey(event.packet),
     name: event.packet,
     no: number,
@@ -109,7 +113,7 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     y1: timeline.place(start) + 30,
     lost: null,
     crossed: false,
-    flags: flagsOf(start.bytes),
+    flags,
     bytes: start.bytes,
     arrived: null,
     ...more,
@@ -118,16 +122,16 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     if (event.kind === 'tcp' || event.kind === 'call') continue;
     const key = packetKey(event.packet);
     if (event.kind === 'sent') {
-      sent.set(key, { event, index: arrows.length, no: ++no });
-      arrows.push(make(event, event, no, {}));
+      const start = { event, index: arrows.length, no: ++no, flags: flagsOf(event.bytes) };
+      sent.set(key, start);
+      arrows.push(make(event, start, {}));
       continue;
     }
     const start = sent.get(key);
     if (start === undefined) continue;
-    if (event.kind === 'lost')
-      arrows[start.index] = make(event, start.event, start.no, { lost: event.cause });
+    if (event.kind === 'lost') arrows[start.index] = make(event, start, { lost: event.cause });
     else {
-      const arrow = make(event, start.event, start.no, {
+      const arrow = make(event, start, {
         arrivedAt: event.at,
         y1: timeline.place(event),
         arrived: event.bytes,

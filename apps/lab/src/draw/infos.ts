@@ -2,7 +2,7 @@
 import { formatAddress } from '../../../../src/wire/address.ts';
 import { decodeIp } from '../../../../src/wire/ip.ts';
 import { packetText } from '../../../../src/wire/text.ts';
-import { Conversations, windowShift } from '../text/conversation.ts';
+import { Conversations, type Standing, windowShift } from '../text/conversation.ts';
 import type { Arrow } from './drawing.ts';
 
 export interface Info {
@@ -22,12 +22,24 @@ export function infosOf(arrows: readonly Arrow[]): Info[] {
       const standing = conversations.take(bytes);
       const [source, destination] = addresses(bytes);
       if (standing === null) return { arrow, source, destination, text: packetText(bytes, 'short') };
-      const { segment, again } = standing;
-      const shift = { windowShift: windowShift(standing) };
-      const line = packetText(bytes, 'tshark', shift).replace(/^\S+ → \S+ /, '');
-      const ports = `${segment.sourcePort} → ${segment.destinationPort}`;
-      return { arrow, source, destination, text: `${again ? '[TCP Retransmission] ' : ''}${ports} ${line}` };
+      // Of thousands of rows few are looked at.
+      return {
+        arrow,
+        source,
+        destination,
+        get text(): string {
+          return infoText(bytes, standing);
+        },
+      };
     });
+}
+
+function infoText(bytes: Uint8Array, standing: Standing): string {
+  const { segment, again } = standing;
+  const shift = { windowShift: windowShift(standing) };
+  const line = packetText(bytes, 'tshark', shift).replace(/^\S+ → \S+ /, '');
+  const ports = `${segment.sourcePort} → ${segment.destinationPort}`;
+  return `${again ? '[TCP Retransmission] ' : ''}${ports} ${line}`;
 }
 
 function addresses(bytes: Uint8Array): [source: string, destination: string] {

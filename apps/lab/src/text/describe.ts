@@ -79,7 +79,17 @@ export function markLines(event: LabEvent, language: Language): readonly string[
   const { event: it } = event;
   if (it.kind === 'state') return it.to === undefined ? [] : [it.to];
   if (it.reason === 'negotiated') return [];
-  const [first, second, ...more] = wrap(sentence(it.reason, language), lineColumns);
+  const key = `${language} ${it.reason}`;
+  const known = wrapped.get(key) ?? twoLines(sentence(it.reason, language));
+  wrapped.set(key, known);
+  return known;
+}
+
+/** Sentences that were wrapped: there are thousands of events, and few codes. */
+const wrapped = new Map<string, readonly string[]>();
+
+function twoLines(text: string): readonly string[] {
+  const [first, second, ...more] = wrap(text, lineColumns);
   if (first === undefined) return [];
   if (second === undefined) return [first];
   return [first, more.length === 0 ? second : `${second} …`];
