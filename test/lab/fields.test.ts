@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { drawingOf } from '../../apps/lab/src/draw/drawing.ts';
 import { infosOf } from '../../apps/lab/src/draw/infos.ts';
 import { timelineOf } from '../../apps/lab/src/draw/timeline.ts';
-import { markLines } from '../../apps/lab/src/text/describe.ts';
+import { arrowText, markLines } from '../../apps/lab/src/text/describe.ts';
 import { type Field, headerOf, type IsnSource } from '../../apps/lab/src/text/fields.ts';
 import { parseChanges } from '../../apps/lab/src/world/changes.ts';
 import { type LabEvent, runScenario } from '../../apps/lab/src/world/run.ts';
@@ -36,6 +36,28 @@ function listOf(id: string, changes = ''): string[] {
   const { lanes } = scenarioOf(id);
   return infosOf(drawingOf(events, lanes, timelineOf([events], lines), lines).arrows).map(({ text }) => text);
 }
+
+describe('the texts of the diagram', () => {
+  test('cut no number, however little room there is', () => {
+    for (const id of ids)
+      for (const { bytes } of eventsOf(id).filter(isSent)) {
+        const whole = arrowText(bytes, 500, 'en');
+        const words = new Set(`${whole.above} ${whole.below} ·`.split(' '));
+        for (let room = 0; room < 80; room++)
+          for (const oneLine of [false, true]) {
+            const { above, below } = arrowText(bytes, room, 'en', oneLine);
+            for (const word of `${above} ${below}`.trim().split(' ')) expect(words).toContain(word);
+            if (oneLine) expect(below).toBe('');
+          }
+      }
+  });
+
+  test('a recv() that takes what came in several segments is told as one', () => {
+    const calls = eventsOf('03-what-is-exchanged').filter((event) => event.kind === 'call');
+    const last = calls.findLast(({ call }) => call === 'recv')!;
+    expect([last.args, last.result]).toEqual(['2000', '2000']);
+  });
+});
 
 describe('a packet, field by field', () => {
   test.each(ids)('covers every bit of every header of %s, and says why in both languages', (id) => {

@@ -23,6 +23,8 @@ export interface Arrow {
   readonly lost: LossCause | null;
   /** Whether one of the packets that travel the other way is drawn across it. */
   readonly crossed: boolean;
+  /** Whether the next packet the same way is so near that only one line of text fits between. */
+  readonly tight: boolean;
   readonly flags: string;
   /** As it left, and as it arrived (something may have been changed on the way). */
   readonly bytes: Uint8Array;
@@ -113,6 +115,7 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     y1: timeline.place(start) + 30,
     lost: null,
     crossed: false,
+    tight: false,
     flags,
     bytes: start.bytes,
     arrived: null,
@@ -142,18 +145,24 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     }
   }
   const shown = arrows.filter(({ from, to }) => from >= 0 && to >= 0);
-  return markCrossed(shown.sort((a, b) => a.y0 - b.y0));
+  return markNear(shown.sort((a, b) => a.y0 - b.y0));
 }
 
+/** Pixels that two lines of text take beside an arrow. */
+const twoLinesPx = 34;
+
 /** Arrows stand in the order of their departure: only near ones can cross. */
-function markCrossed(arrows: readonly Arrow[]): Arrow[] {
+function markNear(arrows: readonly Arrow[]): Arrow[] {
   return arrows.map((a, i) => {
     if (a.from === a.to) return a;
     const near = arrows.slice(Math.max(0, i - 24), i + 24);
     const crossed = near.some(
       (b) => b.from === a.to && b.to === a.from && b.y0 < a.y1 && a.y0 < b.y1 && a.from !== a.to,
     );
-    return crossed ? { ...a, crossed } : a;
+    const tight = near.some(
+      (b) => b.from === a.from && b.to === a.to && b.y0 > a.y0 && b.y0 - a.y0 < twoLinesPx,
+    );
+    return crossed || tight ? { ...a, crossed, tight } : a;
   });
 }
 

@@ -34,11 +34,13 @@ function read(bytes: Uint8Array): TcpSegment | null {
 /**
  * An arrow's two lines: flags, data and numbers, and what else it carries.
  * @param room how many characters fit above it; with less room the numbers move below, then go
+ * @param oneLine whether there is no room below
  */
 export function arrowText(
   bytes: Uint8Array,
   room: number,
   language: Language,
+  oneLine = false,
 ): { above: string; below: string } {
   const segment = segmentOf(bytes);
   if (segment === null) return { above: packetText(bytes, 'short'), below: '' };
@@ -53,13 +55,24 @@ export function arrowText(
     .filter(({ kind }) => kind !== 'timestamps')
     .map((option) => (option.kind === 'sackPermitted' ? 'SACK' : optionText(option)));
   const joined = (...parts: string[]): string => parts.filter((text) => text !== '').join(' ');
-  const more = joined(...options, stamps ? 'TS' : '');
-  if (joined(head, seq, ack).length <= room) return { above: joined(head, seq, ack), below: more };
+  const more = [...options, stamps ? 'TS' : ''];
+  const below = (...parts: string[]): string => (oneLine ? '' : asFits(parts, room));
+  if (joined(head, seq, ack).length <= room) return { above: joined(head, seq, ack), below: below(...more) };
   // A pure ACK is about what it acknowledges; the number of anything else says what it is.
   const [main, other] = flags === 'ACK' && size === 0 ? [ack, seq] : [seq, ack];
-  if (joined(head, main).length <= room)
-    return { above: joined(head, main), below: joined(other, more).slice(0, room) };
-  return { above: head, below: '' };
+  if (joined(head, main).length <= room) return { above: joined(head, main), below: below(other, ...more) };
+  return { above: head.length <= room + 3 ? head : flags, below: '' };
+}
+
+/** As many of the parts as there is room for: a number that is cut would be another number. */
+function asFits(parts: readonly string[], room: number): string {
+  let text = '';
+  for (const part of parts) {
+    const longer = text === '' ? part : part === '' ? text : `${text} ${part}`;
+    if (longer.length > room) break;
+    text = longer;
+  }
+  return text;
 }
 
 const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;

@@ -35,6 +35,7 @@ export const ui = {
   destination: ['Destination', '目的'],
   info: ['Info', '信息'],
   host: ['Host', '主机'],
+  off: ['switched off', '已关机'],
   never: ['never', '从未'],
   inBetween: ['in between', '其间'],
   pickPacket: [

@@ -179,7 +179,8 @@ export class ProgramRun {
     return remote !== null && local.port === remote.port && sameAddress(local.address, remote.address);
   }
 
-  private receive(bytes: number, since: number, next: () => void, before = ''): void {
+  private receive(wanted: number, since: number, next: () => void, before = '', got = 0): void {
+    const bytes = wanted - got;
     const buffer = new Uint8Array(bytes);
     const result = this.calls.receive(this.fd, buffer);
     this.host.await(result, (n) => {
@@ -187,11 +188,11 @@ export class ProgramRun {
       this.read += text;
       const all = before + text;
       if (n > 0 && n < bytes) {
-        this.receive(bytes - n, since, next, all);
+        this.receive(wanted, since, next, all, got + n);
         return;
       }
-      const shown = all === '' ? `${bytes}` : all.length > 16 ? `${bytes}` : JSON.stringify(all);
-      this.report('recv', shown, n > 0 ? all.length : n, since);
+      const shown = all === '' || all.length > 16 ? `${wanted}` : JSON.stringify(all);
+      this.report('recv', shown, n > 0 ? got + n : n, since);
       next();
     });
   }
