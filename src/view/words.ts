@@ -164,8 +164,8 @@ export const words: Readonly<Record<Reason, Words>> = {
   },
   'duplicate-data': { en: 'a duplicate: reported with D-SACK', zh: '重复的数据：以 D-SACK 报告' },
   'syn-cookie-sent': {
-    en: 'the queue is full: a SYN cookie is sent and nothing is remembered',
-    zh: '队列已满：发送 SYN cookie，不保存任何状态',
+    en: 'a SYN cookie is sent: nothing is remembered of the SYN',
+    zh: '发送 SYN cookie：对这个 SYN 什么也不保存',
   },
   'fast-open-cookie-sent': { en: 'a Fast Open cookie is handed out', zh: '发放 Fast Open cookie' },
   'fast-open-rejected': {
