@@ -68,7 +68,6 @@ export const packetKey = ({ link, from, n }: PacketName, copy = 0): string =>
 export const connectionKey = ({ node, event }: NodeEvent): string =>
   `${node} ${formatEndpoint(event.local, event.localPort)} ${formatEndpoint(event.remote, event.remotePort)}`;
 
-
 /** @param linesOf how many lines the text of an event takes; 0 for one that is not shown */
 export function drawingOf(
   events: readonly LabEvent[],
