@@ -100,7 +100,7 @@ describe('connect has the rules of Go’s dialer', () => {
       tried(
         50_000,
         50_000,
-        `say(await dial({ port: 50000, host: 'both.test', autoSelectFamily: true, ${lookup} }));`,
+        `say(await dial({ port: 50000, host: 'both.test', autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 10_000, ${lookup} }));`,
       ),
     ).toEqual({ attempts: 6, code: 'ECONNREFUSED', stopped: 6 });
   });
@@ -122,7 +122,7 @@ describe('connect has the rules of Go’s dialer', () => {
       import { writeFileSync } from 'node:fs';
       const addresses = [{ address: '::1', family: 6 }, { address: '127.0.0.1', family: 4 }];
       const lookup = (host, options, answer) => setImmediate(answer, null, addresses);
-      const socket = connect({ port: 50000, host: 'both.test', autoSelectFamily: true, lookup });
+      const socket = connect({ port: 50000, host: 'both.test', autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 10_000, lookup });
       let attempts = 0;
       socket.on('connectionAttempt', () => {
         if (++attempts !== 2) return;
@@ -139,11 +139,12 @@ describe('connect has the rules of Go’s dialer', () => {
     const text = `
       const addresses = [{ address: '::1', family: 6 }, { address: '127.0.0.1', family: 4 }];
       const lookup = (host, options, answer) => setImmediate(answer, null, addresses);
-      const socket = connect({ port: 50000, host: 'both.test', autoSelectFamily: true, lookup });
+      const socket = connect({ port: 50000, host: 'both.test', autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 10_000, lookup });
       let attempts = 0;
       socket.on('connectionAttempt', () => { if (++attempts === 2) process.nextTick(() => socket.destroy()); });
       socket.on('close', () => setTimeout(() => say({ attempts, stopped: selfConnects() }), 100));`;
-    expect(tried(50_000, 50_000, text)).toEqual({ attempts: 2, stopped: 1 });
+    // The second was connected too, to itself, when it was destroyed.
+    expect(tried(50_000, 50_000, text)).toEqual({ attempts: 2, stopped: 2 });
   });
 
   test('want of a local port that passes is not seen', () => {
