@@ -3,7 +3,7 @@
 import type { BackOff, CapturePoint, InForce, RoundTrip, System } from './details.ts';
 import { backOff, capturePoint, clientSystem, inForce, roundTrip, zeekState } from './details.ts';
 import { type Evidence, type Facts, type PacketSeen, type Recorded, readEvidence } from './evidence.ts';
-import type { Handshake } from './handshake.ts';
+import { type Handshake, isProxied } from './handshake.ts';
 import { judge } from './judge.ts';
 import { sentence } from './sentences.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
@@ -67,7 +67,7 @@ function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: 
     capturePoint: capturePoint(handshake),
     inForce: inForce(evidence, handshake),
     system,
-    backOff: handshake.plain ? null : backOff(handshake.syns, system),
+    backOff: handshake.plain || isProxied(handshake) ? null : backOff(handshake.syns, system),
     zeekState: zeekState(evidence, handshake),
     handshake,
     evidence,

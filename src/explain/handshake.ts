@@ -144,6 +144,16 @@ export function refusesUnseen(e: Evidence): boolean {
 }
 
 /**
+ * Whether the SYN came again after it had been answered and that confirmed, which no client does, and was answered with another
+ * number: a SYN proxy answers for the server (with a cookie), and opens the connection to it when it knows that the client is there.
+ */
+export function isProxied({ syns, synAcks, synAck, finalAck }: Handshake): boolean {
+  if (finalAck === null || synAck === null) return false;
+  const again = syns.find((p) => p.time > finalAck.time);
+  return again !== undefined && synAcks.some((p) => p.time > again.time && p.seq !== synAck.seq);
+}
+
+/**
  * The RST of a side that knows of no connection, if it answers the first packet there is of an attempt: it has the number that the
  * packet acknowledges, or, if it acknowledges none, 0 (RFC 9293 section 3.10.7.1).
  */

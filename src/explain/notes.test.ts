@@ -65,6 +65,15 @@ const challenged = (ack: number): Film =>
     t.s(30, 'RA', { seq: 0, ack: 1001 });
   });
 
+/** A SYN that is seen again after the handshake, and answered with a number. */
+const passedOn = (seq: number): Film =>
+  film((t) => {
+    t.shake();
+    t.c(20.2, 'S', { window: 63 });
+    t.s(30, 'SA', { seq });
+    t.c(30.1, 'A', { ack: seq + 1 });
+  });
+
 /** An attempt at port 80 without an answer, seconds before somebody was connected to `port`. */
 function crowded(port: number): Attempt {
   const made = new Film();
@@ -429,6 +438,12 @@ const pairs: readonly (readonly [Note, string, () => Attempt, () => Attempt])[] 
     () => explainAll(routed((bytes) => addToSeq(5)(bytes))).attempts[1]!,
   ],
   [
+    'syn-proxy',
+    'the SYN comes again after the ACK, and gets another number',
+    () => explainOne(passedOn(77)),
+    () => explainOne(passedOn(5_000_000)),
+  ],
+  [
     'others-served',
     'a SYN without an answer while others connect to the same port',
     () => crowded(80),
@@ -488,6 +503,14 @@ describe('each note', () => {
       expect(attempt.notes).toContain('isn-rewritten');
       expect(attempt.notes).not.toContain('tuple-shared');
     }
+  });
+
+  test('behind a SYN proxy nothing was sent again, and no back-off is to be seen', () => {
+    expect(explainOne(passedOn(77))).toMatchObject({
+      verdict: 'completed',
+      notes: ['syn-proxy'],
+      backOff: null,
+    });
   });
 
   test('of a packet with rewritten options, only one transmission counts', () => {

@@ -1,6 +1,6 @@
 /** What else is worth knowing of an attempt: each rule looks for one thing. */
 import type { Evidence, PacketSeen } from './evidence.ts';
-import type { Handshake } from './handshake.ts';
+import { type Handshake, isProxied } from './handshake.ts';
 import type { OptionSet } from './options.ts';
 import * as R from './records.ts';
 import type { Note, Verdict } from './verdicts.ts';
@@ -28,8 +28,10 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   };
   add('syn-missing', syn === null && synAck !== null);
   add('synack-missing', h.impliedAck !== null);
-  add('syn-retransmitted', e.synCount > 1 && h.serverSyn === null);
-  add('synack-retransmitted', e.synAckCount > 1 && h.synAcks.length > 1);
+  const proxied = isProxied(h);
+  add('syn-proxy', proxied);
+  add('syn-retransmitted', e.synCount > 1 && h.serverSyn === null && !proxied);
+  add('synack-retransmitted', e.synAckCount > 1 && h.synAcks.length > 1 && !proxied);
   add(
     'captured-twice',
     e.packets.some((p) => p.duplicate),
@@ -59,10 +61,7 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   add('isn-predictable', e.isnStep !== null && (e.state & R.PREDICTABLE) !== 0);
   const rewrittenIsn = (e.state & R.ISN_REWRITTEN) !== 0;
   add('isn-rewritten', rewrittenIsn);
-  add(
-    'isn-conflict',
-    h.synAcks.some((p) => p.seq !== h.synAcks[0]!.seq),
-  );
+  add('isn-conflict', !proxied && h.synAcks.some((p) => p.seq !== h.synAcks[0]!.seq));
   add(
     'wrong-ack',
     e.packets.some((p) => p.stray && (p.flags & (SYN | ACK | RST)) === (SYN | ACK)),

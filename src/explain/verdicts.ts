@@ -86,6 +86,7 @@ export type Note =
   | 'isn-rewritten'
   | 'isn-conflict'
   | 'wrong-ack'
+  | 'syn-proxy'
   | 'stray-reset'
   | 'odd-flags'
   | 'icmp-error'
@@ -121,6 +122,9 @@ export const notes: Readonly<Record<Note, Meaning>> = {
   },
   'isn-conflict': { title: 'two SYN+ACKs with different sequence numbers' },
   'wrong-ack': { title: 'a SYN+ACK that acknowledges something else' },
+  'syn-proxy': {
+    title: 'a device on the way answered the SYN and, once that was confirmed, passed it on (SYN proxy)',
+  },
   'stray-reset': { title: 'an RST that the receiver has to ignore' },
   'odd-flags': { title: 'flags that do not go together' },
   'icmp-error': { title: 'an ICMP error quotes the attempt' },

@@ -48,6 +48,7 @@ const notes: Readonly<Record<Note, string>> = {
   'isn-rewritten': '同一个 SYN 抓到两次而初始序列号不同：途中有设备改写',
   'isn-conflict': '两个 SYN+ACK 的序列号不同',
   'wrong-ack': 'SYN+ACK 确认的是别的号码',
+  'syn-proxy': '途中的设备代为应答 SYN，得到确认后才转发（SYN 代理）',
   'stray-reset': '接收方必须忽略的 RST',
   'odd-flags': '标志的组合不合理',
   'icmp-error': '有 ICMP 错误引用了这次尝试',
