@@ -10,33 +10,15 @@ for (let n = 0; n < 256; n++) {
   for (let k = 0; k < text.length; k++) octets[n * 4 + 1 + k] = text.charCodeAt(k);
 }
 
-/** Writes text as UTF-8. @returns where it ended */
-function put(text: string, bytes: Uint8Array, at: number): number {
-  for (let n = 0; n < text.length; n++) {
-    const code = text.charCodeAt(n);
-    if (code < 0x80) bytes[at++] = code;
-    else at = putRare(text.codePointAt(n)!, bytes, at);
-    if (code >= 0xd800 && code < 0xdc00) n++;
-  }
-  return at;
-}
-
-function putRare(code: number, bytes: Uint8Array, at: number): number {
-  if (code >= 0x10000) {
-    bytes[at++] = 0xf0 | (code >>> 18);
-    bytes[at++] = 0x80 | ((code >>> 12) & 63);
-  } else if (code >= 0x800) bytes[at++] = 0xe0 | (code >>> 12);
-  if (code >= 0x800) bytes[at++] = 0x80 | ((code >>> 6) & 63);
-  else bytes[at++] = 0xc0 | (code >>> 6);
-  bytes[at++] = 0x80 | (code & 63);
-  return at;
-}
+// Everywhere, but not declared where neither Node nor a browser is taken for granted.
+declare const TextEncoder: new () => {
+  encode(text: string): Uint8Array;
+  encodeInto(text: string, to: Uint8Array): { written: number };
+};
+const utf8 = new TextEncoder();
 
 /** Text that is written again and again. */
-export function encoded(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length * 3);
-  return bytes.slice(0, put(text, bytes, 0));
-}
+export const encoded = (text: string): Uint8Array => utf8.encode(text);
 
 /** The buffer. Room is made by {@link reserve}; what writes after it does not look. */
 export class LineBuffer {
@@ -71,7 +53,7 @@ export class LineBuffer {
       return;
     }
     this.reserve(most);
-    this.used = put(text, this.bytes, this.used);
+    this.used += utf8.encodeInto(text, this.bytes.subarray(this.used)).written;
     this.bytes[this.used++] = 10;
   }
 

@@ -44,6 +44,19 @@ export interface OptionSet {
 
 const MAX_BYTES = 40;
 const MAX_SHARED = 4096;
+/** Headers that were read last and are compared first: nearly all are like one of them. */
+const RECENT = 4;
+
+/** Options as they were read: their words in network order, without the values of time stamps. */
+interface Recent {
+  readonly length: number;
+  readonly words: Int32Array;
+  /** The bits of each word that have to be the same. */
+  readonly mask: Int32Array;
+  /** Where the time stamps are, in bytes; -1: nowhere. */
+  readonly stampsAt: number;
+  readonly set: OptionSet;
+}
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 
@@ -59,6 +72,8 @@ export class OptionReader {
     { readonly words: Int32Array; readonly length: number; readonly set: OptionSet }
   >();
   private made = 0;
+  private readonly recent: Recent[] = [];
+  private replaced = 0;
 
   /**
    * @param source words that hold the bytes, in network order, from `from` on
@@ -66,10 +81,25 @@ export class OptionReader {
    * @param cut whether the capture cut off what followed
    */
   read(source: Int32Array, from: number, length: number, cut = false): OptionSet {
-    const { bytes, words } = this;
-    words.fill(0);
+    const { recent } = this;
+    for (let n = 0; n < recent.length; n++) {
+      const one = recent[n]!;
+      if (one.length !== length || one.set.cut !== cut || !isLike(one, source, from)) continue;
+      this.value = one.stampsAt < 0 ? 0 : wordAt(source, from, one.stampsAt) >>> 0;
+      this.echo = one.stampsAt < 0 ? 0 : wordAt(source, from, one.stampsAt + 4) >>> 0;
+      return one.set;
+    }
+    const { bytes } = this;
+    bytes.fill(0);
     for (let n = 0; n < length; n++) bytes[n] = source[from + (n >> 2)]! >>> (24 - ((n & 3) << 3));
-    this.takeTimestamps(length);
+    const stampsAt = this.takeTimestamps(length);
+    const set = this.shared(length, cut);
+    recent[this.replaced++ % RECENT] = remembered(bytes.subarray(0, length), stampsAt, set);
+    return set;
+  }
+
+  private shared(length: number, cut: boolean): OptionSet {
+    const { bytes, words } = this;
     let hash = cut ? ~length : length;
     for (let n = 0; n < length; n += 4) hash = Math.imul(hash ^ words[n >> 2]!, 0x01000193) ^ (hash >>> 15);
     const known = this.sets.get(hash);
@@ -83,29 +113,53 @@ export class OptionReader {
     return set;
   }
 
-  /** Finds the time stamps, keeps their values and sets them to zero. */
-  private takeTimestamps(length: number): void {
+  /** Finds the time stamps, keeps their values and sets them to zero. @returns where they are, or -1 */
+  private takeTimestamps(length: number): number {
     const { bytes } = this;
     this.value = 0;
     this.echo = 0;
     for (let at = 0; at < length; ) {
       const kind = bytes[at]!;
-      if (kind === 0) return;
+      if (kind === 0) break;
       if (kind === 1) {
         at++;
         continue;
       }
       const size = bytes[at + 1] ?? 0;
-      if (size < 2 || at + size > length) return;
+      if (size < 2 || at + size > length) break;
       if (kind === 8 && size === 10) {
         this.value = uint32(bytes, at + 2);
         this.echo = uint32(bytes, at + 6);
         bytes.fill(0, at + 2, at + 10);
-        return;
+        return at + 2;
       }
       at += size;
     }
+    return -1;
   }
+}
+
+function remembered(bytes: Uint8Array, stampsAt: number, set: OptionSet): Recent {
+  const words = new Int32Array((bytes.length + 3) >> 2);
+  const mask = new Int32Array(words.length);
+  for (let n = 0; n < bytes.length; n++) {
+    const shift = 24 - ((n & 3) << 3);
+    words[n >> 2]! |= bytes[n]! << shift;
+    if (stampsAt < 0 || n < stampsAt || n >= stampsAt + 8) mask[n >> 2]! |= 0xff << shift;
+  }
+  return { length: bytes.length, words, mask, stampsAt, set };
+}
+
+function isLike({ words, mask }: Recent, source: Int32Array, from: number): boolean {
+  for (let n = 0; n < words.length; n++) if ((source[from + n]! ^ words[n]!) & mask[n]!) return false;
+  return true;
+}
+
+/** Four bytes at a place that need not be a word's. */
+function wordAt(source: Int32Array, from: number, byte: number): number {
+  const at = from + (byte >> 2);
+  const shift = (byte & 3) << 3;
+  return shift === 0 ? source[at]! : (source[at]! << shift) | (source[at + 1]! >>> (32 - shift));
 }
 
 function same(a: Int32Array, b: Int32Array): boolean {

@@ -36,10 +36,10 @@ interface Kind {
   readonly ecn: number;
   readonly state: number;
   readonly verdict: Uint8Array;
-  /** Notes, and what comes next. */
+  /** From the end of the sentence to the frames. */
   readonly notes: Uint8Array;
-  readonly agreed: Uint8Array;
-  readonly system: Uint8Array;
+  /** From the options to the packets' count, by the capture point that is said in between. */
+  readonly agreed: Readonly<Record<CapturePoint, Uint8Array>>;
 }
 
 /** What attempts that ended alike have in common. */
@@ -59,7 +59,6 @@ const ECN = 0x1c0;
 
 const connected = encoded(CONNECTED);
 const within = encoded(IN);
-const sentenceEnd = encoded('."');
 const time = encoded('],"time":"');
 const duration = encoded('Z","duration":');
 const client = encoded(',"client":"');
@@ -69,16 +68,9 @@ const serverPort = encoded('","server_port":');
 const rtt = encoded(',"syns":1,"synacks":1,"rtt_ms":');
 const rttServer = encoded(',"rtt_server_ms":');
 const rttClient = encoded(',"rtt_client_ms":');
-const clientPackets = encoded(',"client_packets":');
 const serverPackets = encoded(',"server_packets":');
 const clientBytes = encoded(',"client_bytes":');
 const serverBytes = encoded(',"server_bytes":');
-const points: Readonly<Record<CapturePoint, Uint8Array>> = {
-  client: encoded(pointJson('client')),
-  server: encoded(pointJson('server')),
-  between: encoded(pointJson('between')),
-  'same-host-or-link': encoded(pointJson('same-host-or-link')),
-};
 
 /** Whether all times can be written without care for rounding. */
 function isExact(log: Recorded, slot: number): boolean {
@@ -165,6 +157,8 @@ export class PlainJson {
     )
       return known;
     const a = explain();
+    const agreed = (point: CapturePoint): Uint8Array =>
+      encoded(`${agreedJson(a)}${pointJson(point)}${systemJson(a)},"client_packets":`);
     const kind: Kind = {
       offer,
       answer,
@@ -173,9 +167,13 @@ export class PlainJson {
       ecn,
       state,
       verdict: encoded(`${verdictJson(a)}"`),
-      notes: encoded(`${notesJson(a)},"frames":[`),
-      agreed: encoded(agreedJson(a)),
-      system: encoded(systemJson(a)),
+      notes: encoded(`."${notesJson(a)},"frames":[`),
+      agreed: {
+        client: agreed('client'),
+        server: agreed('server'),
+        between: agreed('between'),
+        'same-host-or-link': agreed('same-host-or-link'),
+      },
     };
     this.kinds[place] = kind;
     return kind;
@@ -217,7 +215,6 @@ export class PlainJson {
     this.place(words, base + R.SERVER, ports & 0xffff);
     out.piece(within);
     writeDuration(out, serverNs + clientNs);
-    out.piece(sentenceEnd);
     out.piece(kind.notes);
     out.whole(syn.words[syn.at + R.E_FRAME]!);
     out.byte(44);
@@ -236,17 +233,14 @@ export class PlainJson {
     this.address(words, base + R.SERVER);
     out.piece(serverPort);
     out.whole(ports & 0xffff);
-    out.piece(wrapping);
+    if (wrapping.length > 0) out.piece(wrapping);
     out.piece(rtt);
     writeScaled(out, serverNs + clientNs, 6);
     out.piece(rttServer);
     writeScaled(out, serverNs, 6);
     out.piece(rttClient);
     writeScaled(out, clientNs, 6);
-    out.piece(kind.agreed);
-    out.piece(points[pointOf(kind.syn >>> 16, kind.synAck >>> 16, serverNs, clientNs)]);
-    out.piece(kind.system);
-    out.piece(clientPackets);
+    out.piece(kind.agreed[pointOf(kind.syn >>> 16, kind.synAck >>> 16, serverNs, clientNs)]);
     out.whole(words[base + R.CLIENT_PACKETS]!);
     out.piece(serverPackets);
     out.whole(words[base + R.SERVER_PACKETS]!);
