@@ -91,7 +91,8 @@ export class Explainer {
 
   /** When the newest packet was captured, in seconds since 1970; 0 before the first. */
   newest(): number {
-    return this.tracker.baseSeconds + this.tracker.now() / 1e9;
+    const { tracker } = this;
+    return tracker.started ? tracker.baseSeconds + tracker.now() / 1e9 : 0;
   }
 
   /**

@@ -196,9 +196,9 @@ class Counters {
     const c = table.take(key, at, extra);
     const { words, doubles } = table;
     // A record just made has no attempts.
-    if (words[c + SYNS] === 0 || Math.abs(time - doubles[c / 2 + WINDOW_START]!) > this.windowNs) {
+    if (words[c + SYNS] === 0 || Math.abs(time - doubles[(c >> 1) + WINDOW_START]!) > this.windowNs) {
       this.closeWindow(c);
-      doubles[c / 2 + WINDOW_START] = time;
+      doubles[(c >> 1) + WINDOW_START] = time;
       words[c + FIRST_NUMBER] = number;
       words[c + SYNS] = 0;
       words[c + GOOD] = 0;

@@ -23,6 +23,9 @@ export class Lookup {
   /** The attempts of its tuple, in either direction, newest first: `count` slots. */
   readonly candidates: Int32Array = new Int32Array(MAX_PER_TUPLE);
   count = 0;
+  /** The newest candidate's record, and whether the segment goes from its client to its server; -1: to be found out. */
+  private knownBase = -1;
+  private knownForward = false;
   private readonly store: R.AttemptStore;
   private readonly at: Segment;
   private readonly overflow: (slot: number) => void;
@@ -42,7 +45,10 @@ export class Lookup {
     this.store = store;
     this.at = at;
     this.overflow = overflow;
-    this.flip = flip;
+    this.flip = (slot) => {
+      this.knownBase = -1;
+      flip(slot);
+    };
   }
 
   /** Finds the attempts of the tuple of a segment, newest first. */
@@ -71,9 +77,9 @@ export class Lookup {
     const s3 = source[3]!;
     const d3 = destination[3]!;
     let count = 0;
-    for (let slot = store.heads[hash & store.mask]!; slot >= 0; slot = words[slot * R.WORDS + R.NEXT]!) {
+    this.knownBase = -1;
+    for (let slot = store.newest.get(hash); slot >= 0; slot = words[slot * R.WORDS + R.NEXT]!) {
       const base = slot * R.WORDS;
-      if (words[base + R.HASH] !== hash) continue;
       const forward =
         words[base + R.PORTS] === ports &&
         words[base + R.CLIENT + 3] === s3 &&
@@ -88,6 +94,10 @@ export class Lookup {
         // The list is newest first: what is beyond is oldest.
         this.overflow(slot);
         break;
+      }
+      if (count === 0) {
+        this.knownBase = base;
+        this.knownForward = forward && this.sameUpperWords(base, true);
       }
       this.candidates[count++] = slot;
     }
@@ -126,6 +136,7 @@ export class Lookup {
 
   /** Whether the segment at hand goes from the attempt's client to its server. */
   fromClient(base: number): boolean {
+    if (base === this.knownBase) return this.knownForward;
     const { words } = this.store;
     return (
       words[base + R.PORTS] === this.ports &&

@@ -4,6 +4,7 @@
  * (of nearly all attempts: all) are in the attempt's own record. Memory that is not in the processor's cache is what costs
  * time here, 100 to 250 ns a look on a busy machine against 3 for a packet's arithmetic: hence the layout.
  */
+import { SlotTable } from './slot-table.ts';
 
 /**
  * Fields of an attempt's record: int32 words from `slot * WORDS` on. A record is six cache lines of 64 bytes, of which the last
@@ -14,8 +15,8 @@ export const CLIENT = 0; // four words of address, as in wire/address.ts
 export const SERVER = 4;
 export const PORTS = 8; // client << 16 | server
 export const ENCAPSULATION = 9;
-export const HASH = 10;
-export const NEXT = 11; // next record of the bucket, or of the free list; -1 at the end
+const HASH = 10;
+export const NEXT = 11; // next record with the same hash, or of the free list; -1 at the end
 export const STATE = 12;
 export const CLIENT_NEXT = 13; // one past the highest sequence number seen
 export const SERVER_NEXT = 14;
@@ -230,8 +231,8 @@ export class AttemptStore {
   doubles: Float64Array<ArrayBuffer>;
   /** The same memory, as the page of the events in records. */
   own: EventPage;
-  heads: Int32Array;
-  mask: number;
+  /** The newest record of each hash; its NEXT is the one before with the same hash. */
+  readonly newest: SlotTable = new SlotTable(1024);
   /** How many records are in use, and how many slots were ever used. */
   used = 0;
   top = 0;
@@ -243,11 +244,9 @@ export class AttemptStore {
     this.words = new Int32Array(this.capacity * WORDS);
     this.doubles = new Float64Array(this.words.buffer);
     this.own = { words: this.words, times: this.doubles };
-    this.heads = new Int32Array(this.capacity * 2).fill(-1);
-    this.mask = this.heads.length - 1;
   }
 
-  /** A zeroed record, linked into the bucket of its hash. */
+  /** A zeroed record, in front of the others with its hash. */
   allocate(hash: number): number {
     let slot = this.free;
     if (slot >= 0) {
@@ -258,24 +257,26 @@ export class AttemptStore {
       slot = this.top++;
     }
     this.used++;
-    const { words, heads } = this;
-    const bucket = hash & this.mask;
+    const { words, newest } = this;
     words[slot * WORDS + HASH] = hash;
-    words[slot * WORDS + NEXT] = heads[bucket]!;
-    heads[bucket] = slot;
+    words[slot * WORDS + NEXT] = newest.get(hash);
+    newest.set(hash, slot);
     return slot;
   }
 
   /** Takes a record out of the table; its slot may be used again. */
   release(slot: number): void {
-    const { words, heads } = this;
+    const { words, newest } = this;
     const base = slot * WORDS;
-    const bucket = words[base + HASH]! & this.mask;
-    let at = heads[bucket]!;
-    if (at === slot) heads[bucket] = words[base + NEXT]!;
-    else {
+    const hash = words[base + HASH]!;
+    const next = words[base + NEXT]!;
+    let at = newest.get(hash);
+    if (at === slot) {
+      if (next < 0) newest.delete(hash);
+      else newest.set(hash, next);
+    } else {
       while (words[at * WORDS + NEXT] !== slot) at = words[at * WORDS + NEXT]!;
-      words[at * WORDS + NEXT] = words[base + NEXT]!;
+      words[at * WORDS + NEXT] = next;
     }
     words[base + STATE] = 0;
     words[base + NEXT] = this.free;
@@ -284,20 +285,13 @@ export class AttemptStore {
   }
 
   private grow(): void {
-    this.capacity *= 2;
+    // Memory that is not used yet costs nothing, copying does.
+    this.capacity *= 4;
     const words = new Int32Array(this.capacity * WORDS);
     words.set(this.words);
     this.words = words;
     this.doubles = new Float64Array(words.buffer);
     this.own = { words, times: this.doubles };
-    this.heads = new Int32Array(this.capacity * 2).fill(-1);
-    this.mask = this.heads.length - 1;
-    // Older records first, so that each bucket keeps its order: the newest in front.
-    for (const slot of this.byNumber()) {
-      const bucket = words[slot * WORDS + HASH]! & this.mask;
-      words[slot * WORDS + NEXT] = this.heads[bucket]!;
-      this.heads[bucket] = slot;
-    }
   }
 
   /** All used slots by attempt number. Numbers sort themselves much faster than a function sorts slots. */
@@ -310,6 +304,8 @@ export class AttemptStore {
       if (words[base + STATE]! & USED) order[n++] = words[base + NUMBER]! * SLOTS + slot;
     }
     order.subarray(0, n).sort();
-    return Int32Array.from(order.subarray(0, n), (both) => both % SLOTS);
+    const slots = new Int32Array(n);
+    for (let k = 0; k < n; k++) slots[k] = order[k]! % SLOTS;
+    return slots;
   }
 }

@@ -28,8 +28,10 @@ export const defaultLimits: TrackerLimits = { relaxed: 65_536, attempts: 600_000
 export class Tracker {
   readonly store: R.AttemptStore = new R.AttemptStore();
   readonly log: EventLog = new EventLog(this.store);
-  /** Seconds since 1970 that times count from. */
-  baseSeconds = 0;
+  /** Whether there was a packet. */
+  started = false;
+  /** Seconds since 1970 that times count from. Not a small integer from the start: else V8 would compile for those, in vain. */
+  baseSeconds: number = Number.NaN;
   /** How many attempts began, segments were seen, and segments were too damaged to use. */
   begun = 0;
   segments = 0;
@@ -39,7 +41,6 @@ export class Tracker {
   private readonly hosts: Hosts;
   private readonly finish: (slot: number) => void;
   private readonly limits: TrackerLimits;
-  private started = false;
   private sweepAt = 0;
   /** Attempts that are over, as slot and number, in a ring. */
   private readonly queue: Int32Array;
@@ -47,7 +48,7 @@ export class Tracker {
   /** Keeps the compiler from leaving out the loads that warm the cache. */
   touched = 0;
   private readonly lookup: Lookup;
-  // V8 makes `time` a double only if it is none of its small integers from the start; later that costs all code that was compiled.
+  // The time here likewise.
   private readonly at: Segment = {
     time: Number.NaN,
     frame: 0,
@@ -79,15 +80,15 @@ export class Tracker {
    */
   handle(batch: readonly Decapsulator[], count: number): void {
     const { store } = this;
-    const { words, heads, mask } = store;
+    const { words, newest } = store;
     let sum = 0;
     for (let n = 0; n < count; n++) {
       const d = batch[n]!;
       d.hash = tupleHash(d);
-      sum ^= heads[d.hash & mask]!;
+      sum ^= newest.peek(d.hash);
     }
     for (let n = 0; n < count; n++) {
-      const slot = heads[batch[n]!.hash & mask]!;
+      const slot = newest.get(batch[n]!.hash);
       if (slot >= 0)
         sum ^= words[slot * R.WORDS]! ^ words[slot * R.WORDS + 16]! ^ words[slot * R.WORDS + 32]!;
     }
@@ -97,11 +98,12 @@ export class Tracker {
 
   private one(d: Decapsulator): void {
     const { at } = this;
+    at.time = (d.seconds - this.baseSeconds) * 1e9 + d.nanoseconds;
     if (!this.started) {
       this.started = true;
       this.baseSeconds = d.seconds;
+      at.time = d.nanoseconds;
     }
-    at.time = (d.seconds - this.baseSeconds) * 1e9 + d.nanoseconds;
     at.frame = d.frame;
     const { view, tcpAt } = d;
     at.seq = view.getInt32(tcpAt + 4);
