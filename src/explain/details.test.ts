@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { explainOne, type Fields, film, type Talk } from '../../test/explain-captures.ts';
+import { explainOne, type Fields, film, linuxOptions, type Talk } from '../../test/explain-captures.ts';
 import { synSchedule } from '../tcp/syn-timeout.ts';
+import type { TcpOption } from '../wire/options.ts';
 import type { Attempt } from './attempt.ts';
 import { connectTimeouts } from './details.ts';
 
@@ -75,6 +76,15 @@ describe('how a client repeats its SYN, and when it gives up', () => {
     expect(odd.system).toBeNull();
     expect(odd.backOff).toEqual({ pattern: 'doubling', timeout: null });
   });
+});
+
+test('a Linux client is known with MPTCP and Fast Open too', () => {
+  const order = (more: readonly TcpOption[]): Attempt['system'] =>
+    one((t) => t.c(0, 'S', { options: [...linuxOptions([1, 0]), ...more] })).system;
+  const request: TcpOption = { kind: 'fastOpen', cookie: new Uint8Array(), experimental: false };
+  const mptcp: TcpOption = { kind: 'unknown', type: 30, data: Uint8Array.from([1, 1]) };
+  expect([order([]), order([request]), order([mptcp])]).toEqual(['Linux', 'Linux', 'Linux']);
+  expect(order([{ kind: 'unknown', type: 76, data: Uint8Array.from([1, 1]) }])).toBeNull();
 });
 
 describe('the round trip', () => {

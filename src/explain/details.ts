@@ -162,7 +162,7 @@ export function clientSystem(syn: PacketSeen | null): System | null {
   // A path of more than 30 routers is unlikely: the guess of the initial TTL would be wrong.
   if (mss === null || ttl - syn.ttl > 30) return null;
   const order = orderText(syn.options);
-  if (ttl === 64 && order === '2,4,8,1,3')
+  if (ttl === 64 && LINUX.test(order))
     return syn.window % mss === 0 || [64240, 65535, 65495].includes(syn.window) ? 'Linux' : null;
   if (ttl === 128 && (order === '2,1,3,1,1,4' || order === '2,1,1,4'))
     return [8192, 64240, 65535].includes(syn.window) ? 'Windows' : null;
@@ -170,6 +170,9 @@ export function clientSystem(syn: PacketSeen | null): System | null {
   if (ttl === 64 && order === '2,1,3,4,8' && syn.window === 65535) return 'FreeBSD';
   return null;
 }
+
+/** MPTCP and Fast Open come last. */
+const LINUX = /^2,4,8,1,3(,30|,34|,254|,1)*$/;
 
 const orders = new WeakMap<OptionSet, string>();
 
