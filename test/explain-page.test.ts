@@ -110,6 +110,12 @@ describe('explain --html', () => {
     expect(pageOf([])).toContain('No TCP connection attempts.');
   });
 
+  test('says that there are packets that it is not about', () => {
+    const page = new AttemptPage().html('a.pcap', { ...summary(0), unread: new Map([[127, 5]]) }, null);
+    expect(page).toContain('not about all packets: halfopen cannot read 5 packets of link type 127.');
+    expect(pageOf([])).not.toContain('cannot read');
+  });
+
   test('is of one capture', () => {
     const ended = explainCommand(['--html', 'x.html', sample, sample]);
     expect(ended).toMatchObject({ status: 2, stdout: '' });
@@ -209,7 +215,7 @@ import { AttemptPage } from '/dist/view/attempt-page.js';
 const page = new AttemptPage();
 let count = 0;
 for await (const attempt of explain((await fetch('/sample.gz')).body)) { page.add(attempt); count++; }
-document.title = count + ' attempts, ' + page.html('x', { packets: 0, segments: 0, attempts: count }, null).length;`;
+document.title = count + ' attempts, ' + page.html('x', { packets: 0, segments: 0, attempts: count, unread: new Map() }, null).length;`;
     const seen = await browse(`<!DOCTYPE html><script type="module">${script}</script>`, (path) => {
       if (path === '/sample.gz') return gzipSync(readFileSync(sample));
       return path.startsWith('/dist/') ? readFileSync(join(root, path)) : null;

@@ -5,7 +5,7 @@ import type { Attempt } from '../explain/attempt.ts';
 import { type CaptureSummary, Explainer } from '../explain/explain.ts';
 import { attemptJson } from '../explain/json.ts';
 import { PlainJson } from '../explain/plain-json.ts';
-import { Tally } from '../explain/summary.ts';
+import { counted, Tally, unreadText } from '../explain/summary.ts';
 import { AttemptPage } from '../view/attempt-page.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
 import { CaptureError } from '../wire/pcap-reader.ts';
@@ -92,7 +92,9 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
   }
   out.flush();
   if (page !== null) writePage(options.html!, page.html(nameOf(file), summary, problem));
-  for (const complaint of [problem, unreadText(summary)])
+  const unread = unreadText(summary);
+  const hint = unread === null ? null : `${unread} (docs/explain.md lists the link types)`;
+  for (const complaint of [problem, hint])
     if (complaint !== null) process.stderr.write(`halfopen explain: ${file}: ${complaint}\n`);
   if (problem !== null || isUnread(summary)) return 1;
   if (options.mode === 'attempt' && !found) {
@@ -104,15 +106,6 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
     return 1;
   }
   return 0;
-}
-
-const counted = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? '' : 's'}`;
-
-/** What is said of packets whose link type cannot be read. */
-function unreadText({ unread }: CaptureSummary): string | null {
-  if (unread.size === 0) return null;
-  const parts = [...unread].map(([linkType, n]) => `${counted(n, 'packet')} of link type ${linkType}`);
-  return `cannot read ${parts.join(', ')} (docs/explain.md lists the link types)`;
 }
 
 /** Whether nothing could be read. */

@@ -135,7 +135,7 @@ function scan(a: Told): string {
         : 'this one did not answer';
   const what =
     a.certainty === 'possible' ? 'a scan, or a client whose network or servers are down' : 'a scan';
-  return `${client(a)} tried ${server(a)} as one of at least ${a.evidence.scanned} destinations within a minute, few of which answered: ${what}; ${fate}`;
+  return `${client(a)} tried ${server(a)} as one of at least ${a.evidence.scanned} destinations within a minute, and was connected to few of them: ${what}; ${fate}`;
 }
 
 const sentences: Record<Told['verdict'], (a: Told) => string> = {

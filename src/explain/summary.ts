@@ -1,6 +1,17 @@
 /** Counts attempts by verdict, with the destinations that occur most, and what stands out. Bounded memory. */
 import type { Attempt } from './attempt.ts';
+import type { CaptureSummary } from './explain.ts';
 import type { Note, Verdict } from './verdicts.ts';
+
+/** `1 packet`, `2 packets`. */
+export const counted = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? '' : 's'}`;
+
+/** What is said of packets whose link type cannot be read; null if there are none. */
+export function unreadText({ unread }: CaptureSummary): string | null {
+  if (unread.size === 0) return null;
+  const parts = [...unread].map(([linkType, n]) => `${counted(n, 'packet')} of link type ${linkType}`);
+  return `cannot read ${parts.join(', ')}`;
+}
 
 /** One line of the summary table. */
 export interface VerdictCount {

@@ -5,7 +5,7 @@
 import { type Attempt, timeText } from '../explain/attempt.ts';
 import type { CaptureSummary } from '../explain/explain.ts';
 import { endpoint } from '../explain/sentences.ts';
-import { Tally, type VerdictCount } from '../explain/summary.ts';
+import { Tally, unreadText, type VerdictCount } from '../explain/summary.ts';
 import { notes, type Verdict, verdicts } from '../explain/verdicts.ts';
 import { type LadderPacket, ladderPackets } from './attempt-ladder.ts';
 import { pageStyle } from './attempt-page-style.ts';
@@ -43,6 +43,7 @@ export class AttemptPage {
     const { tally } = this;
     const rows = tally.verdicts();
     const { sections, shown, told } = this.sections(rows);
+    const unread = unreadText(summary);
     const title = escapeHtml(`${name}: what happened to its connection attempts`);
     const began =
       this.earliest === null
@@ -67,7 +68,9 @@ export class AttemptPage {
         ? ''
         : `, of which this page is about ${thousands(tally.total)} that were asked for`
     }.${began}</p>
-${problem === null ? '' : `<p class="problem">The capture could not be read to its end: ${escapeHtml(problem)}</p>\n`}</header>
+${problem === null ? '' : `<p class="problem">The capture could not be read to its end: ${escapeHtml(problem)}</p>\n`}${
+  unread === null ? '' : `<p class="problem">This page is not about all packets: halfopen ${unread}.</p>\n`
+}</header>
 <main>
 ${summaryTable(rows, told)}${standingOut(tally, shown)}${sections}</main>
 <footer>

@@ -195,7 +195,7 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     return `${from} 不知道（或不再知道）与 ${to} 的连接：它以 RST 应答对方的报文；抓包中没有 SYN`;
   },
   scan: (a) =>
-    `${client(a)} 一分钟内尝试了至少 ${a.evidence.scanned} 个目标，很少得到应答：这是扫描${
+    `${client(a)} 一分钟内尝试了至少 ${a.evidence.scanned} 个目标，很少连接成功：这是扫描${
       a.certainty === 'possible' ? '，或者是网络或服务器出了故障的客户端' : ''
     }；其中的 ${server(a)} ${
       a.outcome === 'refused' ? '拒绝了' : a.outcome === 'reset' ? '是开放的' : '没有应答'
