@@ -1,7 +1,4 @@
-/**
- * What components take from the library. TypeScript checks this file and not them: a name that the library no longer
- * has is found here, not by the reader of a broken page.
- */
+/** What components take from the library, in one place. */
 export { Sysctls } from '../../../src/host/sysctl.ts';
 export type { PacketName } from '../../../src/sim/events.ts';
 export type { State } from '../../../src/tcp/trace.ts';
