@@ -109,6 +109,45 @@ describe('halfopen doctor', () => {
     expect(stderr.split('\n')).toEqual([expect.stringMatching(/^\{"at":/), '']);
   });
 
+  test('exits with 2 if nothing of what the checks need can be read, and says what', async () => {
+    const copies = join(folder, 'settings-only');
+    mkdirSync(join(copies, 'sys/net/ipv4'), { recursive: true });
+    writeFileSync(join(copies, 'sys/net/ipv4/ip_local_port_range'), '32768 60999');
+    const only = (id: string): Promise<Ended> => doctor('--proc', copies, '--interval', '0.05', '--only', id);
+    for (const id of ['self-connected-socket', 'listener-in-ephemeral-range', 'listen-overflows'])
+      expect(await only(id), id).toMatchObject({ code: 2, stdout: expect.stringContaining('UNKNOWN') });
+    // One of the two could be judged, if its file were there: the other was.
+    writeFileSync(join(copies, 'sys/net/ipv4/tcp_syncookies'), '1');
+    expect(await only('syn-queue-drops')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('UNKNOWN'),
+    });
+  });
+
+  test('reports at most 50 findings of a check one by one, none of them accepted', async () => {
+    const sockets = Array.from({ length: 60 }, (_, index) => ({
+      local: `127.0.0.1:${40000 + 2 * index}`,
+      state: '0A',
+    }));
+    const file = join(folder, 'fifty.txt');
+    const accepted = (numbers: number): void =>
+      writeFileSync(
+        file,
+        sockets
+          .slice(0, numbers)
+          .map(({ local }) => `listener-in-ephemeral-range ${local}\n`)
+          .join(''),
+      );
+    const report = async (): Promise<JsonReport> =>
+      JSON.parse((await over('sixty', { sockets }, '--accept', file, '--json')).stdout) as JsonReport;
+    accepted(0);
+    expect((await report()).findings).toHaveLength(50);
+    expect((await report()).findings[49]!.summary).toMatch(/\(and 10 more like this\)$/);
+    accepted(55);
+    const { findings, accepted: kept } = await report();
+    expect([findings.length, kept.length]).toEqual([5, 55]);
+  });
+
   test('has no colour in a pipe', async () => {
     expect((await over('plain', { settings: { 'net.ipv4.tcp_sack': '0' } })).stdout).not.toContain('\u001b');
   });
@@ -127,30 +166,49 @@ describe('halfopen doctor', () => {
       '0.1',
     ]);
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const next = async (): Promise<Record<string, object[]>> =>
-      JSON.parse((await lines.next()).value as string);
-    /** The next line that tells of a change; a file that is just being written can give one or two of its own. */
-    const change = async (kind: 'appeared' | 'gone', subject: string): Promise<void> => {
-      for (let tries = 0; tries < 30; tries++) {
-        const { [kind]: list = [] } = await next();
-        if (list.some((finding) => (finding as { subject: string }).subject === subject)) return;
-      }
-      throw new Error(`${subject} never ${kind}`);
+    interface Line {
+      readonly at: string;
+      readonly findings?: readonly Named[];
+      readonly appeared?: readonly Named[];
+      readonly gone?: readonly Named[];
+      readonly lost?: readonly { readonly check: string }[];
+      readonly regained?: readonly { readonly check: string }[];
+    }
+    type Named = { readonly severity: string; readonly subject: string };
+    // What is found, by what the lines have told so far. Files that are being written add changes of their own.
+    const known = new Set<string>();
+    let lost = 0;
+    const read = async (): Promise<Line> => {
+      const line = JSON.parse((await lines.next()).value as string) as Line;
+      const text = ({ severity, subject }: Named): string => `${severity} ${subject}`;
+      for (const finding of line.appeared ?? []) known.add(text(finding));
+      for (const finding of line.gone ?? []) known.delete(text(finding));
+      lost += (line.lost?.length ?? 0) - (line.regained?.length ?? 0);
+      return line;
+    };
+    const until = async (...findings: string[]): Promise<void> => {
+      do await read();
+      while ([...known].join() !== findings.join() || lost > 0);
     };
     try {
-      expect(await next()).toMatchObject({
+      expect(await read()).toMatchObject({
         at: expect.stringMatching(/^\d{4}-.*Z$/),
         findings: [],
         checks: expect.any(Array),
       });
       writeCopies(copies, { settings: { 'net.ipv4.tcp_syncookies': '0' } });
-      await change('appeared', 'net.ipv4.tcp_syncookies');
+      await until('high net.ipv4.tcp_syncookies');
+      // What cannot be read any more is not gone, but unknown.
+      rmSync(join(copies, 'sys/net/ipv4/tcp_syncookies'));
+      do await read();
+      while (lost === 0);
+      expect([...known]).toEqual(['high net.ipv4.tcp_syncookies']);
       writeCopies(copies, { counters: { ListenOverflows: 7 } });
-      await change('gone', 'net.ipv4.tcp_syncookies');
+      // Old overflows are worth a line only.
+      await until('info ListenOverflows');
     } finally {
       child.kill('SIGINT');
     }
-    // The old overflows are worth a line only.
     expect(await once(child, 'close')).toEqual([0, null]);
   });
 });

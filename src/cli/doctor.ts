@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs, styleText } from 'node:util';
 import { type Acceptance, parseAcceptances, withoutAccepted } from '../doctor/accept.ts';
-import { type Check, type Examination, examine } from '../doctor/check.ts';
+import { type Check, type Examination, examine, shortened } from '../doctor/check.ts';
 import { checks } from '../doctor/checks.ts';
 import { collect, locate, nothingRead, type Sample, type Source, sample } from '../doctor/collect.ts';
 import { fixScript } from '../doctor/fix.ts';
@@ -11,6 +11,7 @@ import { runInside, whyNotEnter } from '../doctor/namespace.ts';
 import { withOwners } from '../doctor/owners.ts';
 import { prometheusReport } from '../doctor/prometheus.ts';
 import {
+  carriedOver,
   changeLines,
   changes,
   changesJson,
@@ -35,7 +36,7 @@ Finds what makes TCP connections fail on this host. Reads /proc (and ss), change
   --pid PID         the network of this process (a container's): its namespace is entered if this user may
   --proc ROOT       another proc file system (its process 1 is meant), or a folder with copies of /proc/net and /proc/sys
 
-Exit: 0 nothing of severity high or worse, 1 something of it, 2 wrong usage or nothing could be read.
+Exit: 0 nothing of severity high or worse, 1 something of it, 2 wrong usage, or nothing that the checks need could be read.
 
 Examples:
   halfopen doctor
@@ -194,16 +195,18 @@ async function look(options: Options, source: Source, before: Sample, signal?: A
   const host = await collect(source, before, wait);
   if (nothingRead(host)) throw new UsageError(`nothing could be read from ${source.net}`);
   const all = examine(host, options.checks);
-  const owned = source.live ? withOwners(all.found, options.proc) : all.found;
+  const owned = source.live ? withOwners(all.found, options.proc, options.pid) : all.found;
   const { found, accepted, unused } = withoutAccepted(owned, options.acceptances);
   // A line for a check that was not asked for says nothing about its findings.
   const looked = unused.filter(({ check }) => options.checks.some(({ id }) => id === check));
   const prefix = options.pid === null ? '' : `nsenter -t ${options.pid} -n `;
-  return { host, examination: { ...all, found }, accepted, unused: looked, prefix };
+  return { host, examination: { ...all, found: shortened(found) }, accepted, unused: looked, prefix };
 }
 
-const exitCode = ({ found }: Examination): number =>
-  found.some(({ severity }) => severity === 'critical' || severity === 'high') ? 1 : 0;
+function exitCode({ checks, found, blind }: Examination): number {
+  if (found.some(({ severity }) => severity === 'critical' || severity === 'high')) return 1;
+  return blind.length === checks.length ? 2 : 0;
+}
 
 const paint: Paint = (style, text) =>
   process.stdout.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text;
@@ -237,7 +240,9 @@ async function watch(options: Options, source: Source): Promise<number> {
   try {
     let before = sample(source);
     for (;;) {
-      const now: Report = await look(options, source, before, stop.signal);
+      const seen = await look(options, source, before, stop.signal);
+      const examination = last === null ? seen.examination : carriedOver(last.examination, seen.examination);
+      const now: Report = { ...seen, examination };
       process.stdout.write(renderChange(options, last, now));
       before = { counters: now.host.after, at: before.at + now.host.seconds * 1000 };
       last = now;

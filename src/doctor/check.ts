@@ -64,6 +64,8 @@ export type Rule = (host: Host, note: (where: string, why: string) => void) => F
 /** A finding with its check. */
 export interface Found extends Finding {
   readonly check: Check;
+  /** It was found before, and now nobody can say. */
+  readonly unsure?: boolean;
 }
 
 /** Something that a check could not find out. */
@@ -79,41 +81,58 @@ export interface Examination {
   /** The worst first, then in the order of the checks. */
   readonly found: readonly Found[];
   readonly unknown: readonly Unknown[];
+  /** Checks that found out nothing at all: that they found nothing says nothing. */
+  readonly blind: readonly Check[];
 }
 
 /** Runs checks over a host. */
 export function examine(host: Host, checks: readonly Check[]): Examination {
   const found: Found[] = [];
   const unknown: Unknown[] = [];
+  const blind: Check[] = [];
+  const noSockets = host.sockets.files.length === 0;
   for (const check of checks) {
     const missing = new Map<string, Unknown>();
     const note = (where: string, why: string): void => {
       missing.set(`${where} ${why}`, { check, where, why });
     };
     if (check.readsSockets) for (const gap of host.sockets.gaps) note(gap.where, gap.why);
+    let blindRules = 0;
     for (const rule of check.rules) {
       try {
-        for (const finding of atMost(mostSubjects, rule(host, note))) found.push({ ...finding, check });
+        for (const finding of rule(host, note)) found.push({ ...finding, check });
       } catch (error) {
         if (!(error instanceof Unread)) throw error;
         note(error.where, error.message);
+        blindRules++;
       }
     }
+    if (blindRules === check.rules.length || (check.readsSockets && noSockets)) blind.push(check);
     unknown.push(...missing.values());
   }
   const rank = (finding: Found): number => severities.indexOf(finding.severity);
   // sort() keeps the order of equals, which is that of the checks.
   found.sort((a, b) => rank(a) - rank(b));
-  return { checks, found, unknown };
+  return { checks, found, unknown, blind };
 }
 
-/** How many findings of one rule are reported one by one. */
+/** How many findings of one check are reported one by one. */
 const mostSubjects = 50;
 
-/** Cuts findings; the last one that stays says how many were cut. */
-function atMost(most: number, findings: readonly Finding[]): readonly Finding[] {
-  if (findings.length <= most) return findings;
-  const last = findings[most - 1]!;
-  const rest = `${last.summary} (and ${findings.length - most} more like this)`;
-  return [...findings.slice(0, most - 1), { ...last, summary: rest }];
+/**
+ * Cuts the findings of each check; its last one that stays says how many were cut. Not before the accepted ones are
+ * taken out: one that was cut could not be accepted, and one that was accepted would hide those cut after it.
+ */
+export function shortened(found: readonly Found[]): Found[] {
+  const counts = new Map<Check, number>();
+  for (const { check } of found) counts.set(check, (counts.get(check) ?? 0) + 1);
+  const kept = new Map<Check, number>();
+  return found.flatMap((finding) => {
+    const number = (kept.get(finding.check) ?? 0) + 1;
+    kept.set(finding.check, number);
+    const cut = counts.get(finding.check)! - mostSubjects;
+    if (number > mostSubjects) return [];
+    if (number < mostSubjects || cut <= 0) return [finding];
+    return [{ ...finding, summary: `${finding.summary} (and ${cut} more like this)` }];
+  });
 }

@@ -74,11 +74,21 @@ describe('the checks', () => {
     expect(unknown(differences)).toContain('self-connected-socket: /proc/net/tcp6: it may not be read');
   });
 
-  test('report at most 50 subjects each and count the rest', () => {
-    const sockets = many(60, (index) => ({ local: `127.0.0.1:${40000 + 2 * index}`, state: '0A' }));
-    const findings = look({ sockets }).found;
-    expect(findings).toHaveLength(50);
-    expect(findings.at(-1)!.summary).toMatch(/\(and 10 more like this\)$/);
+  test('are blind, not clean, when nothing of what they need could be read', () => {
+    const blind = (differences: Differences): string[] => look(differences).blind.map(({ id }) => id);
+    expect(blind({})).toEqual([]);
+    expect(blind({ settings: { 'net.ipv4.tcp_abort_on_overflow': null } })).toEqual(['abort-on-overflow']);
+    // Its counter is there.
+    expect(blind({ settings: { 'net.ipv4.tcp_syncookies': null } })).not.toContain('syn-queue-drops');
+    const { sockets } = hostWith({});
+    expect(blind({ host: { sockets: { ...sockets, files: [] } } })).toContain('self-connected-socket');
+  });
+
+  test('say how to mend each thing that they find', () => {
+    const settings = { 'net.ipv4.ip_local_reserved_ports': '32768-60999' };
+    const [finding] = look({ settings }).found;
+    expect(finding).toMatchObject({ severity: 'critical', subject: 'net.ipv4.ip_local_reserved_ports' });
+    expect(finding!.fixes).toHaveLength(1);
   });
 });
 

@@ -11,15 +11,23 @@ export interface Owner {
 
 /**
  * Finds the processes that hold sockets with these inodes, one each.
+ * @param first the process that is looked at before all others, whatever the budget
  * @param budget milliseconds after which it gives back what it found: a host can have millions of open files
  */
-function findOwners(proc: string, inodes: ReadonlySet<number>, budget = 300): Map<number, Owner> {
+function findOwners(
+  proc: string,
+  inodes: ReadonlySet<number>,
+  first: number | null,
+  budget = 300,
+): Map<number, Owner> {
   const owners = new Map<number, Owner>();
   const end = performance.now() + budget;
   const links = new Map([...inodes].map((inode) => [`socket:[${inode}]`, inode]));
-  for (const pid of list(proc).filter((name) => /^\d+$/.test(name))) {
+  const others = list(proc).filter((name) => /^\d+$/.test(name));
+  for (const pid of first === null ? others : [`${first}`, ...others]) {
     for (const file of list(`${proc}/${pid}/fd`)) {
-      if (owners.size === inodes.size || performance.now() > end) return owners;
+      const late = performance.now() > end && pid !== `${first}`;
+      if (owners.size === inodes.size || late) return owners;
       const inode = links.get(orEmpty(() => readlinkSync(`${proc}/${pid}/fd/${file}`)));
       if (inode === undefined || owners.has(inode)) continue;
       const name = orEmpty(() => readFileSync(`${proc}/${pid}/comm`, 'utf8'));
@@ -30,10 +38,10 @@ function findOwners(proc: string, inodes: ReadonlySet<number>, budget = 300): Ma
 }
 
 /** Findings about a socket with the process that holds it, where that could be found out. */
-export function withOwners(found: readonly Found[], proc: string): Found[] {
+export function withOwners(found: readonly Found[], proc: string, first: number | null): Found[] {
   const inodes = new Set(found.flatMap(({ inode }) => (inode === undefined || inode === 0 ? [] : [inode])));
   if (inodes.size === 0) return [...found];
-  const owners = findOwners(proc, inodes);
+  const owners = findOwners(proc, inodes, first);
   return found.map((finding) => {
     const owner = finding.inode === undefined ? undefined : owners.get(finding.inode);
     if (owner === undefined) return finding;

@@ -96,15 +96,20 @@ function findingLines(finding: Found, first: boolean, prefix: string, paint: Pai
   return lines;
 }
 
-function unknownLines(unknown: readonly Unknown[], paint: Paint): string[] {
-  const reasons = new Map<string, string[]>();
+/** What is unknown and why, with the checks that wanted it. */
+function byReason(unknown: readonly Unknown[]): [string, string][] {
+  const reasons = new Map<string, Set<string>>();
   for (const { check, where, why } of unknown) {
     const reason = `${where}: ${why}`;
-    reasons.set(reason, [...(reasons.get(reason) ?? []), check.id]);
+    reasons.set(reason, (reasons.get(reason) ?? new Set()).add(check.id));
   }
-  return [...reasons].flatMap(([reason, ids]) => [
+  return [...reasons].map(([reason, ids]) => [reason, [...ids].join(', ')]);
+}
+
+function unknownLines(unknown: readonly Unknown[], paint: Paint): string[] {
+  return byReason(unknown).flatMap(([reason, ids]) => [
     `${paint('yellow', 'UNKNOWN ')} ${reason}`,
-    `  ${paint('dim', 'for  ')} ${[...new Set(ids)].join(', ')}`,
+    `  ${paint('dim', 'for  ')} ${ids}`,
   ]);
 }
 
@@ -118,6 +123,8 @@ const findingJson = (finding: Found, prefix: string): object => ({
   fixes: finding.fixes.map((fix) => ({ kind: fix.kind, text: fixText(fix, prefix) })),
 });
 
+const unknownJson = ({ check, where, why }: Unknown): object => ({ check: check.id, where, why });
+
 /** The report as a value for JSON. Its fields are documented in docs/doctor.md. */
 export function jsonReport({ host, examination, accepted, unused, prefix }: Report): object {
   return {
@@ -128,7 +135,7 @@ export function jsonReport({ host, examination, accepted, unused, prefix }: Repo
     findings: examination.found.map((finding) => findingJson(finding, prefix)),
     accepted: accepted.map((finding) => findingJson(finding, prefix)),
     unusedAcceptances: unused.map(({ check, subject, line }) => ({ check, subject, line })),
-    unknown: examination.unknown.map(({ check, where, why }) => ({ check: check.id, where, why })),
+    unknown: examination.unknown.map(unknownJson),
   };
 }
 
@@ -139,11 +146,38 @@ export interface Changes {
   readonly gone: readonly Found[];
   /** Findings that stayed and whose numbers changed: of counters, how much they grew this time. */
   readonly moved: readonly Found[];
+  /** What cannot be known any more, and what can be known again. */
+  readonly lost: readonly Unknown[];
+  readonly regained: readonly Unknown[];
 }
+
+/**
+ * An examination with the findings of the one before that it could neither find again nor rule out, because something
+ * that their check had been able to read could not be read: they are not gone.
+ */
+export function carriedOver(before: Examination, now: Examination): Examination {
+  const wereUnknown = new Set(before.unknown.map(unknownName));
+  const unsure = new Set(now.unknown.map(({ check }) => check));
+  const lost = new Set(
+    now.unknown.filter((one) => !wereUnknown.has(unknownName(one))).map(({ check }) => check),
+  );
+  const current = new Set(now.found.map(findingName));
+  const kept = before.found
+    .filter((finding) => (finding.unsure ? unsure : lost).has(finding.check))
+    .filter((finding) => !current.has(findingName(finding)))
+    .map((finding) => ({ ...finding, unsure: true }));
+  const rank = ({ severity }: Found): number => severities.indexOf(severity);
+  return { ...now, found: [...now.found, ...kept].sort((a, b) => rank(a) - rank(b)) };
+}
+
+const findingName = ({ check, subject }: Found): string => `${check.id} ${subject}`;
+const unknownName = ({ check, where, why }: Unknown): string => `${check.id} ${where} ${why}`;
 
 /** Compares two examinations. */
 export function changes(before: Examination, now: Examination): Changes {
-  const name = (finding: Found): string => `${finding.check.id} ${finding.subject} ${finding.severity}`;
+  const name = (finding: Found): string => `${findingName(finding)} ${finding.severity}`;
+  const wereUnknown = new Set(before.unknown.map(unknownName));
+  const areUnknown = new Set(now.unknown.map(unknownName));
   const old = new Map(before.found.map((finding) => [name(finding), finding]));
   const current = new Set(now.found.map(name));
   return {
@@ -153,25 +187,31 @@ export function changes(before: Examination, now: Examination): Changes {
       const previous = old.get(name(finding));
       return previous !== undefined && previous.summary !== finding.summary;
     }),
+    lost: now.unknown.filter((unknown) => !wereUnknown.has(unknownName(unknown))),
+    regained: before.unknown.filter((unknown) => !areUnknown.has(unknownName(unknown))),
   };
 }
 
-/** Changes for people, a line each: `+` new, `-` gone, `~` moved. Empty if nothing changed. */
-export function changeLines({ appeared, gone, moved }: Changes, paint: Paint): string[] {
+/** Changes for people, a line each: `+` new, `-` gone, `~` moved, `?` unknown. Empty if nothing changed. */
+export function changeLines({ appeared, gone, moved, lost, regained }: Changes, paint: Paint): string[] {
   const line = (sign: string, finding: Found): string =>
     `${sign} ${paint(styles[finding.severity], finding.severity.toUpperCase().padEnd(8))} ${finding.summary}`;
   return [
     ...appeared.map((finding) => line('+', finding)),
     ...moved.map((finding) => line('~', finding)),
     ...gone.map((finding) => line('-', finding)),
+    ...byReason(lost).map(([reason, ids]) => `? ${paint('yellow', 'UNKNOWN ')} ${reason} (for ${ids})`),
+    ...byReason(regained).map(([reason, ids]) => `? KNOWN    again: ${reason} (for ${ids})`),
   ];
 }
 
 /** Changes as a value for JSON. */
-export function changesJson({ appeared, gone, moved }: Changes, prefix: string): object {
+export function changesJson({ appeared, gone, moved, lost, regained }: Changes, prefix: string): object {
   return {
     appeared: appeared.map((finding) => findingJson(finding, prefix)),
     moved: moved.map((finding) => findingJson(finding, prefix)),
     gone: gone.map(({ check, subject, severity }) => ({ check: check.id, subject, severity })),
+    lost: lost.map(unknownJson),
+    regained: regained.map(unknownJson),
   };
 }

@@ -70,7 +70,15 @@ describe('the parser of /proc/net/tcp', () => {
   });
 
   test('counts and passes over lines that it does not know, and reads those around them', () => {
-    const strange = ['what is this', '   0: 0100007F', `${listener.slice(0, 40)}\n`, '7: zz:1 2', '\0\0\0'];
+    const tooLarge = [listener.replace(' 0A ', ' 10A '), listener.replace(':0050', ':10050')];
+    const strange = [
+      ...tooLarge.map((line) => line.trimEnd()),
+      'what is this',
+      '   0: 0100007F',
+      `${listener.slice(0, 40)}\n`,
+      '7: zz:1 2',
+      '\0\0\0',
+    ];
     for (const line of strange) {
       const parser = parse(`${header}${listener}${line}\n${timeWait}`);
       expect(ends(parser)).toHaveLength(2);

@@ -138,20 +138,20 @@ export class SocketParser {
     const into = this.#columns;
     this.#skipSpaces();
     this.#address(into.localAddress, row);
-    into.localPort[row] = this.#hex();
+    into.localPort[row] = this.#hex(0xffff);
     this.#skipSpaces();
     this.#address(into.remoteAddress, row);
-    into.remotePort[row] = this.#hex();
+    into.remotePort[row] = this.#hex(0xffff);
     this.#skipSpaces();
-    into.state[row] = this.#hex();
+    into.state[row] = this.#hex(0xff);
     this.#skipSpaces();
     into.sendQueue[row] = this.#hex();
     this.#expect(colon);
     into.receiveQueue[row] = this.#hex();
     this.#skipSpaces();
-    into.timer[row] = this.#hex();
+    into.timer[row] = this.#hex(0xff);
     this.#expect(colon);
-    this.#hex(); // when the timer expires
+    this.#hex(Number.POSITIVE_INFINITY); // when the timer expires
     this.#skipSpaces();
     into.retransmits[row] = Math.min(this.#hex(), 255);
     this.#skipSpaces();
@@ -178,17 +178,18 @@ export class SocketParser {
     return digits[this.#bytes[this.#at]!] ?? 255;
   }
 
-  #hex(): number {
+  /** @param most what fits into the column: of more, a part would look like another value */
+  #hex(most = 0xffff_ffff): number {
     const start = this.#at;
     let value = 0;
     let digit = this.#digit();
     while (digit < 16) {
-      value = (value << 4) | digit;
+      value = value * 16 + digit;
       this.#at++;
       digit = this.#digit();
     }
-    if (this.#at === start) this.#bad = true;
-    return value >>> 0;
+    if (this.#at === start || value > most) this.#bad = true;
+    return value;
   }
 
   #decimal(): number {

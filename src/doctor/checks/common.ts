@@ -41,7 +41,7 @@ export function growing(rule: CounterRule): (host: Host) => Finding[] {
         summary:
           by > 0
             ? `${short} grew by ${count(by)} in ${seconds} s: ${rule.means}`
-            : `${short} is ${count(total)} but did not grow in ${seconds} s: it happened before (${rule.means})`,
+            : `${short} is ${count(total)} but did not grow: it happened before (${rule.means})`,
         evidence: [
           {
             where: host.after.where,

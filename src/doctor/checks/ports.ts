@@ -204,7 +204,13 @@ const ephemeralPressure: Check = {
       const evidence = [settingEvidence(host, rangeName), settingEvidence(host, reservedName)];
       if (usable === 0) {
         const summary = `every port of ${range.first}-${range.last} is reserved: connect() without bind() always fails`;
-        return [{ severity: 'critical', subject: reservedName, summary, evidence, fixes: [] }];
+        const fixes: Fix[] = [
+          {
+            kind: 'advice',
+            text: `Take ports out of ${reservedName}, or widen ${rangeName}: a reserved port is given to nobody who does not ask for it.`,
+          },
+        ];
+        return [{ severity: 'critical', subject: reservedName, summary, evidence, fixes }];
       }
       return [...destinations(host, range, reserved).values()]
         .filter((group) => group.taken * 2 > usable)
