@@ -58,7 +58,8 @@ export class EventLog {
     const before = words[base + R.STATE]!;
     if (words[base + R.ENCAPSULATION] !== d.encapsulation) words[base + R.STATE]! |= R.TWO_ENCAPSULATIONS;
     const duplicate =
-      this.seenBefore(base, s.flags, before, fromClient) && this.isDuplicate(base, s, d, fromClient);
+      this.seenBefore(base, s.flags, before, fromClient) &&
+      (this.isDuplicate(base, s, d, fromClient) || this.isLate(base, s, before, fromClient));
     if (!stray) this.apply(base, s, d, fromClient, duplicate);
     if ((before & R.SETTLED) === 0 || s.flags & (SYN | RST)) {
       this.append(slot, s, d, fromClient, (stray ? R.MISMATCH : 0) | (duplicate ? R.DUPLICATE : 0));
@@ -234,6 +235,17 @@ export class EventLog {
       event = w[at + R.E_NEXT]!;
     }
     return false;
+  }
+
+  /**
+   * Whether it is the SYN+ACK of a server that has sent data since: the connection was its by then, so this is a copy of the first one that
+   * comes late. With Fast Open a server sends data before it is confirmed.
+   */
+  private isLate(base: number, s: Segment, state: number, fromClient: boolean): boolean {
+    const { words } = this.store;
+    if (fromClient || (s.flags & (SYN | ACK)) !== (SYN | ACK) || (state & R.CONFIRMED) === 0) return false;
+    if (words[base + R.OFFER]! & R.OFFER_FAST_OPEN || s.seq !== words[base + R.SERVER_ISN]) return false;
+    return ((words[base + R.SERVER_NEXT]! - s.seq - 1 - s.payload) | 0) > 0;
   }
 
   /** Keeps the segment at hand as an event of the attempt. */

@@ -223,6 +223,19 @@ describe('ways of capturing', () => {
     },
   );
 
+  test('a SYN+ACK that comes again after data of the server is a late copy', () => {
+    const windows = film((t) => {
+      t.shake();
+      t.c(21, 'PA', { data: 10 });
+      t.s(41, 'PA', { data: 100 });
+    });
+    const a = explainOne(merged(windows, 500));
+    expect(a.verdict).toBe('completed');
+    expect([a.evidence.synAckCount, a.evidence.synAckDuplicates]).toEqual([1, 1]);
+    const again = explainOne(film((t) => t.shake() && t.c(21, 'PA', { data: 10 }) && t.s(1041, 'SA')));
+    expect(again.verdict).toBe('accept-queue-full');
+  });
+
   test('a SYN+ACK that comes again with a new time stamp is a retransmission', () => {
     const a = explainOne(
       film((t) => {
