@@ -50,6 +50,44 @@ describe('connect', () => {
     expect(() => connect({ port: 70_000 })).toThrow(RangeError);
   });
 
+  test('does what net.connect does with a signal that is aborted already, or is aborted while it connects', async () => {
+    await served({ port: 0, host: '127.0.0.1' }, async (port) => {
+      const events = async (dial: typeof net.connect, when: 'before' | 'after'): Promise<string[]> => {
+        const controller = new AbortController();
+        if (when === 'before') controller.abort();
+        const socket = dial({ port, host: '127.0.0.1', signal: controller.signal } as net.NetConnectOpts);
+        const seen: string[] = [];
+        for (const name of ['connect', 'error', 'close'])
+          socket.on(name, (value: unknown) => seen.push(value instanceof Error ? value.name : name));
+        if (when === 'after') controller.abort();
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        socket.destroy();
+        // Node itself brings a socket back to life that was aborted before: what comes then is no matter here.
+        return seen.slice(0, 2);
+      };
+      for (const when of ['before', 'after'] as const) {
+        const [ours, nodes] = await Promise.all([events(connect, when), events(net.connect, when)]);
+        expect(ours, when).toEqual(nodes);
+        expect(ours).toEqual(['AbortError', 'close']);
+      }
+    });
+  });
+
+  test('refuses what is no target as net.connect does', () => {
+    const code = (dial: typeof net.connect, target: unknown): unknown => {
+      try {
+        dial(target as number);
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code;
+      }
+      return 'none';
+    };
+    for (const target of [undefined, null, {}, [], -1, Number.NaN, { port: 'http' }])
+      expect(code(connect as typeof net.connect, target), String(target)).toMatch(
+        /^ERR_(SOCKET_BAD_PORT|MISSING_ARGS|INVALID_ARG_TYPE)$/,
+      );
+  });
+
   test('keeps the time-out of its options', async () => {
     await served({ port: 0, host: '127.0.0.1' }, async (port) => {
       expect(

@@ -69,7 +69,9 @@ class DialedSocket extends Socket {
   }
 
   override destroy(error?: Error): this {
-    if (this.#left === 0 || !this.#maySucceedNextTime(error)) return super.destroy(error);
+    // A signal that is aborted already destroys the socket before it has its fields.
+    const final = !(#left in this) || this.#left === 0 || !this.#maySucceedNextTime(error);
+    if (final) return super.destroy(error);
     this.#left--;
     this.#selfConnected = false;
     this.#startOver();
@@ -142,8 +144,8 @@ export function connect(
   last?: Listener,
 ): Socket {
   const listener = typeof hostOrListener === 'function' ? hostOrListener : last;
-  if (typeof target === 'object') return dial(target, listener);
+  if (typeof target === 'object' && target !== null) return dial(target, listener);
   if (typeof target === 'string' && !/^\d+$/.test(target)) return dial({ path: target }, listener);
-  const port = Number(target);
+  const port = Number(target ?? Number.NaN);
   return dial(typeof hostOrListener === 'string' ? { port, host: hostOrListener } : { port }, listener);
 }
