@@ -177,7 +177,9 @@ export class Socket extends OpenFile implements ConnectionOwner {
     this.reusePort = listener.reusePort;
     this.receiveTimeout = listener.receiveTimeout;
     this.sendTimeout = listener.sendTimeout;
+    this.bindAddressNoPort = listener.bindAddressNoPort;
     this.freeBind = listener.freeBind;
+    this.portRange = listener.portRange;
     if (listener.inert !== null) this.inert = new Map(listener.inert);
     if (conn.state === CLOSED) return;
     this.prepareUse(conn.local);
@@ -355,14 +357,12 @@ export class Socket extends OpenFile implements ConnectionOwner {
 
   /** accept() as a call that may wait; `install` gives the new socket its descriptor. */
   acceptWaiting(flags: number, install: (socket: Socket) => number): Result {
+    const none = -Errno.EAGAIN;
     const attempt = (): number | null => {
       const child = this.accept(flags);
-      if (child instanceof Socket) return install(child);
-      return child === -Errno.EAGAIN ? null : child;
+      return child === none ? null : typeof child === 'number' ? child : install(child);
     };
-    const result = attempt();
-    if (result !== null) return result;
-    return this.nonBlocking ? -Errno.EAGAIN : this.wait(this.receiveTimeout, -Errno.EAGAIN, attempt);
+    return attempt() ?? (this.nonBlocking ? none : this.wait(this.receiveTimeout, none, attempt));
   }
 
   /** SO_ERROR. */

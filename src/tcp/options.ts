@@ -1,8 +1,13 @@
+/** After how many changes records are no longer shared: more than any socket needs to be set up. */
+const mostShared = 32;
+
 /**
  * What an application may ask of a connection. A record never changes once it is made: a listener and its children
  * share one until one of them is told otherwise, so a connection that nobody tuned costs nothing for it.
  */
 export class Options {
+  /** How many changes lie between the options nobody tuned and these. */
+  private readonly changes: number = 0;
   readonly nodelay: boolean = false;
   readonly cork: boolean = false;
   readonly keepalive: boolean = false;
@@ -53,9 +58,18 @@ export class Options {
   with<N extends OptionName>(name: N, value: Options[N]): Options {
     if (this[name] === value) return this;
     if (this.derived !== null && this.derivedBy === name && this.derived[name] === value) return this.derived;
-    const derived = Object.assign(new Options(), this, { [name]: value, derived: null, derivedBy: null });
-    this.derived = derived;
-    this.derivedBy = name;
+    const changes = this.changes + 1;
+    const derived = Object.assign(new Options(), this, {
+      [name]: value,
+      changes,
+      derived: null,
+      derivedBy: null,
+    });
+    // Who corks and uncorks for ever shall not leave a chain of records behind that grows for ever.
+    if (changes <= mostShared) {
+      this.derived = derived;
+      this.derivedBy = name;
+    }
     return derived;
   }
 }

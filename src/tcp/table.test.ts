@@ -42,3 +42,51 @@ test('the table finds exactly what was added and not removed, through growth and
     }),
   );
 });
+
+test('values() goes on when entries leave and come during it, and gives none twice, after growth too', () => {
+  const entry = (port: number): Tuple => ({
+    local: ipv4(1),
+    localPort: 80,
+    remote: ipv4(2),
+    remotePort: port,
+    hash: 0,
+  });
+  const table = new TupleTable<Tuple>(7);
+  const first = Array.from({ length: 500 }, (_, i) => entry(1 + i));
+  for (const it of first) table.add(it);
+  for (const it of first) if (it.remotePort % 3 === 0) table.remove(it);
+  // Places that became free are taken again, and the rest of the entries is still found where they are.
+  for (let port = 1001; port <= 1400; port++) table.add(entry(port));
+  const before = new Set(table.values());
+  expect(before.size).toBe(table.size);
+  const seen: Tuple[] = [];
+  for (const it of table.values()) {
+    seen.push(it);
+    table.remove(it);
+    if (it.remotePort < 2000) table.add(entry(it.remotePort + 2000));
+  }
+  expect(new Set(seen).size).toBe(seen.length);
+  expect(seen.filter((it) => it.remotePort < 2000)).toHaveLength(before.size);
+  for (const { remotePort } of before) {
+    expect(table.find(ipv4(1), 80, ipv4(2), remotePort)).toBe(null);
+    expect(table.find(ipv4(1), 80, ipv4(2), remotePort + 2000)?.remotePort).toBe(remotePort + 2000);
+  }
+});
+
+test('refuses to replace what is not in it, and passes over the removal of it', () => {
+  const table = new TupleTable<Tuple>(7);
+  const [one, other] = [80, 81].map((localPort) => ({
+    local: ipv4(1),
+    localPort,
+    remote: ipv4(2),
+    remotePort: 9,
+    hash: 0,
+  })) as [Tuple, Tuple];
+  table.add(one);
+  expect(() => table.replace(other, { ...other })).toThrow(/not in the table/);
+  table.remove(other);
+  table.remove(one);
+  table.remove(one);
+  expect(table.size).toBe(0);
+  expect([...table.values()]).toEqual([]);
+});

@@ -1,21 +1,8 @@
 /** The same socket calls on the host and on the real kernel, in a network namespace: every result has to be the same. */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { Prng } from '../../src/sim/index.ts';
-import { full, root, testNeeding } from '../needs.ts';
-import { runOnHost, type Step } from './calls.ts';
-
-function runOnKernel(sequences: readonly (readonly Step[])[]): (number | string)[][] {
-  const script = join(root, 'test', 'kernel', 'calls.py');
-  const { stdout, stderr, status } = spawnSync(
-    'unshare',
-    ['-n', 'sh', '-c', `ip link set lo up && exec python3 ${script}`],
-    { input: JSON.stringify(sequences), encoding: 'utf8', maxBuffer: 1e8 },
-  );
-  if (status !== 0) throw new Error(`the kernel's side failed: ${stderr}`);
-  return JSON.parse(stdout) as (number | string)[][];
-}
+import { full, testNeeding } from '../needs.ts';
+import { runOnHost, runOnKernel, type Step } from './calls.ts';
 
 function compare(sequences: readonly (readonly Step[])[]): string[] {
   const [ours, kernels] = [runOnHost(sequences), runOnKernel(sequences)];

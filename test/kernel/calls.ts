@@ -1,7 +1,10 @@
 /** The calls of calls.py, on the host in a world: the same steps, the same results, if the host is like Linux. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { Calls, type Host, OpenFlag, parseAddress, type Result, Socket } from '../../src/host/index.ts';
 import { addHost, World } from '../../src/sim/index.ts';
 import { Errno } from '../../src/tcp/errno.ts';
+import { root } from '../needs.ts';
 
 /** [operation, socket's name, arguments...]; see calls.py. */
 export type Step = readonly (string | number)[];
@@ -10,6 +13,18 @@ export function runOnHost(sequences: readonly (readonly Step[])[]): (number | st
   const world = new World({ seed: 1 });
   const host = addHost(world, 'host', { interfaces: [{ addresses: ['192.0.2.1/24'] }] });
   return sequences.map((sequence) => new Runner(world, host).run(sequence));
+}
+
+/** The same on the real kernel, in a network namespace of their own: needs `netns` and `python3`. */
+export function runOnKernel(sequences: readonly (readonly Step[])[]): (number | string)[][] {
+  const script = join(root, 'test', 'kernel', 'calls.py');
+  const { stdout, stderr, status } = spawnSync(
+    'unshare',
+    ['-n', 'sh', '-c', `ip link set lo up && exec python3 ${script}`],
+    { input: JSON.stringify(sequences), encoding: 'utf8', maxBuffer: 1e8 },
+  );
+  if (status !== 0) throw new Error(`the kernel's side failed: ${stderr}`);
+  return JSON.parse(stdout) as (number | string)[][];
 }
 
 class Runner {

@@ -250,8 +250,9 @@ function makeEarlyChild(tcp: Tcp, request: Request, seg: Segment): void {
 /** A connection in SYN-RECEIVED with what the request knew. */
 function childOf(tcp: Tcp, request: Request, seg: Segment): Connection {
   const { listener } = request;
-  // All options are the listener's, but for its Fast Open queue and keys (sk_clone; measured on 6.18).
-  const child = new Connection(tcp, request.id, listener.options);
+  // All options are the listener's, but for those of its queue: TCP_DEFER_ACCEPT, the Fast Open limit and keys
+  // (inet_csk_clone_lock, 6.18; test/kernel/inherited.test.ts).
+  const child = new Connection(tcp, request.id, listener.options.with('deferAccept', 0));
   child.sndBuf = listener.sndBuf;
   child.rcvBuf = listener.rcvBuf;
   // Also that shutdown() was called before listen(), as in Linux: such a child ends at once.
