@@ -224,6 +224,9 @@ function resetByServer(h: Handshake, reset: PacketSeen, answer: readonly (Packet
   return { verdict: 'reset-by-server', outcome: 'reset', certainty: 'certain', packets };
 }
 
+/** A client whose network is down does not try so many destinations within a minute. */
+const MANY_DESTINATIONS = 50;
+
 /** Scanners that write their own packets send a SYN with an MSS at most; systems offer more. */
 const isOfSystem = (syn: PacketSeen | null): boolean => syn?.options.sack === true;
 
@@ -273,8 +276,8 @@ function notAnswered(e: Evidence, h: Handshake): Finding {
     };
   const certainty = h.cutShort ? 'possible' : 'certain';
   if (isFlood(e, h)) return { verdict: 'flood', outcome: 'unanswered', certainty: 'likely', packets: sent };
-  // A system that sends its SYN again wants the connection: it may have lost its network.
-  const insists = h.syns.length > 1 && isOfSystem(h.syn);
+  // A system that sends its SYN again wants the connection: it may have lost its network. A worm's does so too, at many more places.
+  const insists = h.syns.length > 1 && isOfSystem(h.syn) && e.scanned < MANY_DESTINATIONS;
   if (e.scanned > 0 && !insists)
     return { verdict: 'scan', outcome: 'unanswered', certainty: scanCertainty(h), packets: sent };
   return { verdict: 'unanswered', outcome: 'unanswered', certainty, packets: sent };

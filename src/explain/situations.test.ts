@@ -119,6 +119,12 @@ describe('what is down is neither scan nor flood', () => {
     );
   });
 
+  test('60 are too many for an outage: worms, too, are connected by a system', () => {
+    const [first] = outage(60, 3);
+    expect(first).toMatchObject({ verdict: 'scan', certainty: 'possible', outcome: 'unanswered' });
+    expect(first!.sentence).toMatch(/at least 5\d destinations|at least 60 destinations/);
+  });
+
   test('if it tries each once it may be one, and the sentence counts the destinations of that minute', () => {
     const [first] = outage(30, 1);
     expect(first).toMatchObject({ verdict: 'scan', certainty: 'possible', outcome: 'unanswered' });
