@@ -74,7 +74,7 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   'fast-open-rejected': rule('RFC 7413, 4.2.2', 'net.ipv4.tcp_fastopen'),
   'fast-open-data-again': rule('RFC 7413, 4.2.1', 'net.ipv4.tcp_fastopen'),
   negotiated: rule(
-    'RFC 9293, 3.7.1; RFC 7323, 1.3; RFC 2018, 2',
+    'RFC 9293, 3.7.1; RFC 7323, 1.3 and 2.2; RFC 2018, 2',
     'net.ipv4.tcp_window_scaling, tcp_sack, tcp_timestamps',
   ),
   'mtu-reduced': rule('RFC 1191; RFC 8201', 'net.ipv4.ip_no_pmtu_disc'),

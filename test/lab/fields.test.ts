@@ -5,7 +5,7 @@ import { drawingOf } from '../../apps/lab/src/draw/drawing.ts';
 import { infosOf } from '../../apps/lab/src/draw/infos.ts';
 import { timelineOf } from '../../apps/lab/src/draw/timeline.ts';
 import { arrowText, markLines } from '../../apps/lab/src/text/describe.ts';
-import { type Field, headerOf, type IsnSource } from '../../apps/lab/src/text/fields.ts';
+import { asDamaged, type Field, headerOf, type IsnSource } from '../../apps/lab/src/text/fields.ts';
 import { parseChanges } from '../../apps/lab/src/world/changes.ts';
 import { type LabEvent, runScenario } from '../../apps/lab/src/world/run.ts';
 import type { Scenario } from '../../apps/lab/src/world/scenario.ts';
@@ -134,5 +134,22 @@ describe('a packet, field by field', () => {
     };
     expect(forged('')).toContain('1000000 + 1');
     expect(forged('isn=siphash')).toContain('a wrong one');
+  });
+
+  test('what was damaged on the way says so, and nothing else does', () => {
+    const events = eventsOf('06-states', 'corrupt=wire/client/2/27/1');
+    const key = (it: { packet: { from: string; n: number } }): string => `${it.packet.from}/${it.packet.n}`;
+    const sent = events.find((event): event is PacketEvent => isSent(event) && key(event) === 'client/2')!;
+    const arrived = events.find(
+      (event): event is PacketEvent => event.kind === 'arrived' && key(event) === 'client/2',
+    )!;
+    const before = events.slice(0, events.indexOf(sent));
+    const whole = headerOf(sent.bytes, before, 'siphash')!;
+    const header = asDamaged(headerOf(arrived.bytes, before, 'siphash')!, whole);
+    expect(header.checksumRight).toBe(false);
+    const damaged = header.fields.filter(({ why: text }) => text.en.includes('Damaged'));
+    expect(damaged.map(({ id }) => id)).toEqual(['seq']);
+    expect(why(header.fields, 'seq')).toContain(whole.fields[2]!.value);
+    expect(why(header.fields, 'ack')).toBe(why(whole.fields, 'ack'));
   });
 });

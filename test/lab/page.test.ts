@@ -146,6 +146,8 @@ describe('the lab', { timeout: 240_000 }, () => {
       expect(await page.locator('.canvas').count()).toBe(2);
       expect(await page.locator('.banner').innerText()).toMatch(/1\d packets differ|[1-9] packets differ/);
       expect(await page.locator('.arrow.differs').count()).toBeGreaterThan(2);
+      // The time-out comes later on the other side, which is no packet.
+      expect(await page.locator('.mark.differs', { hasText: 'ETIMEDOUT' }).count()).toBe(2);
     });
   });
 

@@ -15,6 +15,12 @@ const isSyn = ({ segment }: About): boolean => (segment.flags & Flag.syn) !== 0;
 const isAck = ({ segment }: About): boolean => (segment.flags & Flag.ack) !== 0;
 const isRst = ({ segment }: About): boolean => (segment.flags & Flag.rst) !== 0;
 
+export const damagedWhy = (value: string): Text =>
+  text(
+    `Damaged on the way: it was sent as ${value}. The checksum shows it.`,
+    `在途中损坏：发出时是 ${value}。校验和会发现这一点。`,
+  );
+
 const isnWhy: Readonly<Record<IsnSource, Text>> = {
   siphash: text(
     'The initial sequence number (ISN). Linux hashes the four-tuple with a secret (SipHash) and adds a clock that ticks every 64 ns, so that no stranger can guess it and old duplicates do not fit (RFC 6528).',
@@ -70,7 +76,7 @@ function seqWhy(about: About): Text {
       `ISN + 1（${u(own.isn)} + 1）：SYN 不带数据也占用一个序列号，这样它才能被确认。`,
     );
   return text(
-    `ISN + ${distance}: the SYN took one number, and ${distance - 1} were taken since (one per byte of data, one for a FIN).`,
+    `ISN + ${distance}: the SYN took one number, and ${distance - 1} ${distance === 2 ? 'was' : 'were'} taken since (one per byte of data, one for a FIN).`,
     `ISN + ${distance}：SYN 占用一个，之后又占用了 ${distance - 1} 个（每字节数据一个，FIN 一个）。`,
   );
 }

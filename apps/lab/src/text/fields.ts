@@ -12,7 +12,7 @@ import {
 import type { LabEvent } from '../world/run.ts';
 import type { Text } from '../world/scenario.ts';
 import { Conversations, type Standing } from './conversation.ts';
-import { type FieldText, flagTexts, texts } from './field-texts.ts';
+import { damagedWhy, type FieldText, flagTexts, texts } from './field-texts.ts';
 import { optionPieces } from './option-texts.ts';
 
 export interface Field {
@@ -71,6 +71,16 @@ export function headerOf(bytes: Uint8Array, before: readonly LabEvent[], isn: Is
       total: ~fold(sumBytes(payload, 0, payload.length, pseudo)) & 0xffff,
     },
   };
+}
+
+/** What arrived of a packet that was damaged on the way: each field is told why by what it was when it was sent. */
+export function asDamaged(arrived: Header, sent: Header): Header {
+  const fields = arrived.fields.map((field) => {
+    const before = sent.fields.find(({ id }) => id === field.id);
+    if (before?.value === field.value) return { ...field, why: before.why };
+    return { ...field, why: damagedWhy(before?.value ?? '—') };
+  });
+  return { ...arrived, fields };
 }
 
 const hex4 = (n: number): string => `0x${n.toString(16).padStart(4, '0')}`;
