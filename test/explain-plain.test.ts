@@ -13,6 +13,7 @@ import { PARCEL_BYTES, Parcel } from '../src/explain/parcel.ts';
 import { PlainJson } from '../src/explain/plain-json.ts';
 import { CaptureError } from '../src/wire/pcap-reader.ts';
 import { Film, film, Talk } from './explain-captures.ts';
+import { zoo } from './explain-zoo.ts';
 import { shared, testNeeding } from './needs.ts';
 
 function explainBytes(bytes: Uint8Array, take: ((a: Attempt) => void) | PlainJson | Outlet): void {
@@ -130,6 +131,13 @@ describe('lines written straight from records', () => {
       expect(both.direct).toBeGreaterThan(350);
     } finally {
       rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('are the same for every wrapping, format and oddity', () => {
+    for (const made of zoo()) {
+      const both = bothWays(made);
+      expect(both.fast).toEqual(both.slow);
     }
   });
 
