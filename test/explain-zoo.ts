@@ -63,6 +63,18 @@ function oddities(): Film {
     ] as const)
       t.icmp(20 + code, type, code, syn);
   });
+  new Talk(made, { clientPort: 9 }).s(0, 'RA', { seq: 0, ack: 1001 });
+  const probed = new Talk(made, { clientPort: 10 });
+  probed.c(0, 'FPU', { seq: 5 });
+  probed.s(1, 'RA', { seq: 0, ack: 6 });
+  const proxied = new Talk(made, { clientPort: 11 }).shake(300);
+  proxied.c(320.2, 'S', { window: 63 });
+  proxied.s(330, 'SA', { seq: 77 });
+  const twice = new Talk(made, { clientPort: 12 });
+  const first = twice.c(400, 'S', { stamps: [1, 0] });
+  twice.s(420, 'SA', { stamps: [9, 1] });
+  twice.c(421, 'PA', { stamps: [22, 9], data: 10 });
+  for (const frame of [first, first + 1, first + 2]) made.again(frame, 500);
   const whole = new Talk(made, { clientPort: 7 }).packet(0, 'S', { data: 200 });
   for (let at = 20; at < whole.length; at += 64) {
     const piece = concatenate(whole.subarray(0, 20), whole.subarray(at, at + 64));
