@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { type Differences, hostWith } from '../../test/doctor/host.ts';
 import { parseAcceptances, withoutAccepted } from './accept.ts';
-import { examine, severities } from './check.ts';
+import { type Examination, examine, severities } from './check.ts';
 import { checks } from './checks.ts';
 import { fixScript } from './fix.ts';
 import { prometheusReport } from './prometheus.ts';
-import { changeLines, changes, humanReport, jsonReport, type Paint, type Report } from './report.ts';
+import {
+  carriedOver,
+  changeLines,
+  changes,
+  humanReport,
+  jsonReport,
+  type Paint,
+  type Report,
+} from './report.ts';
 
 const plain: Paint = (_, text) => text;
 
@@ -148,6 +156,41 @@ describe('changes', () => {
       expect.stringMatching(/^- HIGH {5}ListenDrops/),
     ]);
     expect(changeLines(changes(now, now), plain)).toEqual([]);
+  });
+
+  test('are none of a counter that did not grow, however long the next second was', () => {
+    const old: Differences = { before: { ListenDrops: 7 } };
+    const longer: Differences = { ...old, host: { seconds: 1.14 } };
+    const [before, now] = [reportOf(old).examination, reportOf(longer).examination];
+    expect(before.found).toHaveLength(1);
+    expect(changeLines(changes(before, now), plain)).toEqual([]);
+  });
+
+  test('are not that something is gone when nobody can say, until somebody can', () => {
+    const name = 'net.ipv4.tcp_syncookies';
+    const [off, unread, on] = ['0', null, '1'].map(
+      (value) => reportOf({ settings: { [name]: value } }).examination,
+    ) as [Examination, Examination, Examination];
+    const during = carriedOver(off, unread);
+    const still = carriedOver(during, unread);
+    const after = carriedOver(still, on);
+    expect([during, still, after].map(({ found }) => found.length)).toEqual([1, 1, 0]);
+    const reason = '/proc/sys/net/ipv4/tcp_syncookies: there is no such file';
+    const why = `${reason} (for syn-queue-drops)`;
+    expect(changeLines(changes(off, during), plain)).toEqual([`? UNKNOWN  ${why}`]);
+    expect(changeLines(changes(during, still), plain)).toEqual([]);
+    expect(changeLines(changes(still, after), plain)).toEqual([
+      expect.stringMatching(/^- HIGH {5}SYN cookies are off/),
+      `? KNOWN    again, it was: ${why}`,
+    ]);
+    // What was unknown all along has nothing to do with a finding that goes.
+    const gap = { where: '/proc/net/tcp6', why: 'it may not be read' };
+    const [open, closed] = [[{ local: '1.2.3.4:5', remote: '1.2.3.4:5', state: '01' }], []].map((sockets) => {
+      const host = hostWith({ sockets });
+      return examine({ ...host, sockets: { ...host.sockets, gaps: [gap] } }, checks);
+    }) as [Examination, Examination];
+    expect(open.found).toHaveLength(1);
+    expect(carriedOver(open, closed).found).toEqual([]);
   });
 });
 

@@ -201,7 +201,7 @@ export function changeLines({ appeared, gone, moved, lost, regained }: Changes, 
     ...moved.map((finding) => line('~', finding)),
     ...gone.map((finding) => line('-', finding)),
     ...byReason(lost).map(([reason, ids]) => `? ${paint('yellow', 'UNKNOWN ')} ${reason} (for ${ids})`),
-    ...byReason(regained).map(([reason, ids]) => `? KNOWN    again: ${reason} (for ${ids})`),
+    ...byReason(regained).map(([reason, ids]) => `? KNOWN    again, it was: ${reason} (for ${ids})`),
   ];
 }
 
