@@ -110,6 +110,37 @@ describe('bind', () => {
     );
   });
 
+  test('of many users each leaves in few steps, whatever their order', () => {
+    const orders: Readonly<Record<string, (n: number) => number[]>> = {
+      'oldest first': (n) => Array.from({ length: n }, (_, i) => i),
+      'every other one, newest first': (n) => Array.from({ length: n / 2 }, (_, i) => n - 2 * i - 2),
+      'from the middle, newest first': (n) => Array.from({ length: n / 4 }, (_, i) => n / 2 - 2 * i),
+    };
+    const n = 4096;
+    for (const [name, order] of Object.entries(orders)) {
+      const { ports } = table();
+      let steps = 0;
+      const uses = Array.from({ length: n }, () => {
+        const it = use({});
+        let next: PortUse | null = null;
+        Object.defineProperty(it, 'next', {
+          get: () => {
+            steps++;
+            return next;
+          },
+          set: (to: PortUse | null) => {
+            next = to;
+          },
+        });
+        ports.add(it, 80);
+        return it;
+      });
+      steps = 0;
+      for (const i of order(n)) ports.remove(uses[i]!);
+      expect(steps, name).toBeLessThan(20 * n);
+    }
+  });
+
   test('to port 0 chooses the parity that connect() leaves, then the other, then fails', () => {
     const { ports, sysctls } = table();
     sysctls.set('net.ipv4.ip_local_port_range', '40000 40009');
