@@ -1,7 +1,7 @@
 // npm run lab: installs, builds the library and the page, and serves it. `--build` only builds.
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bin, build, install, newest, root, run } from './setup.mjs';
+import { build, install, newest, root, run, runTool } from './setup.mjs';
 
 /** Builds apps/lab into dist-lab/ if something that it is made of is newer than the last build. */
 export function buildLab() {
@@ -9,10 +9,7 @@ export function buildLab() {
   const sources = ['apps/lab', 'src', 'scripts', 'package-lock.json'].map((name) => newest(join(root, name)));
   if (existsSync(stampFile) && statSync(stampFile).mtimeMs > Math.max(...sources)) return;
   process.stderr.write('halfopen: building the lab ...\n');
-  run(bin('vite'), ['build', 'apps/lab', '--logLevel', 'warn'], {
-    shell: process.platform === 'win32',
-    stdio: ['ignore', 2, 2],
-  });
+  runTool('vite', ['build', 'apps/lab', '--logLevel', 'warn'], { stdio: ['ignore', 2, 2] });
   mkdirSync(join(root, 'dist-lab'), { recursive: true });
   writeFileSync(stampFile, '');
 }

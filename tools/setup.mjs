@@ -19,8 +19,15 @@ export function run(command, args, options = {}) {
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 
-/** The path of a development tool's JavaScript entry, so that it starts without a shell. */
-export const bin = (name) => join(root, 'node_modules', '.bin', name);
+/** Development tools, and the packages they come in. */
+const packages = { biome: '@biomejs/biome', tsc: 'typescript', vite: 'vite', vitest: 'vitest' };
+
+/** Runs a development tool by its JavaScript entry: without a shell, which on Windows would stumble over blanks in paths. */
+export function runTool(name, args, options = {}) {
+  const folder = join(root, 'node_modules', packages[name]);
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  run(process.execPath, [join(folder, bin[name]), ...args], options);
+}
 
 /** Installs dependencies if the lock file changed since they were last installed. */
 export function install() {
@@ -58,7 +65,7 @@ export function build() {
   );
   if (existsSync(stampFile) && statSync(stampFile).mtimeMs > Math.max(...sources)) return;
   note('building ...');
-  run(bin('tsc'), ['-p', 'tsconfig.build.json'], { shell: process.platform === 'win32' });
+  runTool('tsc', ['-p', 'tsconfig.build.json']);
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(stampFile, '');
 }

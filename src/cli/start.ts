@@ -1,5 +1,5 @@
 /** `halfopen start`: the classic three-way handshake between two hosts, drawn as a ladder. */
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatFailure } from '../drill/index.ts';
@@ -44,21 +44,35 @@ function scriptFailure(): string | null {
   return failure === null ? null : formatFailure(failure, text);
 }
 
+/** A path as the reader can type it where they stand. */
+function typed(path: string): string {
+  const short = relative(process.cwd(), path) || '.';
+  return /[^\w./\\:-]/.test(short) ? `"${short}"` : short;
+}
+
+/** How the reader calls this program: npx finds what npm installed and, inside a clone, the clone. */
+function called(): string {
+  const main = fileURLToPath(new URL('main.js', import.meta.url));
+  const inside = relative(join(scripts, '..'), process.cwd());
+  const outside = inside.startsWith('..') || isAbsolute(inside);
+  return outside && !/[\\/]node_modules[\\/]/.test(main) ? `node ${typed(main)}` : 'npx halfopen';
+}
+
 /** What to try next, as far as this version has it. */
 const suggestions: Readonly<Record<string, [string, Record<Language, string>]>> = {
   run: [
-    `halfopen run --ladder ${relative(process.cwd(), scripts) || '.'}`,
+    `run --ladder ${typed(scripts)}`,
     {
       en: 'run packetdrill scripts, without root and in virtual time',
       zh: '无需 root，在虚拟时间中运行 packetdrill 脚本',
     },
   ],
   explain: [
-    'halfopen explain FILE.pcap',
+    'explain FILE.pcap',
     { en: 'what happened to every connection attempt in a capture', zh: '解释抓包中每一次连接尝试的结局' },
   ],
   doctor: [
-    'halfopen doctor',
+    'doctor',
     { en: 'find what makes connections fail on this machine', zh: '查找本机连接失败的原因' },
   ],
 };
@@ -93,7 +107,9 @@ function drawing({ events }: Pair, language: Language): string {
   }[language];
   const next = Object.entries(suggestions).filter(([name]) => name in commands);
   const width = Math.max(0, ...next.map(([, [command]]) => command.length));
-  const rows = next.map(([, [command, text]]) => `  npx ${command.padEnd(width)}   ${text[language]}`);
+  const rows = next.map(
+    ([, [command, text]]) => `  ${called()} ${command.padEnd(width)}   ${text[language]}`,
+  );
   return [
     title,
     '',
