@@ -110,6 +110,9 @@ describe('the lab', { timeout: 240_000 }, () => {
       expect(await page.locator('.notice').innerText()).toContain('s=no-such-scenario');
       expect(await page.locator('h1').innerText()).toBe('The three-way handshake');
     });
+    await on('s=no-such-scenario&embed=1', async (page) => {
+      expect(await page.locator('.notice').innerText()).toContain('s=no-such-scenario');
+    });
   });
 
   test('goes back to the scenario before with the browser', async () => {
