@@ -179,7 +179,7 @@ export const words: Readonly<Record<Reason, Words>> = {
   negotiated: { en: 'the handshake is complete: these options are in force', zh: '握手完成：以下选项生效' },
   'mtu-reduced': {
     en: 'the path takes smaller packets only: the MSS shrinks',
-    zh: '路径只能通过更小的包：减小 MSS',
+    zh: '路径只能通过更小的报文：减小 MSS',
   },
 };
 

@@ -166,6 +166,27 @@ describe('the lab', { timeout: 240_000 }, () => {
     });
   });
 
+  test('plays from moment to moment for readers who want no motion', async () => {
+    const places = async (reducedMotion: 'reduce' | 'no-preference'): Promise<number> =>
+      on(
+        's=01-three-way-handshake',
+        async (page) => {
+          await page.locator('.speed select').selectOption('2');
+          await page.evaluate(`(() => {
+            window.seen = new Set();
+            const look = () => { seen.add(document.querySelector('.scrub').value); requestAnimationFrame(look); };
+            look();
+          })()`);
+          await page.locator('.play').click();
+          await page.locator('[data-verdict="holds"]').waitFor();
+          return page.evaluate('seen.size');
+        },
+        { reducedMotion },
+      );
+    expect(await places('reduce')).toBeLessThan(12);
+    expect(await places('no-preference')).toBeGreaterThan(12);
+  });
+
   test('shows on a telephone what was chosen, and is nowhere wider than it', async () => {
     await on(
       's=07-nobody-answers&t=end',

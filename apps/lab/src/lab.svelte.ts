@@ -183,6 +183,17 @@ class Lab {
     if (this.atEnd) this.playing = false;
   }
 
+  /** The same for readers who want no motion: what comes next is there at once, and stands for a while. */
+  hop(): void {
+    this.y = this.next();
+    if (this.atEnd) this.playing = false;
+  }
+
+  private next(): number {
+    const { ys } = this.timeline;
+    return Math.min(this.endY, ys[lastAtMost(ys, this.y + 0.5) + 1] ?? this.endY);
+  }
+
   seek(y: number): void {
     this.playing = false;
     this.y = Math.max(0, Math.min(this.endY, y));
@@ -190,7 +201,7 @@ class Lab {
 
   step(direction: 1 | -1): void {
     const { ys } = this.timeline;
-    if (direction === 1) this.seek(ys[lastAtMost(ys, this.y + 0.5) + 1] ?? this.endY);
+    if (direction === 1) this.seek(this.next());
     else this.seek(ys[lastAtMost(ys, this.y - 0.75)] ?? 0);
   }
 
