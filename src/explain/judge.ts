@@ -227,8 +227,8 @@ function resetByServer(h: Handshake, reset: PacketSeen, answer: readonly (Packet
 /** A client whose network is down does not try so many destinations within a minute. */
 const MANY_DESTINATIONS = 50;
 
-/** Scanners that write their own packets send a SYN with an MSS at most; systems offer more. */
-const isOfSystem = (syn: PacketSeen | null): boolean => syn?.options.sack === true;
+/** Scanners that write their own packets send a SYN with an MSS at most; systems offer more. What was cut off is not held against anybody. */
+const isOfSystem = (syn: PacketSeen | null): boolean => syn !== null && (syn.options.sack || syn.options.cut);
 
 /** A client most of whose destinations are down looks much like a scanner if its SYNs are those of a system. */
 const scanCertainty = (h: Handshake): Certainty => (isOfSystem(h.syn) ? 'possible' : 'likely');

@@ -140,6 +140,15 @@ describe('what is down is neither scan nor flood', () => {
     expect(new Set(attempts.map(({ verdict }) => verdict))).toEqual(new Set(['unanswered']));
   });
 
+  test('nor if the snap length cut off what its SYNs offer', () => {
+    const made = new Film();
+    for (let n = 0; n < 200; n++) {
+      const syn = new Talk(made, { clientPort: 30_000 + n }).packet(0, 'S');
+      made.add(50 * n, syn.subarray(0, 40), syn.length);
+    }
+    expect(explainAll(made).attempts[0]!.verdict).toBe('unanswered');
+  });
+
   test('SYNs as no system sends them are, also from one address', () => {
     const attempts = attemptsOf((f) => {
       for (let n = 0; n < 200; n++)
