@@ -43,10 +43,10 @@ export function withoutAccepted(
     for (const acceptance of matching) used.add(acceptance);
     return matching.length > 0;
   };
-  const accepted = found.filter(isAccepted);
+  const accepted = new Set(found.filter(isAccepted));
   return {
-    found: found.filter((finding) => !accepted.includes(finding)),
-    accepted,
+    found: found.filter((finding) => !accepted.has(finding)),
+    accepted: [...accepted],
     unused: acceptances.filter((acceptance) => !used.has(acceptance)),
   };
 }
