@@ -12,7 +12,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const rounds = 40;
+const rounds = 20;
 const batch = 100;
 const atOnce = 8;
 
@@ -140,7 +140,7 @@ if (process.argv[2] === 'serve') {
 } else if (process.argv[2] === 'client') {
   await client();
 } else {
-  const groups = Number(process.argv[2] ?? 7);
+  const groups = Number(process.argv[2] ?? 15);
   const server = fork(self, ['serve']);
   const [tasks] = await once(server, 'message');
   console.log(
