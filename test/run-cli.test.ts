@@ -171,6 +171,35 @@ describe('halfopen run', () => {
     expect(run('--strict_segments', '--tolerance_usecs=1', 'good.pkt').status).toBe(0);
   });
 
+  test.runIf(process.platform !== 'win32')('a script may come through a pipe, in several set-ups too', () => {
+    const command = 'cat good.pkt | "$0" "$1" run --ip ipv4,ipv6 /dev/stdin';
+    const { stdout, status } = spawnSync('sh', ['-c', command, process.execPath, main], {
+      cwd: place,
+      encoding: 'utf8',
+    });
+    expect(stdout.replaceAll(new RegExp(time, 'g'), 'TIME')).toBe(
+      'ok   /dev/stdin (ipv4)  TIME\nok   /dev/stdin (ipv6)  TIME\n2 passed, 0 failed\n',
+    );
+    expect(status).toBe(0);
+  });
+
+  test('what is no script is refused without harm: a device without end, a huge file, signs for the terminal', () => {
+    writeFileSync(inPlace('huge.pkt'), '+0 > . 1:1(0) ack 1\n'.repeat(300_000));
+    writeFileSync(inPlace('signs.pkt'), `0 > ${'S '.repeat(1000)}\x1b[2J\x9b1A\n`);
+    const paths = process.platform === 'win32' ? ['huge.pkt'] : ['huge.pkt', '/dev/zero'];
+    const { stdout, status } = run(...paths, 'good.pkt');
+    for (const path of paths)
+      expect(stdout).toContain(
+        `${path}: the script cannot be read: it is longer than 4 MiB: is it a script?`,
+      );
+    expect(stdout).toMatch(/ok {3}good.pkt/);
+    expect(status).toBe(1);
+    const signs = run('signs.pkt').stdout;
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none shall be there
+    expect(signs).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+    for (const line of signs.split('\n')) expect(line.length).toBeLessThan(300);
+  });
+
   test('--pcap writes what tcpdump would have seen', () => {
     expect(run('--pcap', 'out.pcapng', 'good.pkt').status).toBe(0);
     const bytes = readFileSync(inPlace('out.pcapng'));

@@ -1,5 +1,5 @@
 /** One script in one address set-up: everything that goes in and comes out can be sent between threads. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Failure, FailureKind } from '../drill/failure.ts';
 import { type HostSystem, openHost } from '../drill/on-host.ts';
@@ -10,6 +10,8 @@ import { python3 } from './python3.ts';
 
 export interface Job {
   readonly file: string;
+  /** The script, if it cannot be read again, such as one that comes through a pipe. */
+  readonly text?: string;
   /** Null: as the options or the script say. */
   readonly ip: IpVersion | null;
   readonly defines: readonly (readonly [string, string])[];
@@ -58,20 +60,44 @@ const customary: Readonly<Record<IpVersion, Readonly<Record<string, string>>>> =
   },
 };
 
+/** The longest script, bytes: far more than any we know. A device without end or a capture by mistake stops here. */
+const mostBytes = 4 << 20;
+
+/** A script's text. @throws Error if it cannot be read, or is too long */
+export function readScript(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; ; ) {
+      const chunk = Buffer.allocUnsafe(65_536);
+      const length = readSync(file, chunk);
+      if (length === 0) return Buffer.concat(chunks).toString('utf8');
+      total += length;
+      if (total > mostBytes) throw new Error(`it is longer than ${mostBytes >> 20} MiB: is it a script?`);
+      chunks.push(chunk.subarray(0, length));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
 function read(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    return readScript(path);
   } catch {
     return null;
   }
 }
 
-/** The address set-ups that a script is made for, by its name or its --ip_version; null if any will do. */
-export function restrictedTo(file: string): IpVersion[] | null {
+/**
+ * The address set-ups that a script is made for, by its name or its --ip_version; null if any will do.
+ * @param text the script, if it was read already
+ */
+export function restrictedTo(file: string, text?: string): IpVersion[] | null {
   const name = basename(file);
   if (name.endsWith('v6.pkt')) return ['ipv6'];
   if (name.endsWith('v4.pkt')) return ['ipv4', 'ipv4-mapped-ipv6'];
-  const version = /^[ \t]*--ip_version=(ipv4-mapped-ipv6|ipv4|ipv6)\b/m.exec(read(file) ?? '')?.[1];
+  const version = /^[ \t]*--ip_version=(ipv4-mapped-ipv6|ipv4|ipv6)\b/m.exec(text ?? read(file) ?? '')?.[1];
   return version === undefined ? null : [version as IpVersion];
 }
 
@@ -81,7 +107,7 @@ export function runJob(job: Job): JobResult {
   const wanted = job.ip ?? 'ipv4';
   let text: string;
   try {
-    text = readFileSync(job.file, 'utf8');
+    text = job.text ?? readScript(job.file);
   } catch (error) {
     return failedResult(job.file, wanted, 'parse', `the script cannot be read: ${whyUnreadable(error)}`);
   }

@@ -7,6 +7,7 @@ import {
   failedResult,
   type Job,
   type JobResult,
+  readScript,
   restrictedTo,
   whyUnreadable,
 } from './run-job.ts';
@@ -48,6 +49,15 @@ function scriptsUnder(path: string): Found[] {
   return found.length > 0 ? found : [{ path, problem: 'there is no *.pkt in this folder' }];
 }
 
+/** What can be read only once, such as a pipe, is read now: its text, or why it has none. A file is left for later. */
+function readNow(path: string): { text?: string; problem?: string } {
+  try {
+    return statSync(path).isFile() ? {} : { text: readScript(path) };
+  } catch (error) {
+    return { problem: `the script cannot be read: ${whyUnreadable(error)}` };
+  }
+}
+
 /**
  * @param ips the address set-ups asked for; null if none were
  * @param job what all jobs have in common
@@ -59,14 +69,16 @@ export function planRuns(
 ): Planned[] {
   const wanted = ips ?? ['ipv4'];
   const forced = job.options.some(({ name }) => name === 'ip_version');
-  return paths.flatMap(scriptsUnder).flatMap(({ path: file, problem }): Planned[] => {
-    if (problem !== null) return [{ result: failedResult(file, wanted[0]!, 'parse', problem) }];
-    if (forced) return [{ job: { file, ip: null, ...job } }];
-    const allowed = restrictedTo(file);
+  return paths.flatMap(scriptsUnder).flatMap(({ path: file, problem: notFound }): Planned[] => {
+    const { text, problem } = notFound === null ? readNow(file) : { problem: notFound };
+    if (problem !== undefined) return [{ result: failedResult(file, wanted[0]!, 'parse', problem) }];
+    const script = { file, ...(text === undefined ? {} : { text }), ...job };
+    if (forced) return [{ job: { ip: null, ...script } }];
+    const allowed = restrictedTo(file, text);
     const fitting = wanted.filter((ip) => allowed === null || allowed.includes(ip));
-    if (fitting.length > 0) return fitting.map((ip) => ({ job: { file, ip, ...job } }));
+    if (fitting.length > 0) return fitting.map((ip) => ({ job: { ip, ...script } }));
     // Without a wish, a script that is restricted runs in what it is made for.
-    if (ips === null) return [{ job: { file, ip: allowed![0]!, ...job } }];
+    if (ips === null) return [{ job: { ip: allowed![0]!, ...script } }];
     const skipped = `made for ${allowed!.join(' and ')} only`;
     return [{ result: { ...emptyResult(file, wanted[0]!), skipped } }];
   });

@@ -9,8 +9,23 @@ export interface ReportStyle {
 
 const plain: ReportStyle = { bad: (text) => text, dim: (text) => text };
 
+/** What would move a terminal's cursor or worse, when somebody runs a file that is no script, as one sign each. */
+const printable = (text: string): string => text.replace(/(?![\t\n])\p{Cc}/gu, '\ufffd');
+
+/** As much of a line as is shown, characters. */
+const mostShown = 240;
+
+/** The line to blame, or what surrounds the column (1-based) in a very long one; and what stands before the column. */
+function shownSource(line: string, column: number): { text: string; before: string } {
+  const start = line.length <= mostShown ? 0 : Math.max(0, column - 1 - mostShown / 2);
+  const [head, tail] = [start > 0 ? '…' : '', start + mostShown < line.length ? '…' : ''];
+  const text = printable(line.slice(start, start + mostShown));
+  return { text: head + text + tail, before: head + text.slice(0, column - 1 - start) };
+}
+
 /** The first line of a message, as packetdrill writes it: `file:line: what`. */
-export function headline({ file, line, message }: Failure): string {
+export function headline({ file, line, message: text }: Failure): string {
+  const message = printable(text);
   return line > 0 ? `${file}:${line}: ${message}` : `${file}: ${message}`;
 }
 
@@ -28,9 +43,10 @@ export function formatFailure(failure: Failure, text: string | null, style: Repo
   const source = text?.split('\n')[failure.line - 1];
   if (source !== undefined && failure.line > 0) {
     const number = String(failure.line).padStart(5);
+    const { text: shown, before } = shownSource(source, failure.column);
     // Tabs are kept before the caret, so that it stands below its place whatever their width.
-    const before = source.slice(0, failure.column - 1).replace(/[^\t]/g, ' ');
-    lines.push(style.dim(`${number} | ${source}`), `${style.dim('      | ')}${before}${style.bad('^')}`);
+    const indent = before.replace(/[^\t]/g, ' ');
+    lines.push(style.dim(`${number} | ${shown}`), `${style.dim('      | ')}${indent}${style.bad('^')}`);
   }
   return lines.join('\n');
 }
