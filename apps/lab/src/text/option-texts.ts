@@ -132,89 +132,84 @@ const onlySyn: Text = text(
   '只出现在 SYN 中：双方都提供时，在整个连接期间生效。',
 );
 
+/** Options that mean the same whatever their value is. */
+const fixedTexts: Readonly<Record<Exclude<TcpOption['kind'], 'mss' | 'windowScale' | 'sack'>, FieldText>> = {
+  sackPermitted: both(
+    text('This side understands selective acknowledgments (RFC 2018).', '本方支持选择确认（RFC 2018）。'),
+    onlySyn,
+  ),
+  timestamps: both(
+    text(
+      'Timestamps: the clock of the sender, and the last one it got.',
+      '时间戳：发送方的时钟，以及它最近收到的对方时钟。',
+    ),
+    text(
+      'In every segment once both SYNs had it (RFC 7323, 3.2).',
+      '双方的 SYN 都带它之后，每个报文段都有（RFC 7323 3.2）。',
+    ),
+  ),
+  nop: both(
+    text('No operation.', '空操作。'),
+    text('A byte that aligns the next option.', '用一个字节对齐下一个选项。'),
+  ),
+  end: both(
+    text('The list of options ends.', '选项列表结束。'),
+    text('The rest is padding to a multiple of 32 bits.', '其余为填充，补足 32 位的整数倍。'),
+  ),
+  fastOpen: both(
+    text(
+      'TCP Fast Open: a cookie, or the wish for one (RFC 7413).',
+      'TCP Fast Open：cookie 或对它的请求（RFC 7413）。',
+    ),
+    text(
+      'A client that shows a cookie of the server may send data with its SYN.',
+      '出示服务器所发 cookie 的客户端可以随 SYN 发送数据。',
+    ),
+  ),
+  md5: both(
+    text('A signature over the segment (RFC 2385).', '对报文段的签名（RFC 2385）。'),
+    text('The socket has TCP_MD5SIG set.', '套接字设置了 TCP_MD5SIG。'),
+  ),
+  rest: both(
+    text('Bytes behind the end of the list.', '列表结束之后的字节。'),
+    text('Padding to a multiple of 32 bits.', '填充，补足 32 位的整数倍。'),
+  ),
+  unknown: both(
+    text('Not an option this page knows.', '此页面不认识的选项。'),
+    text(
+      'A receiver passes over what it does not know (RFC 9293, 3.1).',
+      '接收方跳过不认识的选项（RFC 9293 3.1）。',
+    ),
+  ),
+};
+
 /** What an option means, and why it is there. */
 function optionTexts(option: TcpOption, about: About): FieldText {
-  switch (option.kind) {
-    case 'mss':
-      return both(
-        text(
-          'Maximum segment size: the most data per segment that this side wants to get.',
-          '最大报文段长度：本方希望每个报文段最多携带的数据。',
-        ),
-        text(
-          `${option.value} bytes: the interface's MTU less 40 bytes of IPv4 and TCP header (60 for IPv6), or less if the route (advmss) or TCP_MAXSEG says so. Each side announces its own; it is not negotiated (RFC 9293, 3.7.1).`,
-          `${option.value} 字节：接口 MTU 减去 40 字节的 IPv4 与 TCP 首部（IPv6 为 60）；路由的 advmss 或 TCP_MAXSEG 可使它更小。双方各自声明，不做协商（RFC 9293 3.7.1）。`,
-        ),
-      );
-    case 'windowScale':
-      return both(
-        text(
-          `Windows of this side are to be multiplied by 2^${option.shift}.`,
-          `本方的窗口值要乘以 2^${option.shift}。`,
-        ),
-        text(
-          `The window field has 16 bits; a shift of ${option.shift} lets it express the largest receive buffer (net.ipv4.tcp_rmem). In force only if both SYNs have it, and never for a SYN's own window (RFC 7323, 2.2).`,
-          `窗口字段只有 16 位；移位 ${option.shift} 可表示最大的接收缓冲区（net.ipv4.tcp_rmem）。只有双方的 SYN 都带它时才生效，且 SYN 自己的窗口从不缩放（RFC 7323 2.2）。`,
-        ),
-      );
-    case 'sackPermitted':
-      return both(
-        text('This side understands selective acknowledgments (RFC 2018).', '本方支持选择确认（RFC 2018）。'),
-        onlySyn,
-      );
-    case 'sack':
-      return sackTexts(option.blocks[0]?.left ?? about.segment.ack, about.segment.ack);
-    case 'timestamps':
-      return both(
-        text(
-          'Timestamps: the clock of the sender, and the last one it got.',
-          '时间戳：发送方的时钟，以及它最近收到的对方时钟。',
-        ),
-        text(
-          'In every segment once both SYNs had it (RFC 7323, 3.2).',
-          '双方的 SYN 都带它之后，每个报文段都有（RFC 7323 3.2）。',
-        ),
-      );
-    case 'nop':
-      return both(
-        text('No operation.', '空操作。'),
-        text('A byte that aligns the next option.', '用一个字节对齐下一个选项。'),
-      );
-    case 'end':
-      return both(
-        text('The list of options ends.', '选项列表结束。'),
-        text('The rest is padding to a multiple of 32 bits.', '其余为填充，补足 32 位的整数倍。'),
-      );
-    case 'fastOpen':
-      return both(
-        text(
-          'TCP Fast Open: a cookie, or the wish for one (RFC 7413).',
-          'TCP Fast Open：cookie 或对它的请求（RFC 7413）。',
-        ),
-        text(
-          'A client that shows a cookie of the server may send data with its SYN.',
-          '出示服务器所发 cookie 的客户端可以随 SYN 发送数据。',
-        ),
-      );
-    case 'md5':
-      return both(
-        text('A signature over the segment (RFC 2385).', '对报文段的签名（RFC 2385）。'),
-        text('The socket has TCP_MD5SIG set.', '套接字设置了 TCP_MD5SIG。'),
-      );
-    case 'rest':
-      return both(
-        text('Bytes behind the end of the list.', '列表结束之后的字节。'),
-        text('Padding to a multiple of 32 bits.', '填充，补足 32 位的整数倍。'),
-      );
-    case 'unknown':
-      return both(
-        text('Not an option this page knows.', '此页面不认识的选项。'),
-        text(
-          'A receiver passes over what it does not know (RFC 9293, 3.1).',
-          '接收方跳过不认识的选项（RFC 9293 3.1）。',
-        ),
-      );
-  }
+  if (option.kind === 'sack')
+    return sackTexts(option.blocks[0]?.left ?? about.segment.ack, about.segment.ack);
+  if (option.kind === 'mss')
+    return both(
+      text(
+        'Maximum segment size: the most data per segment that this side wants to get.',
+        '最大报文段长度：本方希望每个报文段最多携带的数据。',
+      ),
+      text(
+        `${option.value} bytes: the interface's MTU less 40 bytes of IPv4 and TCP header (60 for IPv6), or less if the route (advmss) or TCP_MAXSEG says so. Each side announces its own; it is not negotiated (RFC 9293, 3.7.1).`,
+        `${option.value} 字节：接口 MTU 减去 40 字节的 IPv4 与 TCP 首部（IPv6 为 60）；路由的 advmss 或 TCP_MAXSEG 可使它更小。双方各自声明，不做协商（RFC 9293 3.7.1）。`,
+      ),
+    );
+  if (option.kind === 'windowScale')
+    return both(
+      text(
+        `Windows of this side are to be multiplied by 2^${option.shift}.`,
+        `本方的窗口值要乘以 2^${option.shift}。`,
+      ),
+      text(
+        `The window field has 16 bits; a shift of ${option.shift} lets it express the largest receive buffer (net.ipv4.tcp_rmem). In force only if both SYNs have it, and never for a SYN's own window (RFC 7323, 2.2).`,
+        `窗口字段只有 16 位；移位 ${option.shift} 可表示最大的接收缓冲区（net.ipv4.tcp_rmem）。只有双方的 SYN 都带它时才生效，且 SYN 自己的窗口从不缩放（RFC 7323 2.2）。`,
+      ),
+    );
+  return fixedTexts[option.kind];
 }
 
 /** Blocks beyond the acknowledgment, or, if the first lies before it, a report of something that came twice. */
