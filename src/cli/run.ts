@@ -181,6 +181,8 @@ async function runAll(options: Options): Promise<number> {
   const plan = planRuns(options.paths, options.ips, options.job);
   if (plan.every((it) => 'result' in it && it.result.skipped !== null))
     throw new UsageError('none of the scripts is made for the address set-ups asked for');
+  // A file that cannot be written is told before the scripts run, not after.
+  if (options.pcap !== null && !written(options.pcap, new Uint8Array(0))) return 1;
   const printer = new Printer(options, plan.length);
   const results: JobResult[] = [];
   printer.start();
@@ -189,13 +191,16 @@ async function runAll(options: Options): Promise<number> {
     printer.result(result);
   });
   printer.end();
-  if (options.pcap !== null) {
-    try {
-      writeFileSync(options.pcap, captureOf(results));
-    } catch (error) {
-      process.stderr.write(`halfopen run: ${options.pcap} cannot be written: ${(error as Error).message}\n`);
-      return 1;
-    }
-  }
+  if (options.pcap !== null && !written(options.pcap, captureOf(results))) return 1;
   return printer.failed > 0 ? 1 : 0;
+}
+
+function written(path: string, bytes: Uint8Array): boolean {
+  try {
+    writeFileSync(path, bytes);
+    return true;
+  } catch (error) {
+    process.stderr.write(`halfopen run: ${path} cannot be written: ${(error as Error).message}\n`);
+    return false;
+  }
 }

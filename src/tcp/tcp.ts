@@ -35,7 +35,7 @@ export type Entry = Connection | Request | TimeWait;
 /** What a host gives its TCP. */
 export interface TcpEnvironment {
   readonly sysctls: TcpSysctls;
-  /** The route to a destination, from a given source if one is bound; null if there is none. */
+  /** The route to a destination, from a given source if one is bound: then the route's `source` is that; null if there is none. */
   route(destination: Address, source: Address | null): Route | null;
   /** How initial sequence numbers are chosen. */
   readonly isn: IsnGenerator;
