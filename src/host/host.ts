@@ -7,7 +7,7 @@ import { type IsnGenerator, sipHash24 } from '../tcp/isn.ts';
 import { Tcp } from '../tcp/tcp.ts';
 import { TimeWait } from '../tcp/time-wait.ts';
 import type { TraceEvent } from '../tcp/trace.ts';
-import { type Address, isLoopback, parseAddress } from '../wire/address.ts';
+import { type Address, anyIpv4, isLoopback, parseAddress, sameAddress } from '../wire/address.ts';
 import { protocolIcmp, protocolIcmpv6 } from '../wire/icmp.ts';
 import type { PacketQueue } from '../wire/packet-queue.ts';
 import { Descriptors, OpenFlag, type Result, type Wait } from './file.ts';
@@ -71,6 +71,8 @@ export class Host {
   private somethingStirred = false;
   private settling = false;
   private readonly groupKey: readonly number[];
+  /** The group that was asked for last. */
+  private readonly lastGroup = { local: anyIpv4, remote: anyIpv4, port: -1, hash: 0 };
 
   /** @throws RangeError for an address, a sysctl or an attribute that is none */
   constructor(options: HostOptions) {
@@ -266,6 +268,19 @@ export class Host {
     remotePort: number,
     range: readonly [number, number] | null,
   ): number {
+    return this.ports.chooseForConnect(
+      this.destinationGroup(local, remote, remotePort),
+      (port) => !this.tupleFree(local, port, remote, remotePort, false),
+      range,
+    );
+  }
+
+  /** A keyed hash of where a connection goes: each such group searches for ports from a place of its own. */
+  private destinationGroup(local: Address, remote: Address, remotePort: number): number {
+    const last = this.lastGroup;
+    // Whoever tries again and again asks for the same group.
+    if (last.port === remotePort && sameAddress(last.remote, remote) && sameAddress(last.local, local))
+      return last.hash;
     let n = 0;
     for (const a of [local, remote]) {
       if (a.family === 6) {
@@ -276,12 +291,11 @@ export class Host {
       groupWords[n++] = a.w3;
     }
     groupWords[n++] = remotePort;
-    const group = sipHash24(this.groupKey, groupWords, n) >>> 0;
-    return this.ports.chooseForConnect(
-      group,
-      (port) => !this.tupleFree(local, port, remote, remotePort, false),
-      range,
-    );
+    last.local = local;
+    last.remote = remote;
+    last.port = remotePort;
+    last.hash = sipHash24(this.groupKey, groupWords, n) >>> 0;
+    return last.hash;
   }
 
   /**

@@ -60,6 +60,8 @@ export class PortTable {
   private readonly pages: ((PortUse | null)[] | undefined)[] = new Array(256).fill(undefined);
   /** How many uses of each port are explicit: connect() asks for every port that it tries. */
   private readonly explicitUses: Int32Array = new Int32Array(65536);
+  /** The same for each page: most have none, and a look at these stays in the cache. */
+  private readonly explicitInPage: Int32Array = new Int32Array(256);
   /** How far the search for each group of destinations has moved on (table_perturb). */
   private readonly moved = new Map<number, number>();
 
@@ -82,7 +84,7 @@ export class PortTable {
     use.port = port;
     use.next = head;
     page[port & 255] = use;
-    if (use.explicit) this.explicitUses[port]!++;
+    if (use.explicit) this.countExplicit(port, 1);
   }
 
   /** Takes a use's port away; nothing if it has none. */
@@ -97,9 +99,18 @@ export class PortTable {
       if (next !== null) next.previous = before;
     }
     use.previous = use.next = null;
-    if (use.explicit) this.explicitUses[port]!--;
+    if (use.explicit) this.countExplicit(port, -1);
     use.port = 0;
     use.explicit = use.locked = false;
+  }
+
+  private countExplicit(port: number, change: number): void {
+    this.explicitUses[port]! += change;
+    this.explicitInPage[port >>> 8]! += change;
+  }
+
+  private isAskedFor(port: number): boolean {
+    return this.explicitInPage[port >>> 8]! > 0 && this.explicitUses[port]! > 0;
   }
 
   /**
@@ -166,7 +177,7 @@ export class PortTable {
     for (let pass = 0; pass < (step === 2 && remaining > 1 ? 2 : 1); pass++, offset++) {
       for (let i = 0, port = low + offset; i < remaining; i += step, port += step) {
         if (port > high) port -= remaining;
-        if (reservedPorts.has(port) || this.explicitUses[port]! > 0 || taken(port)) continue;
+        if (reservedPorts.has(port) || this.isAskedFor(port) || taken(port)) continue;
         const further = Math.max(i, (this.random() & 7) * step) + step;
         this.moved.set(index, (before + further) >>> 0);
         return port;
