@@ -5,7 +5,7 @@ import { type Address, parseAddress } from '../src/wire/address.ts';
 import { encodeIcmp, protocolIcmp, protocolIcmpv6 } from '../src/wire/icmp.ts';
 import { encodeIp, ipPacket } from '../src/wire/ip.ts';
 import type { TcpOption } from '../src/wire/options.ts';
-import { LINKTYPE_RAW, pcapngHeader, pcapngPacket } from '../src/wire/pcap.ts';
+import { concatenate as join, LINKTYPE_RAW, pcapngHeader, pcapngPacket } from '../src/wire/pcap.ts';
 import { CaptureError } from '../src/wire/pcap-reader.ts';
 import { encodeTcp, protocolTcp } from '../src/wire/tcp.ts';
 
@@ -15,15 +15,7 @@ export const epoch = 1_767_225_600;
 /** What surrounds an IP packet. */
 export type Wrap = (ip: Uint8Array) => Uint8Array;
 
-export function concatenate(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
+export const concatenate = (...parts: readonly Uint8Array[]): Uint8Array => join(parts);
 
 /** A capture in the making: packets in the order in which they are in the file. */
 export class Film {

@@ -9,7 +9,7 @@ import { Errno } from '../src/tcp/errno.ts';
 import { parseAddress } from '../src/wire/address.ts';
 import { encodeIcmp, protocolIcmp } from '../src/wire/icmp.ts';
 import { encodeIp, ipPacket } from '../src/wire/ip.ts';
-import { pcapngHeader, pcapngPacket } from '../src/wire/pcap.ts';
+import { concatenate, pcapngHeader, pcapngPacket } from '../src/wire/pcap.ts';
 
 const second = 1_000_000;
 const web = '192.0.2.2';
@@ -126,11 +126,5 @@ export function sampleCapture(): Uint8Array {
   // The capture goes on until everyone has given up.
   at(190, () => night.exchange(service));
   world.run(200 * second);
-  const file = new Uint8Array(night.parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of night.parts) {
-    file.set(part, offset);
-    offset += part.length;
-  }
-  return file;
+  return concatenate(night.parts);
 }

@@ -1,31 +1,14 @@
 /** Compares what explain says of a capture with a truth table, row by row. */
 import { readFileSync } from 'node:fs';
 import type { Attempt } from '../src/explain/attempt.ts';
-import { Explainer } from '../src/explain/explain.ts';
 import type { OptionSet } from '../src/explain/options.ts';
-import { CaptureError } from '../src/wire/pcap-reader.ts';
+import { explainAll } from './explain-captures.ts';
 
 /** One row of a truth table: column by name. */
 export type Row = Readonly<Record<string, string>>;
 
 /** All attempts of a capture, also of a damaged one. */
-export function attemptsOf(path: string): Attempt[] {
-  const attempts: Attempt[] = [];
-  const explainer = new Explainer((attempt) => attempts.push(attempt));
-  let problem: CaptureError | null = null;
-  try {
-    explainer.push(readFileSync(path));
-  } catch (error) {
-    if (!(error instanceof CaptureError)) throw error;
-    problem = error;
-  }
-  try {
-    explainer.end(problem);
-  } catch (error) {
-    if (!(error instanceof CaptureError)) throw error;
-  }
-  return attempts;
-}
+export const attemptsOf = (path: string): Attempt[] => explainAll(readFileSync(path)).attempts;
 
 export function rowsOf(path: string): Row[] {
   const [head, ...lines] = readFileSync(path, 'utf8').replace(/\n$/, '').split('\n');

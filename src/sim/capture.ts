@@ -1,5 +1,5 @@
 /** A capture at one end of a link, as tcpdump on that host would see it, and the pcapng file of it. */
-import { pcapngHeader, pcapngPacket } from '../wire/pcap.ts';
+import { concatenate, pcapngHeader, pcapngPacket } from '../wire/pcap.ts';
 import type { WorldEvent } from './events.ts';
 import type { World } from './world.ts';
 
@@ -47,12 +47,6 @@ export class Capture {
     const parts = [pcapngHeader([{ name: this.link }])];
     for (const { at, bytes, comment } of this.packets)
       parts.push(pcapngPacket(BigInt(epochUs + at) * 1000n, bytes, comment === undefined ? {} : { comment }));
-    const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let offset = 0;
-    for (const part of parts) {
-      file.set(part, offset);
-      offset += part.length;
-    }
-    return file;
+    return concatenate(parts);
   }
 }

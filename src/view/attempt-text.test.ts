@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters as bare } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Attempt } from '../explain/attempt.ts';
 import { Explainer } from '../explain/explain.ts';
@@ -13,8 +14,6 @@ const explainer = new Explainer((a) => attempts.push(a));
 explainer.push(readFileSync(fileURLToPath(new URL('../../docs/examples/attempts.pcapng', import.meta.url))));
 explainer.end();
 const plain = { width: 80, colour: false };
-// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what colour is made of
-const bare = (line: string): string => line.replace(/\u001b\[\d+m/g, '');
 const of = (verdict: string): Attempt => attempts.find((a) => a.verdict === verdict)!;
 
 /** The same attempt between long IPv6 addresses, with more of everything. */

@@ -89,7 +89,8 @@ function text(code: number, value: string): Option {
   return { code, value: bytes };
 }
 
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+/** One array of the bytes of several, in their order. */
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

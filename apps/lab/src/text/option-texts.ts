@@ -1,5 +1,5 @@
 /** Options piece by piece, as they lie in the header: kind, length and values, each with its meaning and reason. */
-import type { TcpOption } from '../../../../src/wire/options.ts';
+import { OptionKind, type TcpOption } from '../../../../src/wire/options.ts';
 import type { Text } from '../world/scenario.ts';
 import { both, type FieldText, text, u } from './field-texts.ts';
 import type { About } from './fields.ts';
@@ -25,21 +25,12 @@ const names: Readonly<Record<TcpOption['kind'], string>> = {
   rest: 'Padding',
 };
 
-/** IANA's numbers (RFC 9293, 3.1; RFC 7323, 2018, 2385, 7413, 6994). */
+/** The number of a kind as it stands in the header; padding is zeros, as End is. */
 function kindOf(option: TcpOption): number {
   if (option.kind === 'unknown') return option.type;
-  if (option.kind === 'fastOpen') return option.experimental ? 254 : 34;
-  return {
-    end: 0,
-    nop: 1,
-    mss: 2,
-    windowScale: 3,
-    sackPermitted: 4,
-    sack: 5,
-    timestamps: 8,
-    md5: 19,
-    rest: 0,
-  }[option.kind];
+  if (option.kind === 'rest') return OptionKind.end;
+  if (option.kind === 'fastOpen' && option.experimental) return OptionKind.experiment;
+  return OptionKind[option.kind];
 }
 
 const hex = (data: Uint8Array): string =>

@@ -1,6 +1,6 @@
 /** Files and links that the page hands out. */
 import { worldEpochUs } from '../../../../src/sim/capture.ts';
-import { pcapngHeader, pcapngPacket } from '../../../../src/wire/pcap.ts';
+import { concatenate, pcapngHeader, pcapngPacket } from '../../../../src/wire/pcap.ts';
 import type { LabEvent } from '../world/run.ts';
 import diagramCss from './diagram.css?raw';
 
@@ -34,13 +34,7 @@ export function captureOf(events: readonly LabEvent[]): Uint8Array<ArrayBuffer> 
     };
     parts.push(pcapngPacket(BigInt(worldEpochUs + event.at) * 1000n, event.bytes, notes));
   }
-  const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    file.set(part, offset);
-    offset += part.length;
-  }
-  return file;
+  return concatenate(parts);
 }
 
 /** The diagram on the page as a file of its own: both its parts one below the other, with the colours it has now. */
