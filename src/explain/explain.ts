@@ -11,7 +11,7 @@ import { Hosts } from './hosts.ts';
 import { isKnownLink } from './layers.ts';
 import { PlainJson } from './plain-json.ts';
 import * as R from './records.ts';
-import { defaultLimits, Tracker, type TrackerLimits } from './tracker.ts';
+import { BATCH, defaultLimits, Tracker, type TrackerLimits } from './tracker.ts';
 
 /** What became of a capture as a whole. */
 export interface CaptureSummary {
@@ -32,9 +32,6 @@ export interface Outlet {
   /** Takes a copy of a record. */
   add(log: Recorded, slot: number, facts: Facts): void;
 }
-
-/** Packets that are handled together. */
-const BATCH = 64;
 
 /** Explains one capture given in chunks. */
 export class Explainer {

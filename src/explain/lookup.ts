@@ -279,6 +279,34 @@ export class Lookup {
   }
 }
 
+/** Whether a segment goes from a record's client to its server (1), the other way (-1), or is of another tuple (0). */
+export function directionOf(d: Decapsulator, words: Int32Array, base: number): number {
+  const { view, addressesAt } = d;
+  const ports = view.getInt32(d.tcpAt);
+  const there = words[base + R.PORTS]!;
+  const size = d.isIpv6 ? 4 : 1;
+  if (there === ports && sameAddresses(view, addressesAt, words, base, R.CLIENT, R.SERVER, size)) return 1;
+  const swapped = (ports << 16) | (ports >>> 16);
+  return there === swapped && sameAddresses(view, addressesAt, words, base, R.SERVER, R.CLIENT, size) ? -1 : 0;
+}
+
+/** Compares the last `size` words of both addresses; those before are the same for all IPv4 addresses. */
+function sameAddresses(
+  view: DataView,
+  at: number,
+  words: Int32Array,
+  base: number,
+  source: number,
+  destination: number,
+  size: number,
+): boolean {
+  for (let n = 0; n < size; n++) {
+    if (view.getInt32(at + 4 * n) !== words[base + source + 4 - size + n]) return false;
+    if (view.getInt32(at + 4 * (size + n)) !== words[base + destination + 4 - size + n]) return false;
+  }
+  return true;
+}
+
 /** The hash of a segment's tuple, the same for both directions. */
 export function tupleHash(d: Decapsulator): number {
   const { view, addressesAt, tcpAt } = d;

@@ -6,7 +6,7 @@
 import { type Decapsulator, Found } from './decapsulate.ts';
 import { EventLog, type Segment } from './event-log.ts';
 import type { Hosts } from './hosts.ts';
-import { Lookup, tupleHash } from './lookup.ts';
+import { directionOf, Lookup, tupleHash } from './lookup.ts';
 import * as R from './records.ts';
 
 const FIN = 1;
@@ -23,6 +23,9 @@ export interface TrackerLimits {
 }
 
 export const defaultLimits: TrackerLimits = { relaxed: 65_536, attempts: 600_000 };
+
+/** Packets that are handled together, at most. */
+export const BATCH = 64;
 
 /** Follows all attempts of a capture. */
 export class Tracker {
@@ -48,6 +51,7 @@ export class Tracker {
   /** Keeps the compiler from leaving out the loads that warm the cache. */
   touched = 0;
   private readonly lookup: Lookup;
+  private readonly slots = new Int32Array(BATCH);
   // The time here likewise.
   private readonly at: Segment = {
     time: Number.NaN,
@@ -79,18 +83,15 @@ export class Tracker {
    * @param batch what decapsulators found, the first `count` of them
    */
   handle(batch: readonly Decapsulator[], count: number): void {
-    const { store } = this;
+    const { store, slots } = this;
     const { words, newest } = store;
     let sum = 0;
+    for (let n = 0; n < count; n++) slots[n] = batch[n]!.hash = tupleHash(batch[n]!);
+    for (let n = 0; n < count; n++) sum ^= newest.peek(slots[n]!);
+    for (let n = 0; n < count; n++) slots[n] = newest.get(slots[n]!) * R.WORDS;
     for (let n = 0; n < count; n++) {
-      const d = batch[n]!;
-      d.hash = tupleHash(d);
-      sum ^= newest.peek(d.hash);
-    }
-    for (let n = 0; n < count; n++) {
-      const slot = newest.get(batch[n]!.hash);
-      if (slot >= 0)
-        sum ^= words[slot * R.WORDS]! ^ words[slot * R.WORDS + 16]! ^ words[slot * R.WORDS + 32]!;
+      const base = slots[n]!;
+      if (base >= 0) sum ^= words[base]! ^ words[base + 16]!;
     }
     this.touched = sum;
     for (let n = 0; n < count; n++) this.one(batch[n]!);
@@ -121,6 +122,7 @@ export class Tracker {
       return;
     }
     at.flags = control & 0x1ff;
+    if (this.flows(d)) return;
     at.ack = view.getInt32(tcpAt + 8);
     this.lookup.find(d);
     this.segment(d, d.hash);
@@ -266,38 +268,66 @@ export class Tracker {
     return slot;
   }
 
+  /**
+   * The short way for most packets: those of a connection that is under way, the only one on its tuple.
+   * @returns whether the segment at hand was one
+   */
+  private flows(d: Decapsulator): boolean {
+    const { flags } = this.at;
+    if (flags & (SYN | RST)) return false;
+    const { words, newest } = this.store;
+    const slot = newest.get(d.hash);
+    if (slot < 0) return false;
+    const base = slot * R.WORDS;
+    const state = words[base + R.STATE]!;
+    if ((state & R.SETTLED) === 0 || words[base + R.NEXT]! >= 0) return false;
+    if (words[base + R.ENCAPSULATION] !== d.encapsulation) return false;
+    const closes = (flags & FIN) !== 0;
+    if (closes && ((flags & ACK) === 0 || (state & OPEN) !== OPEN)) return false;
+    const direction = directionOf(d, words, base);
+    if (direction === 0) return false;
+    this.account(slot, base, direction > 0, state);
+    return true;
+  }
+
   /** The short way for packets of a connection that is under way. */
   private account(slot: number, base: number, fromClient: boolean, state: number): void {
     const { words, doubles } = this.store;
-    const { payload } = this.at;
+    const { payload, time } = this.at;
     const at = slot * R.DOUBLES;
-    doubles[at + R.LAST_TIME] = this.at.time;
+    if (time > doubles[at + R.LAST_TIME]!) doubles[at + R.LAST_TIME] = time;
     words[base + R.LAST_FRAME] = this.at.frame;
-    const end = (this.at.seq + payload) | 0;
+    const fin = this.at.flags & FIN;
+    const end = (this.at.seq + payload + fin) | 0;
     let bits = state;
     if (fromClient) {
       words[base + R.CLIENT_PACKETS]!++;
       doubles[at + R.CLIENT_BYTES]! += payload;
+      if (fin !== 0) bits |= R.CLIENT_FIN;
       if (((end - words[base + R.CLIENT_NEXT]!) | 0) > 0) words[base + R.CLIENT_NEXT] = end;
       if (payload > 0) bits |= R.CLIENT_DATA;
       bits |= R.CLIENT_KNOWN | R.CLIENT_ACK;
     } else {
       words[base + R.SERVER_PACKETS]!++;
       doubles[at + R.SERVER_BYTES]! += payload;
+      if (fin !== 0) bits |= R.SERVER_FIN;
       if (((end - words[base + R.SERVER_NEXT]!) | 0) > 0) words[base + R.SERVER_NEXT] = end;
       if (payload > 0) bits |= R.SERVER_DATA;
       bits |= R.SERVER_KNOWN | R.SERVER_ACK;
     }
-    if (bits !== state) this.changed(base, fromClient, state, bits);
+    if (bits !== state) this.changed(slot, base, fromClient, state, bits);
   }
 
-  /** A direction's first data or first ACK: a letter of history. */
-  private changed(base: number, fromClient: boolean, before: number, bits: number): void {
+  /** A direction's first data, ACK or FIN: a letter of history, and perhaps the end. */
+  private changed(slot: number, base: number, fromClient: boolean, before: number, bits: number): void {
     this.store.words[base + R.STATE] = bits;
     const server = fromClient ? 0 : R.H_SERVER;
     const fresh = bits & ~before;
     if (fresh & (R.CLIENT_ACK | R.SERVER_ACK)) this.log.letter(base, R.H_ACK + server);
     if (fresh & (R.CLIENT_DATA | R.SERVER_DATA)) this.log.letter(base, R.H_DATA + server);
+    if ((fresh & (R.CLIENT_FIN | R.SERVER_FIN)) === 0) return;
+    this.log.letter(base, R.H_FIN + server);
+    if (R.hasClosed(bits)) this.over(slot);
   }
 
   /** Removes an attempt and tells who asked. */
@@ -348,6 +378,8 @@ export class Tracker {
   }
 }
 
+/** Of a handshake without gaps, so that a FIN's numbers need no looking at. */
+const OPEN = R.SYNACK_SEEN | R.CONFIRMED | R.CLIENT_KNOWN | R.SERVER_KNOWN;
 const ENDS = R.CLIENT_RST | R.SERVER_RST | R.CLIENT_FIN | R.SERVER_FIN;
 
 /** Whether a connection has ended: by RST, or by FINs from both sides. */
