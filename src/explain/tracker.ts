@@ -341,6 +341,7 @@ export class Tracker {
   private over(slot: number): void {
     const { queue, limits } = this;
     const number = this.store.words[slot * R.WORDS + R.NUMBER]!;
+    if (this.queued >= limits.relaxed && this.queued % NEXT_OUT === 0) this.warm();
     const place = this.queued++ % limits.relaxed;
     const at = place * 2;
     const front = queue[at]! * R.WORDS;
@@ -350,6 +351,22 @@ export class Tracker {
       this.retire(queue[at]!);
     queue[at] = slot;
     queue[at + 1] = number;
+  }
+
+  /** Touches the records that are next to make room: nobody has looked at them for long. */
+  private warm(): void {
+    const { queue, limits, queued } = this;
+    const { words, newest } = this.store;
+    let sum = 0;
+    for (let n = 0; n < NEXT_OUT; n++) {
+      const base = queue[((queued + n) % limits.relaxed) * 2]! * R.WORDS;
+      for (let line = 0; line < R.WORDS; line += 16) sum ^= words[base + line]!;
+    }
+    for (let n = 0; n < NEXT_OUT; n++) {
+      const base = queue[((queued + n) % limits.relaxed) * 2]! * R.WORDS;
+      sum ^= newest.peek(words[base + R.HASH]!);
+    }
+    this.touched = sum;
   }
 
   /** Looks at a few attempts, in turn, and finishes those that have been idle for long; when memory is full, the idlest. */
@@ -378,6 +395,8 @@ export class Tracker {
   }
 }
 
+/** So many records are touched together before they make room. */
+const NEXT_OUT = 16;
 /** Of a handshake without gaps, so that a FIN's numbers need no looking at. */
 const OPEN = R.SYNACK_SEEN | R.CONFIRMED | R.CLIENT_KNOWN | R.SERVER_KNOWN;
 const ENDS = R.CLIENT_RST | R.SERVER_RST | R.CLIENT_FIN | R.SERVER_FIN;
