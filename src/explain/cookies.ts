@@ -5,16 +5,19 @@
  * are; with an offset per pair of addresses they differ from the options by the same in every SYN+ACK of the pair. Where
  * ports are part of the offset too (6.18.44 by measurement), only SYN+ACKs of one attempt can be compared: see judge.ts.
  */
+import type { AttemptStore } from './attempt-store.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import { findOption } from './options.ts';
 import * as R from './records.ts';
+
+const { WORDS, CLIENT, SERVER, ENCAPSULATION, STATE, NUMBER, OFFER, SYN_SEEN, COOKIE } = R;
 
 /** So many SYN+ACKs in a row that fit have to be there, beside the first if its offset is not known: by chance once in 64^4. */
 const RUN = 4;
 const ENTRIES = 1 << 14;
 /** Words of an entry: who, offset, length of the run, last stamp and its time in ms, then slot and number of the run's first. */
 const FIRST = 5;
-const WORDS = FIRST + 2 * (RUN + 1);
+const ENTRY_WORDS = FIRST + 2 * (RUN + 1);
 /** Ticks a millisecond of the clocks that time stamps come from: 1,000, 250 or 100 a second on Linux. */
 const RATES = [1, 0.25, 0.1];
 /** A stamp this near (ticks) to what a running clock shows proves nothing: connections every 8 s have equal low bits. */
@@ -22,27 +25,27 @@ const NEAR = 2;
 
 /** Watches the time stamps of SYN+ACKs. Bounded: of hosts that fall together, the last counts. */
 export class Cookies {
-  private readonly entries = new Int32Array(ENTRIES * WORDS);
+  private readonly entries = new Int32Array(ENTRIES * ENTRY_WORDS);
 
   /** A server's first valid SYN+ACK of an attempt came. Marks the attempts whose SYN+ACKs are cookies. */
-  answered(store: R.AttemptStore, slot: number, d: Decapsulator, header: number): void {
+  answered(store: AttemptStore, slot: number, d: Decapsulator, header: number): void {
     const { words } = store;
-    const base = slot * R.WORDS;
-    if ((words[base + R.STATE]! & R.SYN_SEEN) === 0) return;
+    const base = slot * WORDS;
+    if ((words[base + STATE]! & SYN_SEEN) === 0) return;
     const end = Math.min(d.tcpEnd, d.tcpAt + header);
     const stamp = findOption(d.view, d.tcpAt + 20, end, 8);
     if (stamp < 0) return;
-    const offer = words[base + R.OFFER]!;
+    const offer = words[base + OFFER]!;
     const scaled = (offer & 31) < 15 && findOption(d.view, d.tcpAt + 20, end, 3) >= 0;
     const options = (scaled ? offer & 15 : 15) | ((offer & 0x20) >> 1) | ((offer & 0x40) >> 1);
     const value = d.view.getInt32(stamp + 2);
-    const server = hash(words, base + R.SERVER, words[base + R.ENCAPSULATION]! | 1);
+    const server = hash(words, base + SERVER, words[base + ENCAPSULATION]! | 1);
     // ECN is in the cookie only if the server wants it, which a SYN+ACK with ECE says.
     const agreed = d.view.getUint16(d.tcpAt + 12) & 0x40 ? options : options & 31;
     const offset = (value - agreed) & 63;
     const ms = (d.seconds * 1000 + Math.floor(d.nanoseconds / 1e6)) | 0;
     this.observe(words, slot, server, 0, offset === 0, value, ms, 0);
-    this.observe(words, slot, hash(words, base + R.CLIENT, server), offset, true, value, ms, 1);
+    this.observe(words, slot, hash(words, base + CLIENT, server), offset, true, value, ms, 1);
   }
 
   /** @param free how many of a run count for nothing, since they only say what the offset is */
@@ -57,7 +60,7 @@ export class Cookies {
     free: number,
   ): void {
     const { entries } = this;
-    const at = ((who ^ (who >>> 14)) & (ENTRIES - 1)) * WORDS;
+    const at = ((who ^ (who >>> 14)) & (ENTRIES - 1)) * ENTRY_WORDS;
     if (entries[at] !== who || !fits || entries[at + 1] !== offset) {
       entries[at] = who;
       entries[at + 1] = offset;
@@ -68,16 +71,16 @@ export class Cookies {
     const run = ++entries[at + 2]!;
     entries[at + 3] = value;
     entries[at + 4] = ms;
-    const number = words[slot * R.WORDS + R.NUMBER]!;
-    if (run > RUN + free) words[slot * R.WORDS + R.STATE]! |= R.COOKIE;
+    const number = words[slot * WORDS + NUMBER]!;
+    if (run > RUN + free) words[slot * WORDS + STATE]! |= COOKIE;
     else {
       entries[at + FIRST + 2 * run - 2] = slot;
       entries[at + FIRST + 2 * run - 1] = number;
     }
     if (run !== RUN + free) return;
     for (let n = 1; n <= run; n++) {
-      const first = entries[at + FIRST + 2 * n - 2]! * R.WORDS;
-      if (words[first + R.NUMBER] === entries[at + FIRST + 2 * n - 1]) words[first + R.STATE]! |= R.COOKIE;
+      const first = entries[at + FIRST + 2 * n - 2]! * WORDS;
+      if (words[first + NUMBER] === entries[at + FIRST + 2 * n - 1]) words[first + STATE]! |= COOKIE;
     }
   }
 }

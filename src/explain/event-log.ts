@@ -1,9 +1,20 @@
 /** Writes into attempts' records what a segment changes, and keeps the packets that tell the story of the handshake. */
+import { type AttemptStore, EventStore } from './attempt-store.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import { offerOf } from './offer.ts';
 import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
 import { type EventAt, sameButOptions, sameStamp, sameSyn } from './rewritten.ts';
+
+const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, STATE, CLIENT_NEXT, SERVER_NEXT, LAST_FRAME } = R;
+const { CLIENT_PACKETS, SERVER_PACKETS, HISTORY, CLIENT_ISN, SERVER_ISN, SYNS, SYNACKS, NEWEST_EVENT } = R;
+const { EVENTS, NUMBER, PREVIOUS, PREVIOUS_STATE, PREVIOUS_AGE, OFFER, DOUBLES, LAST_TIME, CLIENT_BYTES } = R;
+const { SERVER_BYTES, OFFER_FAST_OPEN, SYN_SEEN, SYNACK_SEEN, CONFIRMED, SERVER_SYN, CLIENT_FIN } = R;
+const { SERVER_FIN, CLIENT_RST, SERVER_RST, CLIENT_DATA, SERVER_DATA, MID_STREAM, CLIENT_KNOWN } = R;
+const { SERVER_KNOWN, CLIENT_ACK, SERVER_ACK, TWO_ENCAPSULATIONS, EVENTS_LEFT_OUT, ISN_REWRITTEN } = R;
+const { REORDERED, SETTLED, REWRAPPED, E_FRAME, E_SEQ, E_ACK, E_FLAGS, E_WINDOW, E_LENGTH, E_NEXT, E_ID } = R;
+const { E_OPTIONS, FROM_CLIENT, DUPLICATE, MISMATCH, IS_ICMP, OPTIONS_CUT, H_SYN, H_SYNACK, H_ACK } = R;
+const { H_DATA, H_FIN, H_RST, H_SERVER } = R;
 
 /** The segment at hand: times in ns since the capture's base, lengths in bytes. */
 export interface Segment {
@@ -31,14 +42,14 @@ const MID_STREAM_EVENTS = 4;
 
 /** Keeps events of attempts. */
 export class EventLog {
-  readonly events: R.EventStore;
-  readonly store: R.AttemptStore;
+  readonly events: EventStore;
+  readonly store: AttemptStore;
   /** Recognizes plain handshakes among what is kept. */
   readonly plain: PlainHandshake;
 
-  constructor(store: R.AttemptStore) {
+  constructor(store: AttemptStore) {
     this.store = store;
-    this.events = new R.EventStore(store);
+    this.events = new EventStore(store);
     this.plain = new PlainHandshake(store, this.events);
   }
 
@@ -49,50 +60,50 @@ export class EventLog {
    */
   record(slot: number, s: Segment, d: Decapsulator, fromClient: boolean, stray: boolean): number {
     const { words, doubles } = this.store;
-    const base = slot * R.WORDS;
-    const at = slot * R.DOUBLES;
-    if (s.time > doubles[at + R.LAST_TIME]!) doubles[at + R.LAST_TIME] = s.time;
-    words[base + R.LAST_FRAME] = s.frame;
-    words[base + (fromClient ? R.CLIENT_PACKETS : R.SERVER_PACKETS)]!++;
-    doubles[at + (fromClient ? R.CLIENT_BYTES : R.SERVER_BYTES)]! += s.payload;
-    const before = words[base + R.STATE]!;
-    if (words[base + R.ENCAPSULATION] !== d.encapsulation) words[base + R.STATE]! |= R.TWO_ENCAPSULATIONS;
+    const base = slot * WORDS;
+    const at = slot * DOUBLES;
+    if (s.time > doubles[at + LAST_TIME]!) doubles[at + LAST_TIME] = s.time;
+    words[base + LAST_FRAME] = s.frame;
+    words[base + (fromClient ? CLIENT_PACKETS : SERVER_PACKETS)]!++;
+    doubles[at + (fromClient ? CLIENT_BYTES : SERVER_BYTES)]! += s.payload;
+    const before = words[base + STATE]!;
+    if (words[base + ENCAPSULATION] !== d.encapsulation) words[base + STATE]! |= TWO_ENCAPSULATIONS;
     const duplicate =
       this.seenBefore(base, s.flags, before, fromClient) &&
       (this.isDuplicate(base, s, d, fromClient) || this.isLate(base, s, before, fromClient));
     if (!stray) this.apply(base, s, d, fromClient, duplicate);
-    if ((before & R.SETTLED) === 0 || s.flags & (SYN | RST)) {
-      this.append(slot, s, d, fromClient, (stray ? R.MISMATCH : 0) | (duplicate ? R.DUPLICATE : 0));
+    if ((before & SETTLED) === 0 || s.flags & (SYN | RST)) {
+      this.append(slot, s, d, fromClient, (stray ? MISMATCH : 0) | (duplicate ? DUPLICATE : 0));
     }
-    const after = words[base + R.STATE]!;
-    const limit = after & R.MID_STREAM ? MID_STREAM_EVENTS : UNSETTLED_EVENTS;
+    const after = words[base + STATE]!;
+    const limit = after & MID_STREAM ? MID_STREAM_EVENTS : UNSETTLED_EVENTS;
     // After SYNs from both sides, the server's ACK is part of the handshake too.
     const flowing =
-      (after & (R.CONFIRMED | R.SERVER_SYN)) === R.CONFIRMED ||
-      (words[base + R.EVENTS]! >= limit && (s.flags & (SYN | RST)) === 0);
-    if (flowing) words[base + R.STATE]! |= R.SETTLED;
+      (after & (CONFIRMED | SERVER_SYN)) === CONFIRMED ||
+      (words[base + EVENTS]! >= limit && (s.flags & (SYN | RST)) === 0);
+    if (flowing) words[base + STATE]! |= SETTLED;
     return after & ~before;
   }
 
   /** Whether the side has sent a packet of the kind before: only then can it be a duplicate. */
   private seenBefore(base: number, flags: number, state: number, fromClient: boolean): boolean {
-    if (flags & RST) return (state & (fromClient ? R.CLIENT_RST : R.SERVER_RST)) !== 0;
-    if (flags & SYN) return this.store.words[base + (flags & ACK ? R.SYNACKS : R.SYNS)] !== 0;
-    return (state & R.SETTLED) === 0 && (state & (fromClient ? R.CLIENT_ACK : R.SERVER_ACK)) !== 0;
+    if (flags & RST) return (state & (fromClient ? CLIENT_RST : SERVER_RST)) !== 0;
+    if (flags & SYN) return this.store.words[base + (flags & ACK ? SYNACKS : SYNS)] !== 0;
+    return (state & SETTLED) === 0 && (state & (fromClient ? CLIENT_ACK : SERVER_ACK)) !== 0;
   }
 
   private apply(base: number, s: Segment, d: Decapsulator, fromClient: boolean, duplicate: boolean): void {
     const { flags } = s;
-    const server = fromClient ? 0 : R.H_SERVER;
+    const server = fromClient ? 0 : H_SERVER;
     if (flags & RST) {
-      this.letter(base, R.H_RST + server);
-      this.store.words[base + R.STATE]! |= fromClient ? R.CLIENT_RST : R.SERVER_RST;
+      this.letter(base, H_RST + server);
+      this.store.words[base + STATE]! |= fromClient ? CLIENT_RST : SERVER_RST;
       return;
     }
     if (flags & SYN) {
       if (flags & ACK) this.applySynAck(base, s, fromClient, duplicate);
       else this.applySyn(base, s, d, fromClient, duplicate);
-      if (flags & FIN) this.store.words[base + R.STATE]! |= fromClient ? R.CLIENT_FIN : R.SERVER_FIN;
+      if (flags & FIN) this.store.words[base + STATE]! |= fromClient ? CLIENT_FIN : SERVER_FIN;
       return;
     }
     this.applyOther(base, s, fromClient);
@@ -100,104 +111,101 @@ export class EventLog {
 
   private applySyn(base: number, s: Segment, d: Decapsulator, fromClient: boolean, duplicate: boolean): void {
     const { words } = this.store;
-    const state = words[base + R.STATE]!;
-    words[base + R.SYNS]! += duplicate ? 0x10000 : 1;
-    this.letter(base, fromClient ? R.H_SYN : R.H_SYN + R.H_SERVER);
+    const state = words[base + STATE]!;
+    words[base + SYNS]! += duplicate ? 0x10000 : 1;
+    this.letter(base, fromClient ? H_SYN : H_SYN + H_SERVER);
     if (fromClient) {
-      const late = (state & R.CLIENT_KNOWN) !== 0 && (state & R.SYN_SEEN) === 0;
-      words[base + R.CLIENT_ISN] = s.seq;
+      const late = (state & CLIENT_KNOWN) !== 0 && (state & SYN_SEEN) === 0;
+      words[base + CLIENT_ISN] = s.seq;
       const end = Math.min(d.tcpEnd, d.tcpAt + s.header);
-      words[base + R.OFFER] = offerOf(d.view, d.tcpAt + 20, end, (s.flags & 0xc0) === 0xc0);
-      words[base + R.STATE] =
-        (state & ~R.MID_STREAM) | R.SYN_SEEN | R.CLIENT_KNOWN | (late ? R.REORDERED : 0);
-      this.advance(base + R.CLIENT_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.CLIENT_KNOWN) !== 0);
+      words[base + OFFER] = offerOf(d.view, d.tcpAt + 20, end, (s.flags & 0xc0) === 0xc0);
+      words[base + STATE] = (state & ~MID_STREAM) | SYN_SEEN | CLIENT_KNOWN | (late ? REORDERED : 0);
+      this.advance(base + CLIENT_NEXT, (s.seq + 1 + s.payload) | 0, (state & CLIENT_KNOWN) !== 0);
       // A socket that connects to itself is its own other side.
       if (this.isOwnTuple(base)) {
-        words[base + R.SERVER_ISN] = s.seq;
-        words[base + R.STATE]! |= R.SERVER_SYN | R.SERVER_KNOWN;
+        words[base + SERVER_ISN] = s.seq;
+        words[base + STATE]! |= SERVER_SYN | SERVER_KNOWN;
       }
     } else {
-      words[base + R.SERVER_ISN] = s.seq;
-      words[base + R.STATE]! |= R.SERVER_SYN | R.SERVER_KNOWN;
-      this.advance(base + R.SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.SERVER_KNOWN) !== 0);
+      words[base + SERVER_ISN] = s.seq;
+      words[base + STATE]! |= SERVER_SYN | SERVER_KNOWN;
+      this.advance(base + SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & SERVER_KNOWN) !== 0);
     }
-    if (s.payload > 0) words[base + R.STATE]! |= fromClient ? R.CLIENT_DATA : R.SERVER_DATA;
+    if (s.payload > 0) words[base + STATE]! |= fromClient ? CLIENT_DATA : SERVER_DATA;
   }
 
   private applySynAck(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
     const { words } = this.store;
-    const state = words[base + R.STATE]!;
-    words[base + R.SYNACKS]! += duplicate ? 0x10000 : 1;
-    this.letter(base, fromClient ? R.H_SYNACK : R.H_SYNACK + R.H_SERVER);
+    const state = words[base + STATE]!;
+    words[base + SYNACKS]! += duplicate ? 0x10000 : 1;
+    this.letter(base, fromClient ? H_SYNACK : H_SYNACK + H_SERVER);
     if (fromClient) {
-      const confirms = s.ack === ((words[base + R.SERVER_ISN]! + 1) | 0);
-      words[base + R.STATE]! |= R.SYNACK_SEEN | (confirms ? R.CONFIRMED : 0);
+      const confirms = s.ack === ((words[base + SERVER_ISN]! + 1) | 0);
+      words[base + STATE]! |= SYNACK_SEEN | (confirms ? CONFIRMED : 0);
       return;
     }
-    let bits = (state & ~R.MID_STREAM) | R.SYNACK_SEEN | R.SERVER_KNOWN | R.CLIENT_KNOWN;
-    if (state & R.MID_STREAM) bits |= R.REORDERED | (state & R.CLIENT_ACK ? R.CONFIRMED : 0);
-    if ((state & R.SYNACK_SEEN) === 0) words[base + R.SERVER_ISN] = s.seq;
-    if ((state & R.CLIENT_KNOWN) === 0) {
-      words[base + R.CLIENT_ISN] = (s.ack - 1) | 0;
-      words[base + R.CLIENT_NEXT] = s.ack;
+    let bits = (state & ~MID_STREAM) | SYNACK_SEEN | SERVER_KNOWN | CLIENT_KNOWN;
+    if (state & MID_STREAM) bits |= REORDERED | (state & CLIENT_ACK ? CONFIRMED : 0);
+    if ((state & SYNACK_SEEN) === 0) words[base + SERVER_ISN] = s.seq;
+    if ((state & CLIENT_KNOWN) === 0) {
+      words[base + CLIENT_ISN] = (s.ack - 1) | 0;
+      words[base + CLIENT_NEXT] = s.ack;
     }
-    words[base + R.STATE] = bits;
-    this.advance(base + R.SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & R.SERVER_KNOWN) !== 0);
-    if (s.payload > 0) words[base + R.STATE]! |= R.SERVER_DATA;
+    words[base + STATE] = bits;
+    this.advance(base + SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & SERVER_KNOWN) !== 0);
+    if (s.payload > 0) words[base + STATE]! |= SERVER_DATA;
   }
 
   private applyOther(base: number, s: Segment, fromClient: boolean): void {
     const { words } = this.store;
     const { flags } = s;
-    const state = words[base + R.STATE]!;
-    const server = fromClient ? 0 : R.H_SERVER;
+    const state = words[base + STATE]!;
+    const server = fromClient ? 0 : H_SERVER;
     let bits = state;
     const end = (s.seq + s.payload + (flags & FIN ? 1 : 0)) | 0;
     if (fromClient) {
-      if (state & R.MID_STREAM)
-        this.lower(base + R.CLIENT_ISN, (s.seq - 1) | 0, (state & R.CLIENT_KNOWN) !== 0);
-      this.advance(base + R.CLIENT_NEXT, end, (state & R.CLIENT_KNOWN) !== 0);
-      bits |= R.CLIENT_KNOWN;
+      if (state & MID_STREAM) this.lower(base + CLIENT_ISN, (s.seq - 1) | 0, (state & CLIENT_KNOWN) !== 0);
+      this.advance(base + CLIENT_NEXT, end, (state & CLIENT_KNOWN) !== 0);
+      bits |= CLIENT_KNOWN;
     } else {
-      if (state & R.MID_STREAM)
-        this.lower(base + R.SERVER_ISN, (s.seq - 1) | 0, (state & R.SERVER_KNOWN) !== 0);
-      const answered = (state & (R.SYN_SEEN | R.SYNACK_SEEN | R.SERVER_SYN)) !== R.SYN_SEEN;
+      if (state & MID_STREAM) this.lower(base + SERVER_ISN, (s.seq - 1) | 0, (state & SERVER_KNOWN) !== 0);
+      const answered = (state & (SYN_SEEN | SYNACK_SEEN | SERVER_SYN)) !== SYN_SEEN;
       // Before the SYN+ACK, an ACK of the server tells nothing sure about its numbers.
       if (answered) {
-        this.advance(base + R.SERVER_NEXT, end, (state & R.SERVER_KNOWN) !== 0);
-        bits |= R.SERVER_KNOWN;
+        this.advance(base + SERVER_NEXT, end, (state & SERVER_KNOWN) !== 0);
+        bits |= SERVER_KNOWN;
       }
     }
     if (flags & ACK) {
-      bits |= fromClient ? R.CLIENT_ACK : R.SERVER_ACK;
-      this.letter(base, R.H_ACK + server);
+      bits |= fromClient ? CLIENT_ACK : SERVER_ACK;
+      this.letter(base, H_ACK + server);
       if (fromClient) {
-        const covered = (s.ack - words[base + R.SERVER_ISN]!) | 0;
-        if ((state & (R.SYNACK_SEEN | R.SERVER_SYN)) !== 0 && covered >= 1) bits |= R.CONFIRMED;
-        if (state & R.MID_STREAM && (bits & R.SERVER_KNOWN) === 0) {
-          words[base + R.SERVER_ISN] = (s.ack - 1) | 0;
-          words[base + R.SERVER_NEXT] = s.ack;
-          bits |= R.SERVER_KNOWN;
+        const covered = (s.ack - words[base + SERVER_ISN]!) | 0;
+        if ((state & (SYNACK_SEEN | SERVER_SYN)) !== 0 && covered >= 1) bits |= CONFIRMED;
+        if (state & MID_STREAM && (bits & SERVER_KNOWN) === 0) {
+          words[base + SERVER_ISN] = (s.ack - 1) | 0;
+          words[base + SERVER_NEXT] = s.ack;
+          bits |= SERVER_KNOWN;
         }
       }
     }
     if (s.payload > 0) {
-      bits |= fromClient ? R.CLIENT_DATA : R.SERVER_DATA;
-      this.letter(base, R.H_DATA + server);
+      bits |= fromClient ? CLIENT_DATA : SERVER_DATA;
+      this.letter(base, H_DATA + server);
     }
     if (flags & FIN) {
-      bits |= fromClient ? R.CLIENT_FIN : R.SERVER_FIN;
-      this.letter(base, R.H_FIN + server);
+      bits |= fromClient ? CLIENT_FIN : SERVER_FIN;
+      this.letter(base, H_FIN + server);
     }
-    words[base + R.STATE] = bits;
+    words[base + STATE] = bits;
   }
 
   /** Whether both ends of the tuple are the same. */
   private isOwnTuple(base: number): boolean {
     const { words } = this.store;
-    const ports = words[base + R.PORTS]!;
+    const ports = words[base + PORTS]!;
     if (ports >>> 16 !== (ports & 0xffff)) return false;
-    for (let n = 0; n < 4; n++) if (words[base + R.CLIENT + n] !== words[base + R.SERVER + n]) return false;
+    for (let n = 0; n < 4; n++) if (words[base + CLIENT + n] !== words[base + SERVER + n]) return false;
     return true;
   }
 
@@ -214,25 +222,24 @@ export class EventLog {
   /** Whether the packet at hand is another copy of one already there: a mirror port or `any` shows packets twice. */
   private isDuplicate(base: number, s: Segment, d: Decapsulator, fromClient: boolean): boolean {
     const { words } = this.store;
-    const wanted = (s.flags & 0x1ff) | (fromClient ? R.FROM_CLIENT : 0);
+    const wanted = (s.flags & 0x1ff) | (fromClient ? FROM_CLIENT : 0);
     const id = d.ipId | (d.view.getUint16(d.tcpAt + 14 + 2 <= d.tcpEnd - 2 ? d.tcpAt + 16 : d.tcpAt) << 16);
-    for (let event = words[base + R.NEWEST_EVENT]!; event >= 0; ) {
+    for (let event = words[base + NEWEST_EVENT]!; event >= 0; ) {
       const page = this.events.page(event);
       const at = this.events.offset(event);
       const { words: w } = page;
       const same =
-        (w[at + R.E_FLAGS]! & (0x1ff | R.FROM_CLIENT | R.IS_ICMP)) === wanted &&
-        w[at + R.E_SEQ] === s.seq &&
-        w[at + R.E_ACK] === s.ack &&
-        w[at + R.E_LENGTH] === s.payload;
+        (w[at + E_FLAGS]! & (0x1ff | FROM_CLIENT | IS_ICMP)) === wanted &&
+        w[at + E_SEQ] === s.seq &&
+        w[at + E_ACK] === s.ack &&
+        w[at + E_LENGTH] === s.payload;
       const near = same && Math.abs(page.times[this.events.timeIndex(event)]! - s.time) < DUPLICATE_NS;
       // Equal checksums mean equal packets; with a true IP identification, options may have been rewritten on the way.
-      if (near && (w[at + R.E_ID] === id || (d.ipId !== 0 && (w[at + R.E_ID]! & 0xffff) === d.ipId)))
-        return true;
+      if (near && (w[at + E_ID] === id || (d.ipId !== 0 && (w[at + E_ID]! & 0xffff) === d.ipId))) return true;
       if (near && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
       // Merged captures of hosts whose clocks differ: a retransmission would have another time stamp.
-      if (same && !near && w[at + R.E_ID] === id && sameStamp(w, at, d, s.header)) return true;
-      event = w[at + R.E_NEXT]!;
+      if (same && !near && w[at + E_ID] === id && sameStamp(w, at, d, s.header)) return true;
+      event = w[at + E_NEXT]!;
     }
     return false;
   }
@@ -243,9 +250,9 @@ export class EventLog {
    */
   private isLate(base: number, s: Segment, state: number, fromClient: boolean): boolean {
     const { words } = this.store;
-    if (fromClient || (s.flags & (SYN | ACK)) !== (SYN | ACK) || (state & R.CONFIRMED) === 0) return false;
-    if (words[base + R.OFFER]! & R.OFFER_FAST_OPEN || s.seq !== words[base + R.SERVER_ISN]) return false;
-    return ((words[base + R.SERVER_NEXT]! - s.seq - 1 - s.payload) | 0) > 0;
+    if (fromClient || (s.flags & (SYN | ACK)) !== (SYN | ACK) || (state & CONFIRMED) === 0) return false;
+    if (words[base + OFFER]! & OFFER_FAST_OPEN || s.seq !== words[base + SERVER_ISN]) return false;
+    return ((words[base + SERVER_NEXT]! - s.seq - 1 - s.payload) | 0) > 0;
   }
 
   /** Keeps the segment at hand as an event of the attempt. */
@@ -256,17 +263,17 @@ export class EventLog {
     if (event < 0) return;
     const { words } = this.events.page(event);
     const at = this.events.offset(event);
-    const cut = tcpEnd - tcpAt < s.header ? R.OPTIONS_CUT : 0;
-    words[at + R.E_FRAME] = s.frame;
-    words[at + R.E_SEQ] = s.seq;
-    words[at + R.E_ACK] = s.ack;
-    words[at + R.E_FLAGS] = s.flags | (fromClient ? R.FROM_CLIENT : 0) | bits | cut | (options << 24);
+    const cut = tcpEnd - tcpAt < s.header ? OPTIONS_CUT : 0;
+    words[at + E_FRAME] = s.frame;
+    words[at + E_SEQ] = s.seq;
+    words[at + E_ACK] = s.ack;
+    words[at + E_FLAGS] = s.flags | (fromClient ? FROM_CLIENT : 0) | bits | cut | (options << 24);
     const whole = tcpEnd - tcpAt >= 18;
-    words[at + R.E_WINDOW] = (whole ? view.getUint16(tcpAt + 14) : 0) | (d.ttl << 16);
-    words[at + R.E_LENGTH] = s.payload;
-    words[at + R.E_ID] = d.ipId | ((whole ? view.getUint16(tcpAt + 16) : 0) << 16);
+    words[at + E_WINDOW] = (whole ? view.getUint16(tcpAt + 14) : 0) | (d.ttl << 16);
+    words[at + E_LENGTH] = s.payload;
+    words[at + E_ID] = d.ipId | ((whole ? view.getUint16(tcpAt + 16) : 0) << 16);
     for (let n = 0; n < options; n += 4)
-      words[at + R.E_OPTIONS + (n >> 2)] = optionWord(view, tcpAt + 20 + n, options - n);
+      words[at + E_OPTIONS + (n >> 2)] = optionWord(view, tcpAt + 20 + n, options - n);
   }
 
   /** Keeps an ICMP error that quotes a segment of the attempt. */
@@ -275,22 +282,22 @@ export class EventLog {
     if (event < 0) return;
     const { words } = this.events.page(event);
     const at = this.events.offset(event);
-    words[at + R.E_FRAME] = s.frame;
-    words[at + R.E_SEQ] = s.seq;
-    words[at + R.E_ACK] = (d.icmpType << 8) | d.icmpCode;
-    words[at + R.E_FLAGS] = R.IS_ICMP;
-    words[at + R.E_WINDOW] = 0;
-    words[at + R.E_LENGTH] = 0;
-    words[at + R.E_ID] = 0;
-    words.set(d.icmpSender, at + R.E_OPTIONS);
+    words[at + E_FRAME] = s.frame;
+    words[at + E_SEQ] = s.seq;
+    words[at + E_ACK] = (d.icmpType << 8) | d.icmpCode;
+    words[at + E_FLAGS] = IS_ICMP;
+    words[at + E_WINDOW] = 0;
+    words[at + E_LENGTH] = 0;
+    words[at + E_ID] = 0;
+    words.set(d.icmpSender, at + E_OPTIONS);
   }
 
   /** A new event at the front of the attempt's list, or -1 if it has enough. */
   private chain(slot: number, time: number, optionBytes: number): number {
     const { words } = this.store;
-    const base = slot * R.WORDS;
-    if (words[base + R.EVENTS]! >= MAX_EVENTS) {
-      words[base + R.STATE]! |= R.EVENTS_LEFT_OUT;
+    const base = slot * WORDS;
+    if (words[base + EVENTS]! >= MAX_EVENTS) {
+      words[base + STATE]! |= EVENTS_LEFT_OUT;
       return -1;
     }
     const event = this.events.add(slot, optionBytes);
@@ -301,27 +308,27 @@ export class EventLog {
   /** Notes that an attempt began on the tuple of another one. */
   follow(slot: number, before: number, time: number): void {
     const { words, doubles } = this.store;
-    const base = slot * R.WORDS;
-    words[base + R.PREVIOUS] = words[before * R.WORDS + R.NUMBER]!;
-    words[base + R.PREVIOUS_STATE] = words[before * R.WORDS + R.STATE]!;
-    const age = (time - doubles[before * R.DOUBLES + R.LAST_TIME]!) / 1e6;
-    words[base + R.PREVIOUS_AGE] = Math.max(-1, Math.min(0x7fffffff, Math.round(age)));
+    const base = slot * WORDS;
+    words[base + PREVIOUS] = words[before * WORDS + NUMBER]!;
+    words[base + PREVIOUS_STATE] = words[before * WORDS + STATE]!;
+    const age = (time - doubles[before * DOUBLES + LAST_TIME]!) / 1e6;
+    words[base + PREVIOUS_AGE] = Math.max(-1, Math.min(0x7fffffff, Math.round(age)));
   }
 
   /** Notes it if the SYN that began an attempt is one of another, but for its initial sequence number or what it is wrapped in. */
   compareSyns(slot: number, before: number): void {
     const { words } = this.store;
-    const syn = this.eventAt(words[slot * R.WORDS + R.NEWEST_EVENT]!);
-    for (let event = words[before * R.WORDS + R.NEWEST_EVENT]!; event >= 0; ) {
+    const syn = this.eventAt(words[slot * WORDS + NEWEST_EVENT]!);
+    for (let event = words[before * WORDS + NEWEST_EVENT]!; event >= 0; ) {
       const other = this.eventAt(event);
       if (sameSyn(syn, other, DUPLICATE_NS)) {
-        const sameIsn = words[slot * R.WORDS + R.CLIENT_ISN] === words[before * R.WORDS + R.CLIENT_ISN];
-        const bit = sameIsn ? R.REWRAPPED : R.ISN_REWRITTEN;
-        words[slot * R.WORDS + R.STATE]! |= bit;
-        words[before * R.WORDS + R.STATE]! |= bit;
+        const sameIsn = words[slot * WORDS + CLIENT_ISN] === words[before * WORDS + CLIENT_ISN];
+        const bit = sameIsn ? REWRAPPED : ISN_REWRITTEN;
+        words[slot * WORDS + STATE]! |= bit;
+        words[before * WORDS + STATE]! |= bit;
         return;
       }
-      event = other.page.words[other.offset + R.E_NEXT]!;
+      event = other.page.words[other.offset + E_NEXT]!;
     }
   }
 
@@ -334,7 +341,7 @@ export class EventLog {
   letter(base: number, letter: number): void {
     const { words } = this.store;
     for (let n = 0; n < 16; n++) {
-      const word = base + R.HISTORY + (n >> 3);
+      const word = base + HISTORY + (n >> 3);
       const shift = (n & 7) << 2;
       const there = (words[word]! >>> shift) & 15;
       if (there === letter) return;
@@ -348,40 +355,40 @@ export class EventLog {
   /** Swaps client and server of an attempt that was taken for the wrong way round. */
   flip(slot: number): void {
     const { words, doubles } = this.store;
-    const base = slot * R.WORDS;
-    const at = slot * R.DOUBLES;
+    const base = slot * WORDS;
+    const at = slot * DOUBLES;
     const swap = (a: number, b: number): void => {
       const kept = words[base + a]!;
       words[base + a] = words[base + b]!;
       words[base + b] = kept;
     };
-    for (let n = 0; n < 4; n++) swap(R.CLIENT + n, R.SERVER + n);
-    const ports = words[base + R.PORTS]!;
-    words[base + R.PORTS] = (ports << 16) | (ports >>> 16);
-    swap(R.CLIENT_ISN, R.SERVER_ISN);
-    swap(R.CLIENT_NEXT, R.SERVER_NEXT);
-    swap(R.CLIENT_PACKETS, R.SERVER_PACKETS);
-    const bytes = doubles[at + R.CLIENT_BYTES]!;
-    doubles[at + R.CLIENT_BYTES] = doubles[at + R.SERVER_BYTES]!;
-    doubles[at + R.SERVER_BYTES] = bytes;
-    const state = words[base + R.STATE]!;
-    const client = R.CLIENT_FIN | R.CLIENT_RST | R.CLIENT_DATA | R.CLIENT_ACK | R.CLIENT_KNOWN;
-    const server = R.SERVER_FIN | R.SERVER_RST | R.SERVER_DATA | R.SERVER_ACK | R.SERVER_KNOWN;
+    for (let n = 0; n < 4; n++) swap(CLIENT + n, SERVER + n);
+    const ports = words[base + PORTS]!;
+    words[base + PORTS] = (ports << 16) | (ports >>> 16);
+    swap(CLIENT_ISN, SERVER_ISN);
+    swap(CLIENT_NEXT, SERVER_NEXT);
+    swap(CLIENT_PACKETS, SERVER_PACKETS);
+    const bytes = doubles[at + CLIENT_BYTES]!;
+    doubles[at + CLIENT_BYTES] = doubles[at + SERVER_BYTES]!;
+    doubles[at + SERVER_BYTES] = bytes;
+    const state = words[base + STATE]!;
+    const client = CLIENT_FIN | CLIENT_RST | CLIENT_DATA | CLIENT_ACK | CLIENT_KNOWN;
+    const server = SERVER_FIN | SERVER_RST | SERVER_DATA | SERVER_ACK | SERVER_KNOWN;
     // Each server bit is one place above its client bit.
-    words[base + R.STATE] = (state & ~(client | server)) | ((state & client) << 1) | ((state & server) >>> 1);
+    words[base + STATE] = (state & ~(client | server)) | ((state & client) << 1) | ((state & server) >>> 1);
     for (let n = 0; n < 16; n++) {
-      const word = base + R.HISTORY + (n >> 3);
+      const word = base + HISTORY + (n >> 3);
       const shift = (n & 7) << 2;
       const letter = (words[word]! >>> shift) & 15;
       if (letter === 0) break;
-      const other = letter > R.H_SERVER ? letter - R.H_SERVER : letter + R.H_SERVER;
+      const other = letter > H_SERVER ? letter - H_SERVER : letter + H_SERVER;
       words[word] = (words[word]! & ~(15 << shift)) | (other << shift);
     }
-    for (let event = words[base + R.NEWEST_EVENT]!; event >= 0; ) {
+    for (let event = words[base + NEWEST_EVENT]!; event >= 0; ) {
       const page = this.events.page(event);
       const offset = this.events.offset(event);
-      page.words[offset + R.E_FLAGS]! ^= R.FROM_CLIENT;
-      event = page.words[offset + R.E_NEXT]!;
+      page.words[offset + E_FLAGS]! ^= FROM_CLIENT;
+      event = page.words[offset + E_NEXT]!;
     }
   }
 }

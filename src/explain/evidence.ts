@@ -1,4 +1,5 @@
 /** An attempt's record and its packets as values, for judging and telling. */
+import type { EventStore, Records } from './attempt-store.ts';
 import { addressText, OptionReader, type OptionSet } from './options.ts';
 import { isAlone, type PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
@@ -84,8 +85,8 @@ const letters = ' SHADFR shadfr';
 
 /** Records of attempts and what goes with them. */
 export interface Recorded {
-  readonly store: R.Records;
-  readonly events: R.EventStore;
+  readonly store: Records;
+  readonly events: EventStore;
   readonly plain: PlainHandshake;
 }
 

@@ -2,11 +2,15 @@
  * What can only be seen across attempts: who scans, what is flooded, servers whose SYN+ACKs are SYN cookies, servers
  * whose initial sequence numbers can be predicted. Each table is bounded; the entry longest unused makes room.
  */
+import type { AttemptStore } from './attempt-store.ts';
 import { Cookies } from './cookies.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import type { EventLog } from './event-log.ts';
 import { HOST_KEY, HostTable } from './host-table.ts';
 import * as R from './records.ts';
+
+const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, STATE, CLIENT_ISN, SERVER_ISN, NUMBER, OFFER } = R;
+const { DOUBLES, LAST_TIME, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, SERVER_SYN, PREDICTABLE } = R;
 
 const MAX_HOSTS = 65_536;
 const SKETCH_WORDS = 32;
@@ -60,16 +64,15 @@ export class Hosts {
   private readonly cookies = new Cookies();
 
   /** A SYN began an attempt. `sameTuple`: how many attempts on the tuple there are already. */
-  began(store: R.AttemptStore, slot: number, time: number, sameTuple: number): void {
+  began(store: AttemptStore, slot: number, time: number, sameTuple: number): void {
     const { words } = store;
-    const base = slot * R.WORDS;
-    const number = words[base + R.NUMBER]!;
-    const ports = words[base + R.PORTS]!;
-    const destination =
-      Math.imul(words[base + R.SERVER + 3]! ^ words[base + R.SERVER]!, 31) + (ports & 0xffff);
-    const from = Math.imul(words[base + R.CLIENT + 3]! ^ words[base + R.CLIENT]!, 31);
-    this.sources.count(words, base + R.CLIENT, 0, number, time, destination);
-    const target = this.targets.count(words, base + R.SERVER, ports & 0xffff, number, time, from);
+    const base = slot * WORDS;
+    const number = words[base + NUMBER]!;
+    const ports = words[base + PORTS]!;
+    const destination = Math.imul(words[base + SERVER + 3]! ^ words[base + SERVER]!, 31) + (ports & 0xffff);
+    const from = Math.imul(words[base + CLIENT + 3]! ^ words[base + CLIENT]!, 31);
+    this.sources.count(words, base + CLIENT, 0, number, time, destination);
+    const target = this.targets.count(words, base + SERVER, ports & 0xffff, number, time, from);
     if (sameTuple >= FLOOD_SAME_TUPLE) {
       this.targets.addRange(target, number - sameTuple, number, FLOOD_SOURCES);
     }
@@ -78,54 +81,54 @@ export class Hosts {
   /** The server's first valid SYN+ACK came. */
   answered(log: EventLog, slot: number, d: Decapsulator, header: number): void {
     const { words } = log.store;
-    const base = slot * R.WORDS;
-    if (isOfSystem(words, base)) this.sources.good(words, base + R.CLIENT, 0);
+    const base = slot * WORDS;
+    if (isOfSystem(words, base)) this.sources.good(words, base + CLIENT, 0);
     this.cookies.answered(log.store, slot, d, header);
     this.step(words, slot);
   }
 
   /** The client's first ACK came: where the server's packets are not captured, it shows that there were some. */
-  acknowledged(store: R.AttemptStore, slot: number): void {
+  acknowledged(store: AttemptStore, slot: number): void {
     const { words } = store;
-    const base = slot * R.WORDS;
-    if ((words[base + R.STATE]! & (R.SYN_SEEN | R.SYNACK_SEEN | R.SERVER_SYN)) !== R.SYN_SEEN) return;
-    this.sources.good(words, base + R.CLIENT, 0);
-    this.targets.good(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff);
+    const base = slot * WORDS;
+    if ((words[base + STATE]! & (SYN_SEEN | SYNACK_SEEN | SERVER_SYN)) !== SYN_SEEN) return;
+    this.sources.good(words, base + CLIENT, 0);
+    this.targets.good(words, base + SERVER, words[base + PORTS]! & 0xffff);
   }
 
   /** The client acknowledged the server's SYN. */
-  confirmed(store: R.AttemptStore, slot: number, time: number): void {
+  confirmed(store: AttemptStore, slot: number, time: number): void {
     const { words } = store;
-    const base = slot * R.WORDS;
+    const base = slot * WORDS;
     // Scanners that write their own SYNs learn from the answer, and confirm nothing.
-    if (!isOfSystem(words, base)) this.sources.good(words, base + R.CLIENT, 0);
-    const target = this.targets.good(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff);
+    if (!isOfSystem(words, base)) this.sources.good(words, base + CLIENT, 0);
+    const target = this.targets.good(words, base + SERVER, words[base + PORTS]! & 0xffff);
     if (target >= 0) this.targets.mark(target, time);
   }
 
   /** Whether connections to the attempt's destination were made while it lasted, or some seconds before or after. */
-  servedOthers({ words, doubles }: R.AttemptStore, slot: number): boolean {
-    const base = slot * R.WORDS;
-    const from = doubles[slot * R.DOUBLES + R.FIRST_TIME]!;
-    const to = doubles[slot * R.DOUBLES + R.LAST_TIME]!;
-    return this.targets.isMarked(words, base + R.SERVER, words[base + R.PORTS]! & 0xffff, from, to);
+  servedOthers({ words, doubles }: AttemptStore, slot: number): boolean {
+    const base = slot * WORDS;
+    const from = doubles[slot * DOUBLES + FIRST_TIME]!;
+    const to = doubles[slot * DOUBLES + LAST_TIME]!;
+    return this.targets.isMarked(words, base + SERVER, words[base + PORTS]! & 0xffff, from, to);
   }
 
   /** How many destinations the attempt's client tried within a minute if it was scanning then, otherwise 0. */
   scanned(words: Int32Array, base: number): number {
-    return this.sources.distinct(words, base + R.CLIENT, 0, words[base + R.NUMBER]!);
+    return this.sources.distinct(words, base + CLIENT, 0, words[base + NUMBER]!);
   }
 
   /** From how many addresses the attempt's destination was being flooded when it began, otherwise 0. */
   flooded(words: Int32Array, base: number): number {
-    const port = words[base + R.PORTS]! & 0xffff;
-    return this.targets.distinct(words, base + R.SERVER, port, words[base + R.NUMBER]!);
+    const port = words[base + PORTS]! & 0xffff;
+    return this.targets.distinct(words, base + SERVER, port, words[base + NUMBER]!);
   }
 
   /** By how much the server's initial sequence numbers grow from connection to connection; null if not constant. */
   isnStep(words: Int32Array, base: number): number | null {
     const { servers } = this;
-    const server = servers.find(words, base + R.SERVER, words[base + R.ENCAPSULATION]!);
+    const server = servers.find(words, base + SERVER, words[base + ENCAPSULATION]!);
     return server < 0 || servers.words[server + RUN]! < STEP_RUN ? null : servers.words[server + STEP]!;
   }
 
@@ -134,10 +137,10 @@ export class Hosts {
    * the last few numbers counts, in either direction.
    */
   private step(words: Int32Array, slot: number): void {
-    const base = slot * R.WORDS;
-    const server = this.servers.take(words, base + R.SERVER, words[base + R.ENCAPSULATION]!);
+    const base = slot * WORDS;
+    const server = this.servers.take(words, base + SERVER, words[base + ENCAPSULATION]!);
     const { words: w } = this.servers;
-    const isn = words[base + R.SERVER_ISN]!;
+    const isn = words[base + SERVER_ISN]!;
     const seen = w[server + SEEN]!;
     let step = 0x7fffffff;
     let nearest = 0;
@@ -147,29 +150,28 @@ export class Hosts {
       step = Math.min(step, size);
     }
     // Both sides' numbers again: the same connection seen again, on the other side of a NAT.
-    if (step === 0 && w[server + CLIENT_ISNS + nearest] === words[base + R.CLIENT_ISN]) return;
+    if (step === 0 && w[server + CLIENT_ISNS + nearest] === words[base + CLIENT_ISN]) return;
     w[server + ISNS + (seen % RECENT_ISNS)] = isn;
-    w[server + CLIENT_ISNS + (seen % RECENT_ISNS)] = words[base + R.CLIENT_ISN]!;
+    w[server + CLIENT_ISNS + (seen % RECENT_ISNS)] = words[base + CLIENT_ISN]!;
     w[server + SEEN] = seen + 1 === 2 * RECENT_ISNS ? RECENT_ISNS : seen + 1;
     const run = step === w[server + STEP] ? Math.min(w[server + RUN]! + 1, STEP_RUN + 1) : 1;
     w[server + STEP] = step;
     w[server + RUN] = run;
-    if (run >= STEP_RUN) words[base + R.STATE]! |= R.PREDICTABLE;
+    if (run >= STEP_RUN) words[base + STATE]! |= PREDICTABLE;
     else {
       w[server + STEPPED + 2 * (run - 1)] = slot;
-      w[server + STEPPED + 2 * (run - 1) + 1] = words[base + R.NUMBER]!;
+      w[server + STEPPED + 2 * (run - 1) + 1] = words[base + NUMBER]!;
     }
     if (run !== STEP_RUN) return;
     for (let n = 0; n < STEP_RUN - 1; n++) {
-      const first = w[server + STEPPED + 2 * n]! * R.WORDS;
-      if (words[first + R.NUMBER] === w[server + STEPPED + 2 * n + 1])
-        words[first + R.STATE]! |= R.PREDICTABLE;
+      const first = w[server + STEPPED + 2 * n]! * WORDS;
+      if (words[first + NUMBER] === w[server + STEPPED + 2 * n + 1]) words[first + STATE]! |= PREDICTABLE;
     }
   }
 }
 
 /** Whether the SYN offers SACK, as those of systems do. */
-const isOfSystem = (words: Int32Array, base: number): boolean => (words[base + R.OFFER]! & 0x20) !== 0;
+const isOfSystem = (words: Int32Array, base: number): boolean => (words[base + OFFER]! & 0x20) !== 0;
 
 type Judge = (words: Int32Array, record: number) => boolean;
 

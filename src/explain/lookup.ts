@@ -1,9 +1,14 @@
 /**
  * Finds the attempt that a segment belongs to, among those of its tuple: by sequence and acknowledgment numbers.
  */
+import type { AttemptStore } from './attempt-store.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import type { Segment } from './event-log.ts';
 import * as R from './records.ts';
+
+const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, NEXT, STATE, CLIENT_NEXT, SERVER_NEXT, CLIENT_ISN } = R;
+const { SERVER_ISN, DOUBLES, LAST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, SERVER_SYN, CLIENT_RST } = R;
+const { SERVER_RST, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN } = R;
 
 const ACK = 16;
 
@@ -26,7 +31,7 @@ export class Lookup {
   /** The newest candidate's record, and whether the segment goes from its client to its server; -1: to be found out. */
   private knownBase = -1;
   private knownForward = false;
-  private readonly store: R.AttemptStore;
+  private readonly store: AttemptStore;
   private readonly at: Segment;
   private readonly overflow: (slot: number) => void;
   private readonly flip: (slot: number) => void;
@@ -37,7 +42,7 @@ export class Lookup {
    * @param flip called with an attempt whose client turns out to be its server
    */
   constructor(
-    store: R.AttemptStore,
+    store: AttemptStore,
     at: Segment,
     overflow: (slot: number) => void,
     flip: (slot: number) => void,
@@ -78,16 +83,12 @@ export class Lookup {
     const d3 = destination[3]!;
     let count = 0;
     this.knownBase = -1;
-    for (let slot = store.newest.get(hash); slot >= 0; slot = words[slot * R.WORDS + R.NEXT]!) {
-      const base = slot * R.WORDS;
+    for (let slot = store.newest.get(hash); slot >= 0; slot = words[slot * WORDS + NEXT]!) {
+      const base = slot * WORDS;
       const forward =
-        words[base + R.PORTS] === ports &&
-        words[base + R.CLIENT + 3] === s3 &&
-        words[base + R.SERVER + 3] === d3;
+        words[base + PORTS] === ports && words[base + CLIENT + 3] === s3 && words[base + SERVER + 3] === d3;
       const backward =
-        words[base + R.PORTS] === swapped &&
-        words[base + R.CLIENT + 3] === d3 &&
-        words[base + R.SERVER + 3] === s3;
+        words[base + PORTS] === swapped && words[base + CLIENT + 3] === d3 && words[base + SERVER + 3] === s3;
       if (!forward && !backward) continue;
       if (!this.sameUpperWords(base, forward) && !(backward && this.sameUpperWords(base, false))) continue;
       if (count === MAX_PER_TUPLE) {
@@ -106,8 +107,8 @@ export class Lookup {
 
   private sameUpperWords(base: number, forward: boolean): boolean {
     const { words } = this.store;
-    const a = base + (forward ? R.CLIENT : R.SERVER);
-    const b = base + (forward ? R.SERVER : R.CLIENT);
+    const a = base + (forward ? CLIENT : SERVER);
+    const b = base + (forward ? SERVER : CLIENT);
     const { source, destination } = this;
     return (
       words[a] === source[0] &&
@@ -129,7 +130,7 @@ export class Lookup {
   newest(encapsulation: number): number {
     for (let n = 0; n < this.count; n++) {
       const slot = this.candidates[n]!;
-      if (this.store.words[slot * R.WORDS + R.ENCAPSULATION] === encapsulation) return slot;
+      if (this.store.words[slot * WORDS + ENCAPSULATION] === encapsulation) return slot;
     }
     return -1;
   }
@@ -139,8 +140,8 @@ export class Lookup {
     if (base === this.knownBase) return this.knownForward;
     const { words } = this.store;
     return (
-      words[base + R.PORTS] === this.ports &&
-      words[base + R.CLIENT + 3] === this.source[3] &&
+      words[base + PORTS] === this.ports &&
+      words[base + CLIENT + 3] === this.source[3] &&
       this.sameUpperWords(base, true)
     );
   }
@@ -148,24 +149,24 @@ export class Lookup {
   /** Whether a segment without SYN and RST can be of this attempt. */
   belongs(base: number, fromClient: boolean, state: number, sameWrap: boolean): boolean {
     const far = this.distance(base, fromClient, state) > PLAUSIBLE;
-    if (!sameWrap) return !far && (state & R.SYN_SEEN) !== 0;
+    if (!sameWrap) return !far && (state & SYN_SEEN) !== 0;
     // A server that acknowledges something else answers with a challenge ACK: that is this attempt's story.
     if (!fromClient || !far) return true;
-    return (state & R.CONFIRMED) !== 0;
+    return (state & CONFIRMED) !== 0;
   }
 
   /** How far the segment's numbers are from those expected: 0 if they fit exactly. */
   private distance(base: number, fromClient: boolean, state: number): number {
     const { words } = this.store;
     if (fromClient) {
-      if (state & R.CLIENT_KNOWN) return Math.abs((this.at.seq - words[base + R.CLIENT_NEXT]!) | 0);
-      if (state & R.SERVER_KNOWN && this.at.flags & ACK)
-        return Math.abs((this.at.ack - words[base + R.SERVER_NEXT]!) | 0);
+      if (state & CLIENT_KNOWN) return Math.abs((this.at.seq - words[base + CLIENT_NEXT]!) | 0);
+      if (state & SERVER_KNOWN && this.at.flags & ACK)
+        return Math.abs((this.at.ack - words[base + SERVER_NEXT]!) | 0);
       return 0;
     }
-    if (state & R.SERVER_KNOWN) return Math.abs((this.at.seq - words[base + R.SERVER_NEXT]!) | 0);
-    if (state & R.CLIENT_KNOWN && this.at.flags & ACK)
-      return Math.abs((this.at.ack - words[base + R.CLIENT_NEXT]!) | 0);
+    if (state & SERVER_KNOWN) return Math.abs((this.at.seq - words[base + SERVER_NEXT]!) | 0);
+    if (state & CLIENT_KNOWN && this.at.flags & ACK)
+      return Math.abs((this.at.ack - words[base + CLIENT_NEXT]!) | 0);
     return 0;
   }
 
@@ -175,10 +176,10 @@ export class Lookup {
     let best = -1;
     let bestScore = Number.POSITIVE_INFINITY;
     for (let n = 0; n < this.count; n++) {
-      const base = this.candidates[n]! * R.WORDS;
-      const state = words[base + R.STATE]!;
+      const base = this.candidates[n]! * WORDS;
+      const state = words[base + STATE]!;
       const fromClient = this.fromClient(base);
-      const sameWrap = words[base + R.ENCAPSULATION] === encapsulation;
+      const sameWrap = words[base + ENCAPSULATION] === encapsulation;
       if (!this.belongs(base, fromClient, state, sameWrap)) continue;
       const score = this.distance(base, fromClient, state) + (sameWrap ? 0 : 2 ** 31);
       if (score < bestScore) {
@@ -193,21 +194,19 @@ export class Lookup {
     const { words, doubles } = this.store;
     for (let n = 0; n < this.count; n++) {
       const slot = this.candidates[n]!;
-      const base = slot * R.WORDS;
-      if (words[base + R.ENCAPSULATION] !== encapsulation) continue;
-      const state = words[base + R.STATE]!;
+      const base = slot * WORDS;
+      if (words[base + ENCAPSULATION] !== encapsulation) continue;
+      const state = words[base + STATE]!;
       const fromClient = this.fromClient(base);
-      if (fromClient && (state & R.CLIENT_KNOWN) !== 0 && words[base + R.CLIENT_ISN] === this.at.seq)
-        return slot;
-      if (!fromClient && (state & R.SERVER_SYN) !== 0 && words[base + R.SERVER_ISN] === this.at.seq)
-        return slot;
-      if (!fromClient && (state & R.MID_STREAM) !== 0 && words[base + R.SERVER_ISN] === this.at.seq) {
+      if (fromClient && (state & CLIENT_KNOWN) !== 0 && words[base + CLIENT_ISN] === this.at.seq) return slot;
+      if (!fromClient && (state & SERVER_SYN) !== 0 && words[base + SERVER_ISN] === this.at.seq) return slot;
+      if (!fromClient && (state & MID_STREAM) !== 0 && words[base + SERVER_ISN] === this.at.seq) {
         this.flip(slot);
         return slot;
       }
-      const over = R.SYNACK_SEEN | R.CONFIRMED | R.SERVER_RST | R.CLIENT_RST | R.SERVER_SYN | R.MID_STREAM;
-      const recent = Math.abs(this.at.time - doubles[slot * R.DOUBLES + R.LAST_TIME]!) < CROSSING_NS;
-      if (!fromClient && (state & over) === 0 && (state & R.SYN_SEEN) !== 0 && recent) return slot;
+      const over = SYNACK_SEEN | CONFIRMED | SERVER_RST | CLIENT_RST | SERVER_SYN | MID_STREAM;
+      const recent = Math.abs(this.at.time - doubles[slot * DOUBLES + LAST_TIME]!) < CROSSING_NS;
+      if (!fromClient && (state & over) === 0 && (state & SYN_SEEN) !== 0 && recent) return slot;
     }
     return -1;
   }
@@ -218,12 +217,12 @@ export class Lookup {
     let newest = -1;
     for (let n = 0; n < this.count; n++) {
       const slot = this.candidates[n]!;
-      const base = slot * R.WORDS;
-      const sameWrap = words[base + R.ENCAPSULATION] === encapsulation;
+      const base = slot * WORDS;
+      const sameWrap = words[base + ENCAPSULATION] === encapsulation;
       if (this.answers(base, this.fromClient(base))) {
         if (sameWrap) return slot;
         if (otherWrap < 0) otherWrap = slot;
-      } else if (sameWrap && newest < 0 && !this.fromClient(base) && words[base + R.STATE]! & R.SYN_SEEN)
+      } else if (sameWrap && newest < 0 && !this.fromClient(base) && words[base + STATE]! & SYN_SEEN)
         newest = slot;
     }
     return otherWrap >= 0 ? otherWrap : newest;
@@ -232,32 +231,32 @@ export class Lookup {
   /** Whether the SYN+ACK at hand answers this attempt's SYN (or is the one already seen). */
   answers(base: number, fromClient: boolean): boolean {
     const { words } = this.store;
-    const state = words[base + R.STATE]!;
-    if (fromClient) return (state & R.SERVER_SYN) !== 0 && words[base + R.CLIENT_ISN] === this.at.seq;
-    if (state & R.SYN_SEEN) return this.acknowledgesSyn(base);
+    const state = words[base + STATE]!;
+    if (fromClient) return (state & SERVER_SYN) !== 0 && words[base + CLIENT_ISN] === this.at.seq;
+    if (state & SYN_SEEN) return this.acknowledgesSyn(base);
     return (
-      ((state & R.SERVER_KNOWN) !== 0 && words[base + R.SERVER_ISN] === this.at.seq) ||
-      ((state & R.CLIENT_KNOWN) !== 0 && ((this.at.ack - words[base + R.CLIENT_ISN]!) | 0) === 1)
+      ((state & SERVER_KNOWN) !== 0 && words[base + SERVER_ISN] === this.at.seq) ||
+      ((state & CLIENT_KNOWN) !== 0 && ((this.at.ack - words[base + CLIENT_ISN]!) | 0) === 1)
     );
   }
 
   /** Whether ACK covers the SYN and at most the data that came with it. */
   private acknowledgesSyn(base: number): boolean {
     const { words } = this.store;
-    const covered = (this.at.ack - words[base + R.CLIENT_ISN]! - 1) | 0;
-    return covered >= 0 && ((words[base + R.CLIENT_NEXT]! - this.at.ack) | 0) >= 0;
+    const covered = (this.at.ack - words[base + CLIENT_ISN]! - 1) | 0;
+    return covered >= 0 && ((words[base + CLIENT_NEXT]! - this.at.ack) | 0) >= 0;
   }
 
   forReset(encapsulation: number): number {
     const { words } = this.store;
     for (let n = 0; n < this.count; n++) {
-      const base = this.candidates[n]! * R.WORDS;
-      if (words[base + R.ENCAPSULATION] !== encapsulation) continue;
+      const base = this.candidates[n]! * WORDS;
+      if (words[base + ENCAPSULATION] !== encapsulation) continue;
       if (this.resetFits(base, this.fromClient(base))) return this.candidates[n]!;
     }
     for (let n = 0; n < this.count; n++) {
-      const base = this.candidates[n]! * R.WORDS;
-      if (words[base + R.ENCAPSULATION] === encapsulation || this.resetFits(base, this.fromClient(base)))
+      const base = this.candidates[n]! * WORDS;
+      if (words[base + ENCAPSULATION] === encapsulation || this.resetFits(base, this.fromClient(base)))
         return this.candidates[n]!;
     }
     return -1;
@@ -266,15 +265,15 @@ export class Lookup {
   /** Whether a receiver of this attempt would believe the RST (RFC 9293 sections 3.10.7.3 and 3.10.7.4). */
   resetFits(base: number, fromClient: boolean): boolean {
     const { words } = this.store;
-    const state = words[base + R.STATE]!;
+    const state = words[base + STATE]!;
     if (fromClient) {
-      if ((state & R.CLIENT_KNOWN) === 0) return true;
-      const ahead = (this.at.seq - words[base + R.CLIENT_ISN]!) | 0;
-      const offNext = Math.abs((this.at.seq - words[base + R.CLIENT_NEXT]!) | 0);
+      if ((state & CLIENT_KNOWN) === 0) return true;
+      const ahead = (this.at.seq - words[base + CLIENT_ISN]!) | 0;
+      const offNext = Math.abs((this.at.seq - words[base + CLIENT_NEXT]!) | 0);
       return (ahead >= 0 && ahead <= 1) || offNext <= 0x100000;
     }
-    if (state & R.SERVER_KNOWN) return Math.abs((this.at.seq - words[base + R.SERVER_NEXT]!) | 0) <= 0x100000;
-    if ((state & R.SYN_SEEN) === 0) return true;
+    if (state & SERVER_KNOWN) return Math.abs((this.at.seq - words[base + SERVER_NEXT]!) | 0) <= 0x100000;
+    if ((state & SYN_SEEN) === 0) return true;
     return (this.at.flags & ACK) !== 0 && this.acknowledgesSyn(base);
   }
 }
@@ -283,11 +282,11 @@ export class Lookup {
 export function directionOf(d: Decapsulator, words: Int32Array, base: number): number {
   const { view, addressesAt } = d;
   const ports = view.getInt32(d.tcpAt);
-  const there = words[base + R.PORTS]!;
+  const there = words[base + PORTS]!;
   const size = d.isIpv6 ? 4 : 1;
-  if (there === ports && sameAddresses(view, addressesAt, words, base, R.CLIENT, R.SERVER, size)) return 1;
+  if (there === ports && sameAddresses(view, addressesAt, words, base, CLIENT, SERVER, size)) return 1;
   const swapped = (ports << 16) | (ports >>> 16);
-  return there === swapped && sameAddresses(view, addressesAt, words, base, R.SERVER, R.CLIENT, size) ? -1 : 0;
+  return there === swapped && sameAddresses(view, addressesAt, words, base, SERVER, CLIENT, size) ? -1 : 0;
 }
 
 /** Compares the last `size` words of both addresses; those before are the same for all IPv4 addresses. */

@@ -3,10 +3,13 @@
  * memory that both threads have: records, those of their packets that have no room in them, and what else is known.
  */
 
+import { type EventPage, EventStore, type Records } from './attempt-store.ts';
 import { MAX_EVENTS } from './event-log.ts';
 import type { Facts, Recorded } from './evidence.ts';
 import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
+
+const { WORDS, NEWEST_EVENT, OWN_WORDS, OWN_EVENT_WORDS, DOUBLES, EVENT_WORDS, E_NEXT, OWN } = R;
 
 const RECORDS = 256;
 /** Packets beyond those in the records. */
@@ -21,29 +24,29 @@ const NOTES = KNOWN + 3 * RECORDS;
 
 /** Bytes of a parcel, a multiple of eight. */
 export const PARCEL_BYTES: number =
-  RECORDS * R.WORDS * 4 + EVENTS * (R.EVENT_WORDS * 4 + 8) + TIMES * 8 + NOTES * 4;
+  RECORDS * WORDS * 4 + EVENTS * (EVENT_WORDS * 4 + 8) + TIMES * 8 + NOTES * 4;
 
 /** A parcel: filled by one thread, read and emptied by another. */
 export class Parcel implements Recorded {
-  readonly store: R.Records;
-  readonly events: R.EventStore;
+  readonly store: Records;
+  readonly events: EventStore;
   readonly plain: PlainHandshake;
-  private readonly paged: R.EventPage;
+  private readonly paged: EventPage;
   private readonly times: Float64Array;
   private readonly notes: Int32Array;
 
   /** @param memory PARCEL_BYTES of it from `at` on */
   constructor(memory: ArrayBufferLike, at: number) {
-    const words = new Int32Array(memory, at, RECORDS * R.WORDS);
-    const doubles = new Float64Array(memory, at, RECORDS * R.DOUBLES);
+    const words = new Int32Array(memory, at, RECORDS * WORDS);
+    const doubles = new Float64Array(memory, at, RECORDS * DOUBLES);
     const pageAt = at + words.byteLength;
-    const page = new Int32Array(memory, pageAt, EVENTS * R.EVENT_WORDS);
+    const page = new Int32Array(memory, pageAt, EVENTS * EVENT_WORDS);
     const pageTimes = new Float64Array(memory, pageAt + page.byteLength, EVENTS);
     this.times = new Float64Array(memory, pageTimes.byteOffset + pageTimes.byteLength, TIMES);
     this.notes = new Int32Array(memory, this.times.byteOffset + this.times.byteLength, NOTES);
     this.store = { words, doubles, own: { words, times: doubles } };
     this.paged = { words: page, times: pageTimes };
-    this.events = new R.EventStore(this.store, [this.paged]);
+    this.events = new EventStore(this.store, [this.paged]);
     this.plain = new PlainHandshake(this.store, this.events);
   }
 
@@ -69,8 +72,7 @@ export class Parcel implements Recorded {
     notes[COUNT] = to + 1;
     const source = from.store.words;
     const { words } = store;
-    for (let n = 0, at = slot * R.WORDS, put = to * R.WORDS; n < R.WORDS; n++)
-      words[put + n] = source[at + n]!;
+    for (let n = 0, at = slot * WORDS, put = to * WORDS; n < WORDS; n++) words[put + n] = source[at + n]!;
     this.moveEvents(from, to, (to - slot) << 2);
     times[0] = facts.baseSeconds;
     times[1 + to] = facts.now;
@@ -83,28 +85,27 @@ export class Parcel implements Recorded {
   /** Makes the list of a record's events one of the copies. @param shift what the names of those in records change by */
   private moveEvents(from: Recorded, to: number, shift: number): void {
     const { words } = this.store;
-    const base = to * R.WORDS;
-    let event = words[base + R.NEWEST_EVENT]!;
+    const base = to * WORDS;
+    let event = words[base + NEWEST_EVENT]!;
     let target = words;
-    let link = base + R.NEWEST_EVENT;
-    for (; event >= 0 && event < R.OWN; ) {
+    let link = base + NEWEST_EVENT;
+    for (; event >= 0 && event < OWN; ) {
       const page = from.events.page(event);
       const at = from.events.offset(event);
       const copy = this.notes[PAGED]!;
       this.notes[PAGED] = copy + 1;
-      const put = copy * R.EVENT_WORDS;
-      for (let n = 0; n < R.EVENT_WORDS; n++) this.paged.words[put + n] = page.words[at + n]!;
+      const put = copy * EVENT_WORDS;
+      for (let n = 0; n < EVENT_WORDS; n++) this.paged.words[put + n] = page.words[at + n]!;
       this.paged.times[copy] = page.times[from.events.timeIndex(event)]!;
       target[link] = copy;
       target = this.paged.words;
-      link = put + R.E_NEXT;
+      link = put + E_NEXT;
       event = target[link]!;
     }
     if (event < 0) return;
     target[link] = event + shift;
     // The events in a record are the oldest ones, in order.
-    for (let n = event & 3; n > 0; n--)
-      words[base + R.OWN_WORDS + n * R.OWN_EVENT_WORDS + R.E_NEXT]! += shift;
+    for (let n = event & 3; n > 0; n--) words[base + OWN_WORDS + n * OWN_EVENT_WORDS + E_NEXT]! += shift;
   }
 
   /** What is known of a record beside itself. @param encapsulation its name */

@@ -26,6 +26,10 @@ import { isAlone } from './plain.ts';
 import * as R from './records.ts';
 import { CONNECTED, IN } from './sentences.ts';
 
+const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, STATE, CLIENT_PACKETS, SERVER_PACKETS, HISTORY } = R;
+const { NUMBER, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES, FIRST_TIME, CLIENT_FIN, SERVER_FIN } = R;
+const { CLIENT_DATA, IPV6, PREDICTABLE, E_FRAME, E_FLAGS, E_WINDOW, E_OPTIONS } = R;
+
 /** What attempts with the same SYN and SYN+ACK (but for numbers) have in common. */
 interface Kind {
   readonly offer: OptionSet;
@@ -54,7 +58,7 @@ const KEPT = 1024;
 /** A line is shorter than this, but for the name of the encapsulation. */
 const MAX_LINE = 4096;
 /** What conn_state depends on. */
-const ENDS = R.CLIENT_FIN | R.SERVER_FIN | R.CLIENT_DATA;
+const ENDS = CLIENT_FIN | SERVER_FIN | CLIENT_DATA;
 const ECN = 0x1c0;
 
 const connected = encoded(CONNECTED);
@@ -75,9 +79,9 @@ const serverBytes = encoded(',"server_bytes":');
 /** Whether all times can be written without care for rounding. */
 function isExact(log: Recorded, slot: number): boolean {
   const { doubles } = log.store;
-  const at = slot * R.DOUBLES;
-  const first = doubles[at + R.FIRST_TIME]!;
-  const last = doubles[at + R.LAST_TIME]!;
+  const at = slot * DOUBLES;
+  const first = doubles[at + FIRST_TIME]!;
+  const last = doubles[at + LAST_TIME]!;
   return Math.abs(first) + Math.abs(last) + Math.abs(log.plain.ack.time) < EXACT_NS;
 }
 
@@ -106,27 +110,27 @@ export class PlainJson {
    */
   write(log: Recorded, slot: number, baseSeconds: number, explain: () => Attempt): void {
     const { words } = log.store;
-    const base = slot * R.WORDS;
-    const history = words[base + R.HISTORY]!;
+    const base = slot * WORDS;
+    const history = words[base + HISTORY]!;
     const ordinary =
       log.plain.find(slot) &&
       isAlone(words, base) &&
-      (words[base + R.STATE]! & R.PREDICTABLE) === 0 &&
-      words[base + R.HISTORY + 1] === 0 &&
+      (words[base + STATE]! & PREDICTABLE) === 0 &&
+      words[base + HISTORY + 1] === 0 &&
       isExact(log, slot);
     if (!ordinary) {
       this.out.line(attemptJson(explain(), this.capture));
       return;
     }
     const { syn, synAck } = log.plain;
-    const offer = this.reader.read(syn.words, syn.at + R.E_OPTIONS, syn.words[syn.at + R.E_FLAGS]! >>> 24);
+    const offer = this.reader.read(syn.words, syn.at + E_OPTIONS, syn.words[syn.at + E_FLAGS]! >>> 24);
     const answer = this.reader.read(
       synAck.words,
-      synAck.at + R.E_OPTIONS,
-      synAck.words[synAck.at + R.E_FLAGS]! >>> 24,
+      synAck.at + E_OPTIONS,
+      synAck.words[synAck.at + E_FLAGS]! >>> 24,
     );
-    const state = words[base + R.STATE]!;
-    const kind = this.kindOf(log, offer, answer, state & R.IPV6, explain);
+    const state = words[base + STATE]!;
+    const kind = this.kindOf(log, offer, answer, state & IPV6, explain);
     const end = this.endOf(history, state & ENDS, explain);
     this.put(log, slot, baseSeconds, kind, end, explain);
   }
@@ -139,10 +143,10 @@ export class PlainJson {
     explain: () => Attempt,
   ): Kind {
     const { syn, synAck } = log.plain;
-    const first = syn.words[syn.at + R.E_WINDOW]!;
-    const second = synAck.words[synAck.at + R.E_WINDOW]!;
-    const flags = syn.words[syn.at + R.E_FLAGS]!;
-    const ecn = (flags & ECN) | ((synAck.words[synAck.at + R.E_FLAGS]! & ECN) << 3);
+    const first = syn.words[syn.at + E_WINDOW]!;
+    const second = synAck.words[synAck.at + E_WINDOW]!;
+    const flags = syn.words[syn.at + E_FLAGS]!;
+    const ecn = (flags & ECN) | ((synAck.words[synAck.at + E_FLAGS]! & ECN) << 3);
     const mixed = Math.imul(first ^ Math.imul(second, 31) ^ (offer.id << 8) ^ (answer.id << 4), 0x9e3779b1);
     const place = mixed >>> 22;
     const known = this.kinds[place];
@@ -199,38 +203,38 @@ export class PlainJson {
     const { out } = this;
     const { words, doubles } = log.store;
     const { syn, synAck, ack } = log.plain;
-    const base = slot * R.WORDS;
-    const at = slot * R.DOUBLES;
-    const ports = words[base + R.PORTS]!;
-    const wrapping = this.wrapping(words[base + R.ENCAPSULATION]!, explain);
+    const base = slot * WORDS;
+    const at = slot * DOUBLES;
+    const ports = words[base + PORTS]!;
+    const wrapping = this.wrapping(words[base + ENCAPSULATION]!, explain);
     const serverNs = synAck.time - syn.time;
     const clientNs = ack.time - synAck.time;
-    const firstTime = doubles[at + R.FIRST_TIME]!;
+    const firstTime = doubles[at + FIRST_TIME]!;
     out.reserve(MAX_LINE + this.head.length + wrapping.length);
     out.piece(this.head);
-    out.whole(words[base + R.NUMBER]!);
+    out.whole(words[base + NUMBER]!);
     out.piece(kind.verdict);
-    this.place(words, base + R.CLIENT, ports >>> 16);
+    this.place(words, base + CLIENT, ports >>> 16);
     out.piece(connected);
-    this.place(words, base + R.SERVER, ports & 0xffff);
+    this.place(words, base + SERVER, ports & 0xffff);
     out.piece(within);
     writeDuration(out, serverNs + clientNs);
     out.piece(kind.notes);
-    out.whole(syn.words[syn.at + R.E_FRAME]!);
+    out.whole(syn.words[syn.at + E_FRAME]!);
     out.byte(44);
-    out.whole(synAck.words[synAck.at + R.E_FRAME]!);
+    out.whole(synAck.words[synAck.at + E_FRAME]!);
     out.byte(44);
-    out.whole(ack.words[ack.at + R.E_FRAME]!);
+    out.whole(ack.words[ack.at + E_FRAME]!);
     out.piece(time);
     this.time(baseSeconds, firstTime);
     out.piece(duration);
-    writeScaled(out, doubles[at + R.LAST_TIME]! - firstTime, 9);
+    writeScaled(out, doubles[at + LAST_TIME]! - firstTime, 9);
     out.piece(client);
-    this.address(words, base + R.CLIENT);
+    this.address(words, base + CLIENT);
     out.piece(clientPort);
     out.whole(ports >>> 16);
     out.piece(server);
-    this.address(words, base + R.SERVER);
+    this.address(words, base + SERVER);
     out.piece(serverPort);
     out.whole(ports & 0xffff);
     if (wrapping.length > 0) out.piece(wrapping);
@@ -241,13 +245,13 @@ export class PlainJson {
     out.piece(rttClient);
     writeScaled(out, clientNs, 6);
     out.piece(kind.agreed[pointOf(kind.syn >>> 16, kind.synAck >>> 16, serverNs, clientNs)]);
-    out.whole(words[base + R.CLIENT_PACKETS]!);
+    out.whole(words[base + CLIENT_PACKETS]!);
     out.piece(serverPackets);
-    out.whole(words[base + R.SERVER_PACKETS]!);
+    out.whole(words[base + SERVER_PACKETS]!);
     out.piece(clientBytes);
-    out.whole(doubles[at + R.CLIENT_BYTES]!);
+    out.whole(doubles[at + CLIENT_BYTES]!);
     out.piece(serverBytes);
-    out.whole(doubles[at + R.SERVER_BYTES]!);
+    out.whole(doubles[at + SERVER_BYTES]!);
     out.piece(end.text);
   }
 

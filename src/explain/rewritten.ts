@@ -1,15 +1,17 @@
 /** Whether two packets are one packet seen at two places, between which a device changed it. */
+import type { EventPage } from './attempt-store.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import { findOption, OptionReader } from './options.ts';
-import type { EventPage } from './records.ts';
 import * as R from './records.ts';
+
+const { E_FLAGS, E_WINDOW, E_ID, E_OPTIONS, FROM_CLIENT, IS_ICMP } = R;
 
 const SYN = 2;
 const reader = new OptionReader();
 
 /** Value of an event's time stamp; 0 without the option. */
 function timestampOf(words: Int32Array, at: number): number {
-  reader.read(words, at + R.E_OPTIONS, words[at + R.E_FLAGS]! >>> 24);
+  reader.read(words, at + E_OPTIONS, words[at + E_FLAGS]! >>> 24);
   return reader.value;
 }
 
@@ -18,8 +20,7 @@ function timestampOf(words: Int32Array, at: number): number {
  * IP identification (IPv6, and Linux's SYN+ACKs), of which all numbers are known to be equal, time stamps decide.
  */
 export function sameButOptions(words: Int32Array, at: number, d: Decapsulator, header: number): boolean {
-  if ((words[at + R.E_FLAGS]! & SYN) === 0 || d.ipId !== 0 || (words[at + R.E_ID]! & 0xffff) !== 0)
-    return false;
+  if ((words[at + E_FLAGS]! & SYN) === 0 || d.ipId !== 0 || (words[at + E_ID]! & 0xffff) !== 0) return false;
   return timestampOf(words, at) === stampOf(d, header);
 }
 
@@ -48,14 +49,14 @@ export interface EventAt {
 export function sameSyn(a: EventAt, b: EventAt, withinNs: number): boolean {
   const x = a.page.words;
   const y = b.page.words;
-  const bits = 0x1ff | R.FROM_CLIENT | R.IS_ICMP;
-  const id = x[a.offset + R.E_ID]! & 0xffff;
+  const bits = 0x1ff | FROM_CLIENT | IS_ICMP;
+  const id = x[a.offset + E_ID]! & 0xffff;
   return (
     id !== 0 &&
-    id === (y[b.offset + R.E_ID]! & 0xffff) &&
-    (x[a.offset + R.E_FLAGS]! & bits) === (y[b.offset + R.E_FLAGS]! & bits) &&
-    (x[a.offset + R.E_FLAGS]! & (bits & ~R.FROM_CLIENT)) === SYN &&
-    (x[a.offset + R.E_WINDOW]! & 0xffff) === (y[b.offset + R.E_WINDOW]! & 0xffff) &&
+    id === (y[b.offset + E_ID]! & 0xffff) &&
+    (x[a.offset + E_FLAGS]! & bits) === (y[b.offset + E_FLAGS]! & bits) &&
+    (x[a.offset + E_FLAGS]! & (bits & ~FROM_CLIENT)) === SYN &&
+    (x[a.offset + E_WINDOW]! & 0xffff) === (y[b.offset + E_WINDOW]! & 0xffff) &&
     Math.abs(a.time - b.time) < withinNs &&
     timestampOf(x, a.offset) === timestampOf(y, b.offset)
   );

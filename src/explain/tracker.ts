@@ -3,11 +3,19 @@
  * flags alone: a SYN+ACK belongs to the SYN it acknowledges (RFC 9293 section 3.5). Nothing here assumes that the
  * capture is in order. What happened is judged when the attempt is over (judge.ts).
  */
+import { AttemptStore } from './attempt-store.ts';
 import { type Decapsulator, Found } from './decapsulate.ts';
 import { EventLog, type Segment } from './event-log.ts';
 import type { Hosts } from './hosts.ts';
 import { directionOf, Lookup, tupleHash } from './lookup.ts';
 import * as R from './records.ts';
+
+const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, HASH, NEXT, STATE, CLIENT_NEXT, SERVER_NEXT } = R;
+const { LAST_FRAME, CLIENT_PACKETS, SERVER_PACKETS, CLIENT_ISN, SERVER_ISN, NEWEST_EVENT, NUMBER } = R;
+const { FIRST_FRAME, PREVIOUS, PREVIOUS_STATE, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES } = R;
+const { FIRST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, CLIENT_FIN, SERVER_FIN, CLIENT_RST, SERVER_RST } = R;
+const { CLIENT_DATA, SERVER_DATA, IPV6, ICMP_SEEN, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN, USED } = R;
+const { CLIENT_ACK, SERVER_ACK, SETTLED, TOLD, MISMATCH, H_ACK, H_DATA, H_FIN, H_SERVER } = R;
 
 const FIN = 1;
 const SYN = 2;
@@ -29,7 +37,7 @@ export const BATCH = 64;
 
 /** Follows all attempts of a capture. */
 export class Tracker {
-  readonly store: R.AttemptStore = new R.AttemptStore();
+  readonly store: AttemptStore = new AttemptStore();
   readonly log: EventLog = new EventLog(this.store);
   /** Whether there was a packet. */
   started = false;
@@ -88,7 +96,7 @@ export class Tracker {
     let sum = 0;
     for (let n = 0; n < count; n++) slots[n] = batch[n]!.hash = tupleHash(batch[n]!);
     for (let n = 0; n < count; n++) sum ^= newest.peek(slots[n]!);
-    for (let n = 0; n < count; n++) slots[n] = newest.get(slots[n]!) * R.WORDS;
+    for (let n = 0; n < count; n++) slots[n] = newest.get(slots[n]!) * WORDS;
     for (let n = 0; n < count; n++) {
       const base = slots[n]!;
       if (base >= 0) sum ^= words[base]! ^ words[base + 16]!;
@@ -133,8 +141,8 @@ export class Tracker {
     const { words } = this.store;
     let best = -1;
     for (let n = 0; n < this.lookup.count && best < 0; n++) {
-      const base = this.lookup.candidates[n]! * R.WORDS;
-      const isn = this.lookup.fromClient(base) ? R.CLIENT_ISN : R.SERVER_ISN;
+      const base = this.lookup.candidates[n]! * WORDS;
+      const isn = this.lookup.fromClient(base) ? CLIENT_ISN : SERVER_ISN;
       if (words[base + isn] === this.at.seq) best = this.lookup.candidates[n]!;
     }
     if (best < 0 && this.lookup.count > 0) best = this.lookup.candidates[0]!;
@@ -142,9 +150,9 @@ export class Tracker {
       this.orphanIcmp++;
       return;
     }
-    const base = best * R.WORDS;
-    const quotesSyn = this.lookup.fromClient(base) && words[base + R.CLIENT_ISN] === this.at.seq;
-    if (quotesSyn && words[base + R.STATE]! & R.SYN_SEEN) words[base + R.STATE]! |= R.ICMP_SEEN;
+    const base = best * WORDS;
+    const quotesSyn = this.lookup.fromClient(base) && words[base + CLIENT_ISN] === this.at.seq;
+    if (quotesSyn && words[base + STATE]! & SYN_SEEN) words[base + STATE]! |= ICMP_SEEN;
     this.log.appendIcmp(best, this.at, d);
   }
 
@@ -165,13 +173,13 @@ export class Tracker {
   settle(time: number): void {
     const { words, doubles, top } = this.store;
     for (let slot = 0; slot < top; slot++) {
-      const state = words[slot * R.WORDS + R.STATE]!;
-      if ((state & (R.USED | R.TOLD)) !== R.USED) continue;
-      const silent = time - doubles[slot * R.DOUBLES + R.LAST_TIME]!;
-      const enough = isOver(state) ? 0 : state & R.CONFIRMED ? Number.POSITIVE_INFINITY : lingerNs(state);
+      const state = words[slot * WORDS + STATE]!;
+      if ((state & (USED | TOLD)) !== USED) continue;
+      const silent = time - doubles[slot * DOUBLES + LAST_TIME]!;
+      const enough = isOver(state) ? 0 : state & CONFIRMED ? Number.POSITIVE_INFINITY : lingerNs(state);
       if (silent < enough) continue;
       this.finish(slot);
-      words[slot * R.WORDS + R.STATE]! |= R.TOLD;
+      words[slot * WORDS + STATE]! |= TOLD;
     }
   }
 
@@ -181,10 +189,10 @@ export class Tracker {
     let slot = -1;
     if (this.lookup.count === 1 && (flags & (SYN | RST)) === 0) {
       slot = this.lookup.candidates[0]!;
-      const base = slot * R.WORDS;
-      const state = store.words[base + R.STATE]!;
-      const sameWrap = store.words[base + R.ENCAPSULATION] === d.encapsulation;
-      if (sameWrap && (state & R.SETTLED) !== 0 && (flags & FIN) === 0) {
+      const base = slot * WORDS;
+      const state = store.words[base + STATE]!;
+      const sameWrap = store.words[base + ENCAPSULATION] === d.encapsulation;
+      if (sameWrap && (state & SETTLED) !== 0 && (flags & FIN) === 0) {
         this.account(slot, base, this.lookup.fromClient(base), state);
         return;
       }
@@ -195,7 +203,7 @@ export class Tracker {
     else slot = this.lookup.closest(d.encapsulation);
     const fresh = slot < 0;
     if (fresh) slot = this.begin(d, hash);
-    const base = slot * R.WORDS;
+    const base = slot * WORDS;
     const fromClient = this.lookup.fromClient(base);
     const reset = (flags & RST) !== 0 && !this.lookup.resetFits(base, fromClient);
     const stray =
@@ -203,10 +211,10 @@ export class Tracker {
     const news = this.log.record(slot, this.at, d, fromClient, reset || stray);
     if (fresh && this.lookup.count > 0 && (flags & (SYN | ACK | RST)) === SYN)
       this.log.compareSyns(slot, this.lookup.candidates[0]!);
-    if (news & R.SYNACK_SEEN && !fromClient) this.hosts.answered(this.log, slot, d, this.at.header);
-    if (news & R.CLIENT_ACK && fromClient) this.hosts.acknowledged(store, slot);
-    if (news & R.CONFIRMED) this.hosts.confirmed(store, slot, this.at.time);
-    if (news & ENDS && isOver(store.words[base + R.STATE]!)) this.over(slot);
+    if (news & SYNACK_SEEN && !fromClient) this.hosts.answered(this.log, slot, d, this.at.header);
+    if (news & CLIENT_ACK && fromClient) this.hosts.acknowledged(store, slot);
+    if (news & CONFIRMED) this.hosts.confirmed(store, slot, this.at.time);
+    if (news & ENDS && isOver(store.words[base + STATE]!)) this.over(slot);
     this.mention(slot, d);
   }
 
@@ -217,13 +225,13 @@ export class Tracker {
   private mention(slot: number, d: Decapsulator): void {
     if (this.lookup.count < 2 || this.at.payload > 0 || (this.at.flags & (SYN | FIN)) !== 0) return;
     const newest = this.lookup.candidates[0]!;
-    const base = newest * R.WORDS;
+    const base = newest * WORDS;
     const { words } = this.store;
-    const state = words[base + R.STATE]!;
-    if (newest === slot || (state & R.SYN_SEEN) === 0 || (state & (R.SYNACK_SEEN | R.SETTLED)) !== 0) return;
-    const wasLive = (words[base + R.PREVIOUS_STATE]! & (R.CONFIRMED | R.MID_STREAM)) !== 0;
-    if (!wasLive || words[base + R.PREVIOUS] !== words[slot * R.WORDS + R.NUMBER]) return;
-    this.log.append(newest, this.at, d, this.lookup.fromClient(base), R.MISMATCH);
+    const state = words[base + STATE]!;
+    if (newest === slot || (state & SYN_SEEN) === 0 || (state & (SYNACK_SEEN | SETTLED)) !== 0) return;
+    const wasLive = (words[base + PREVIOUS_STATE]! & (CONFIRMED | MID_STREAM)) !== 0;
+    if (!wasLive || words[base + PREVIOUS] !== words[slot * WORDS + NUMBER]) return;
+    this.log.append(newest, this.at, d, this.lookup.fromClient(base), MISMATCH);
   }
 
   /** Begins an attempt with the segment at hand. */
@@ -234,7 +242,7 @@ export class Tracker {
     const { flags } = this.at;
     const slot = store.allocate(hash);
     const { words, doubles } = store;
-    const base = slot * R.WORDS;
+    const base = slot * WORDS;
     const sport = this.lookup.ports >>> 16;
     const dport = this.lookup.ports & 0xffff;
     // An RST that refuses a SYN has the number 0 and acknowledges it (RFC 9293 section 3.10.7.1).
@@ -244,24 +252,24 @@ export class Tracker {
     const client = forward ? source : destination;
     const server = forward ? destination : source;
     for (let n = 0; n < 4; n++) {
-      words[base + R.CLIENT + n] = client[n]!;
-      words[base + R.SERVER + n] = server[n]!;
+      words[base + CLIENT + n] = client[n]!;
+      words[base + SERVER + n] = server[n]!;
     }
-    words[base + R.PORTS] = forward
+    words[base + PORTS] = forward
       ? this.lookup.ports
       : (this.lookup.ports << 16) | (this.lookup.ports >>> 16);
-    words[base + R.ENCAPSULATION] = d.encapsulation;
-    words[base + R.NUMBER] = ++this.begun;
-    words[base + R.FIRST_FRAME] = this.at.frame;
-    words[base + R.NEWEST_EVENT] = -1;
-    words[base + R.STATE] = R.USED | (d.isIpv6 ? R.IPV6 : 0) | (flags & SYN ? 0 : R.MID_STREAM);
+    words[base + ENCAPSULATION] = d.encapsulation;
+    words[base + NUMBER] = ++this.begun;
+    words[base + FIRST_FRAME] = this.at.frame;
+    words[base + NEWEST_EVENT] = -1;
+    words[base + STATE] = USED | (d.isIpv6 ? IPV6 : 0) | (flags & SYN ? 0 : MID_STREAM);
     if (refuses) {
-      words[base + R.CLIENT_ISN] = (this.at.ack - 1) | 0;
-      words[base + R.CLIENT_NEXT] = this.at.ack;
-      words[base + R.STATE]! |= R.CLIENT_KNOWN;
+      words[base + CLIENT_ISN] = (this.at.ack - 1) | 0;
+      words[base + CLIENT_NEXT] = this.at.ack;
+      words[base + STATE]! |= CLIENT_KNOWN;
     }
-    doubles[slot * R.DOUBLES + R.FIRST_TIME] = this.at.time;
-    doubles[slot * R.DOUBLES + R.LAST_TIME] = this.at.time;
+    doubles[slot * DOUBLES + FIRST_TIME] = this.at.time;
+    doubles[slot * DOUBLES + LAST_TIME] = this.at.time;
     const before = this.lookup.newest(d.encapsulation);
     if (before >= 0) this.log.follow(slot, before, this.at.time);
     if ((flags & (SYN | ACK | RST)) === SYN) this.hosts.began(store, slot, this.at.time, this.lookup.count);
@@ -278,10 +286,10 @@ export class Tracker {
     const { words, newest } = this.store;
     const slot = newest.get(d.hash);
     if (slot < 0) return false;
-    const base = slot * R.WORDS;
-    const state = words[base + R.STATE]!;
-    if ((state & R.SETTLED) === 0 || words[base + R.NEXT]! >= 0) return false;
-    if (words[base + R.ENCAPSULATION] !== d.encapsulation) return false;
+    const base = slot * WORDS;
+    const state = words[base + STATE]!;
+    if ((state & SETTLED) === 0 || words[base + NEXT]! >= 0) return false;
+    if (words[base + ENCAPSULATION] !== d.encapsulation) return false;
     const closes = (flags & FIN) !== 0;
     if (closes && ((flags & ACK) === 0 || (state & OPEN) !== OPEN)) return false;
     const direction = directionOf(d, words, base);
@@ -294,45 +302,45 @@ export class Tracker {
   private account(slot: number, base: number, fromClient: boolean, state: number): void {
     const { words, doubles } = this.store;
     const { payload, time } = this.at;
-    const at = slot * R.DOUBLES;
-    if (time > doubles[at + R.LAST_TIME]!) doubles[at + R.LAST_TIME] = time;
-    words[base + R.LAST_FRAME] = this.at.frame;
+    const at = slot * DOUBLES;
+    if (time > doubles[at + LAST_TIME]!) doubles[at + LAST_TIME] = time;
+    words[base + LAST_FRAME] = this.at.frame;
     const fin = this.at.flags & FIN;
     const end = (this.at.seq + payload + fin) | 0;
     let bits = state;
     if (fromClient) {
-      words[base + R.CLIENT_PACKETS]!++;
-      doubles[at + R.CLIENT_BYTES]! += payload;
-      if (fin !== 0) bits |= R.CLIENT_FIN;
-      if (((end - words[base + R.CLIENT_NEXT]!) | 0) > 0) words[base + R.CLIENT_NEXT] = end;
-      if (payload > 0) bits |= R.CLIENT_DATA;
-      bits |= R.CLIENT_KNOWN | R.CLIENT_ACK;
+      words[base + CLIENT_PACKETS]!++;
+      doubles[at + CLIENT_BYTES]! += payload;
+      if (fin !== 0) bits |= CLIENT_FIN;
+      if (((end - words[base + CLIENT_NEXT]!) | 0) > 0) words[base + CLIENT_NEXT] = end;
+      if (payload > 0) bits |= CLIENT_DATA;
+      bits |= CLIENT_KNOWN | CLIENT_ACK;
     } else {
-      words[base + R.SERVER_PACKETS]!++;
-      doubles[at + R.SERVER_BYTES]! += payload;
-      if (fin !== 0) bits |= R.SERVER_FIN;
-      if (((end - words[base + R.SERVER_NEXT]!) | 0) > 0) words[base + R.SERVER_NEXT] = end;
-      if (payload > 0) bits |= R.SERVER_DATA;
-      bits |= R.SERVER_KNOWN | R.SERVER_ACK;
+      words[base + SERVER_PACKETS]!++;
+      doubles[at + SERVER_BYTES]! += payload;
+      if (fin !== 0) bits |= SERVER_FIN;
+      if (((end - words[base + SERVER_NEXT]!) | 0) > 0) words[base + SERVER_NEXT] = end;
+      if (payload > 0) bits |= SERVER_DATA;
+      bits |= SERVER_KNOWN | SERVER_ACK;
     }
     if (bits !== state) this.changed(slot, base, fromClient, state, bits);
   }
 
   /** A direction's first data, ACK or FIN: a letter of history, and perhaps the end. */
   private changed(slot: number, base: number, fromClient: boolean, before: number, bits: number): void {
-    this.store.words[base + R.STATE] = bits;
-    const server = fromClient ? 0 : R.H_SERVER;
+    this.store.words[base + STATE] = bits;
+    const server = fromClient ? 0 : H_SERVER;
     const fresh = bits & ~before;
-    if (fresh & (R.CLIENT_ACK | R.SERVER_ACK)) this.log.letter(base, R.H_ACK + server);
-    if (fresh & (R.CLIENT_DATA | R.SERVER_DATA)) this.log.letter(base, R.H_DATA + server);
-    if ((fresh & (R.CLIENT_FIN | R.SERVER_FIN)) === 0) return;
-    this.log.letter(base, R.H_FIN + server);
+    if (fresh & (CLIENT_ACK | SERVER_ACK)) this.log.letter(base, H_ACK + server);
+    if (fresh & (CLIENT_DATA | SERVER_DATA)) this.log.letter(base, H_DATA + server);
+    if ((fresh & (CLIENT_FIN | SERVER_FIN)) === 0) return;
+    this.log.letter(base, H_FIN + server);
     if (R.hasClosed(bits)) this.over(slot);
   }
 
   /** Removes an attempt and tells who asked. */
   private retire(slot: number): void {
-    if ((this.store.words[slot * R.WORDS + R.STATE]! & R.TOLD) === 0) this.finish(slot);
+    if ((this.store.words[slot * WORDS + STATE]! & TOLD) === 0) this.finish(slot);
     this.log.events.release(slot);
     this.store.release(slot);
   }
@@ -340,14 +348,14 @@ export class Tracker {
   /** Puts an attempt that is over at the end of the queue; the one at its front makes room. */
   private over(slot: number): void {
     const { queue, limits } = this;
-    const number = this.store.words[slot * R.WORDS + R.NUMBER]!;
+    const number = this.store.words[slot * WORDS + NUMBER]!;
     if (this.queued >= limits.relaxed && this.queued % NEXT_OUT === 0) this.warm();
     const place = this.queued++ % limits.relaxed;
     const at = place * 2;
-    const front = queue[at]! * R.WORDS;
+    const front = queue[at]! * WORDS;
     // It may have been told early, for want of room, and its record may be another one's by now.
-    const there = this.store.words[front + R.NUMBER] === queue[at + 1];
-    if (this.queued > limits.relaxed && there && this.store.words[front + R.STATE]! & R.USED)
+    const there = this.store.words[front + NUMBER] === queue[at + 1];
+    if (this.queued > limits.relaxed && there && this.store.words[front + STATE]! & USED)
       this.retire(queue[at]!);
     queue[at] = slot;
     queue[at + 1] = number;
@@ -359,12 +367,12 @@ export class Tracker {
     const { words, newest } = this.store;
     let sum = 0;
     for (let n = 0; n < NEXT_OUT; n++) {
-      const base = queue[((queued + n) % limits.relaxed) * 2]! * R.WORDS;
-      for (let line = 0; line < R.WORDS; line += 16) sum ^= words[base + line]!;
+      const base = queue[((queued + n) % limits.relaxed) * 2]! * WORDS;
+      for (let line = 0; line < WORDS; line += 16) sum ^= words[base + line]!;
     }
     for (let n = 0; n < NEXT_OUT; n++) {
-      const base = queue[((queued + n) % limits.relaxed) * 2]! * R.WORDS;
-      sum ^= newest.peek(words[base + R.HASH]!);
+      const base = queue[((queued + n) % limits.relaxed) * 2]! * WORDS;
+      sum ^= newest.peek(words[base + HASH]!);
     }
     this.touched = sum;
   }
@@ -379,9 +387,9 @@ export class Tracker {
     for (let n = 0; n < looks; n++) {
       if (++this.sweepAt >= store.top) this.sweepAt = 0;
       const slot = this.sweepAt;
-      const state = store.words[slot * R.WORDS + R.STATE]!;
-      if ((state & R.USED) === 0 || this.lookup.isCandidate(slot)) continue;
-      const last = store.doubles[slot * R.DOUBLES + R.LAST_TIME]!;
+      const state = store.words[slot * WORDS + STATE]!;
+      if ((state & USED) === 0 || this.lookup.isCandidate(slot)) continue;
+      const last = store.doubles[slot * DOUBLES + LAST_TIME]!;
       if (this.at.time - last > lingerNs(state)) {
         this.retire(slot);
         return;
@@ -398,16 +406,16 @@ export class Tracker {
 /** So many records are touched together before they make room. */
 const NEXT_OUT = 16;
 /** Of a handshake without gaps, so that a FIN's numbers need no looking at. */
-const OPEN = R.SYNACK_SEEN | R.CONFIRMED | R.CLIENT_KNOWN | R.SERVER_KNOWN;
-const ENDS = R.CLIENT_RST | R.SERVER_RST | R.CLIENT_FIN | R.SERVER_FIN;
+const OPEN = SYNACK_SEEN | CONFIRMED | CLIENT_KNOWN | SERVER_KNOWN;
+const ENDS = CLIENT_RST | SERVER_RST | CLIENT_FIN | SERVER_FIN;
 
 /** Whether a connection has ended: by RST, or by FINs from both sides. */
 function isOver(state: number): boolean {
-  return (state & (R.CLIENT_RST | R.SERVER_RST)) !== 0 || R.hasClosed(state);
+  return (state & (CLIENT_RST | SERVER_RST)) !== 0 || R.hasClosed(state);
 }
 
 /** How long an attempt may be silent before it is taken to be over, if there are many. */
 function lingerNs(state: number): number {
   // The longest pause between two SYNs of one attempt is 64 s on Linux.
-  return (state & R.CONFIRMED) === 0 ? 150e9 : 900e9;
+  return (state & CONFIRMED) === 0 ? 150e9 : 900e9;
 }
