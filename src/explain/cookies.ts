@@ -5,12 +5,11 @@
  * are; with an offset per pair of addresses they differ from the options by the same in every SYN+ACK of the pair. Where
  * ports are part of the offset too (6.18.44 by measurement), only SYN+ACKs of one attempt can be compared: see judge.ts.
  */
-import type { AttemptStore } from './attempt-store.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import { findOption } from './options.ts';
 import * as R from './records.ts';
 
-const { WORDS, CLIENT, SERVER, ENCAPSULATION, STATE, NUMBER, OFFER, SYN_SEEN, COOKIE } = R;
+const { WORDS, ENCAPSULATION, STATE, NUMBER, OFFER, SYN_SEEN, COOKIE } = R;
 
 /** So many SYN+ACKs in a row that fit have to be there, beside the first if its offset is not known: by chance once in 64^4. */
 const RUN = 4;
@@ -28,8 +27,14 @@ export class Cookies {
   private readonly entries = new Int32Array(ENTRIES * ENTRY_WORDS);
 
   /** A server's first valid SYN+ACK of an attempt came. Marks the attempts whose SYN+ACKs are cookies. */
-  answered(store: AttemptStore, slot: number, d: Decapsulator, header: number): void {
-    const { words } = store;
+  answered(
+    words: Int32Array,
+    slot: number,
+    client: Int32Array,
+    server: Int32Array,
+    d: Decapsulator,
+    header: number,
+  ): void {
     const base = slot * WORDS;
     if ((words[base + STATE]! & SYN_SEEN) === 0) return;
     const end = Math.min(d.tcpEnd, d.tcpAt + header);
@@ -39,13 +44,13 @@ export class Cookies {
     const scaled = (offer & 31) < 15 && findOption(d.view, d.tcpAt + 20, end, 3) >= 0;
     const options = (scaled ? offer & 15 : 15) | ((offer & 0x20) >> 1) | ((offer & 0x40) >> 1);
     const value = d.view.getInt32(stamp + 2);
-    const server = hash(words, base + SERVER, words[base + ENCAPSULATION]! | 1);
+    const who = hash(server, words[base + ENCAPSULATION]! | 1);
     // ECN is in the cookie only if the server wants it, which a SYN+ACK with ECE says.
     const agreed = d.view.getUint16(d.tcpAt + 12) & 0x40 ? options : options & 31;
     const offset = (value - agreed) & 63;
     const ms = (d.seconds * 1000 + Math.floor(d.nanoseconds / 1e6)) | 0;
-    this.observe(words, slot, server, 0, offset === 0, value, ms, 0);
-    this.observe(words, slot, hash(words, base + CLIENT, server), offset, true, value, ms, 1);
+    this.observe(words, slot, who, 0, offset === 0, value, ms, 0);
+    this.observe(words, slot, hash(client, who), offset, true, value, ms, 1);
   }
 
   /** @param free how many of a run count for nothing, since they only say what the offset is */
@@ -91,8 +96,8 @@ function isRunning(ticks: number, ms: number): boolean {
   return RATES.some((rate) => Math.abs(ticks - ms * rate) <= NEAR);
 }
 
-function hash(words: Int32Array, at: number, seed: number): number {
+function hash(address: Int32Array, seed: number): number {
   let h = seed;
-  for (let n = 0; n < 4; n++) h = Math.imul(h ^ words[at + n]!, 0x85ebca6b) ^ (h >>> 15);
+  for (let n = 0; n < 4; n++) h = Math.imul(h ^ address[n]!, 0x85ebca6b) ^ (h >>> 15);
   return h | 1;
 }

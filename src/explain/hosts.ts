@@ -5,11 +5,10 @@
 import type { AttemptStore } from './attempt-store.ts';
 import { Cookies } from './cookies.ts';
 import type { Decapsulator } from './decapsulate.ts';
-import type { EventLog } from './event-log.ts';
 import { HOST_KEY, HostTable } from './host-table.ts';
 import * as R from './records.ts';
 
-const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, STATE, CLIENT_ISN, SERVER_ISN, NUMBER, OFFER } = R;
+const { WORDS, PORTS, ENCAPSULATION, STATE, CLIENT_ISN, SERVER_ISN, NUMBER, OFFER, CLIENT, SERVER } = R;
 const { DOUBLES, LAST_TIME, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, SERVER_SYN, PREDICTABLE } = R;
 
 const MAX_HOSTS = 65_536;
@@ -63,46 +62,56 @@ export class Hosts {
   private readonly servers = new HostTable(SERVER_WORDS, MAX_HOSTS);
   private readonly cookies = new Cookies();
 
-  /** A SYN began an attempt. `sameTuple`: how many attempts on the tuple there are already. */
-  began(store: AttemptStore, slot: number, time: number, sameTuple: number): void {
-    const { words } = store;
-    const base = slot * WORDS;
+  /**
+   * A SYN began an attempt. Here and below, `client` and `server` are the addresses of the packet at hand, which are in the cache.
+   * @param sameTuple how many attempts on the tuple there are already
+   */
+  began(
+    words: Int32Array,
+    base: number,
+    client: Int32Array,
+    server: Int32Array,
+    time: number,
+    sameTuple: number,
+  ): void {
     const number = words[base + NUMBER]!;
-    const ports = words[base + PORTS]!;
-    const destination = Math.imul(words[base + SERVER + 3]! ^ words[base + SERVER]!, 31) + (ports & 0xffff);
-    const from = Math.imul(words[base + CLIENT + 3]! ^ words[base + CLIENT]!, 31);
-    this.sources.count(words, base + CLIENT, 0, number, time, destination);
-    const target = this.targets.count(words, base + SERVER, ports & 0xffff, number, time, from);
+    const port = words[base + PORTS]! & 0xffff;
+    const destination = Math.imul(server[3]! ^ server[0]!, 31) + port;
+    const from = Math.imul(client[3]! ^ client[0]!, 31);
+    this.sources.count(client, 0, 0, number, time, destination);
+    const target = this.targets.count(server, 0, port, number, time, from);
     if (sameTuple >= FLOOD_SAME_TUPLE) {
       this.targets.addRange(target, number - sameTuple, number, FLOOD_SOURCES);
     }
   }
 
   /** The server's first valid SYN+ACK came. */
-  answered(log: EventLog, slot: number, d: Decapsulator, header: number): void {
-    const { words } = log.store;
-    const base = slot * WORDS;
-    if (isOfSystem(words, base)) this.sources.good(words, base + CLIENT, 0);
-    this.cookies.answered(log.store, slot, d, header);
-    this.step(words, slot);
+  answered(
+    store: AttemptStore,
+    slot: number,
+    client: Int32Array,
+    server: Int32Array,
+    d: Decapsulator,
+    header: number,
+  ): void {
+    const { words } = store;
+    if (isOfSystem(words, slot * WORDS)) this.sources.good(client, 0, 0);
+    this.cookies.answered(words, slot, client, server, d, header);
+    this.step(words, slot, server);
   }
 
   /** The client's first ACK came: where the server's packets are not captured, it shows that there were some. */
-  acknowledged(store: AttemptStore, slot: number): void {
-    const { words } = store;
-    const base = slot * WORDS;
+  acknowledged(words: Int32Array, base: number, client: Int32Array, server: Int32Array): void {
     if ((words[base + STATE]! & (SYN_SEEN | SYNACK_SEEN | SERVER_SYN)) !== SYN_SEEN) return;
-    this.sources.good(words, base + CLIENT, 0);
-    this.targets.good(words, base + SERVER, words[base + PORTS]! & 0xffff);
+    this.sources.good(client, 0, 0);
+    this.targets.good(server, 0, words[base + PORTS]! & 0xffff);
   }
 
   /** The client acknowledged the server's SYN. */
-  confirmed(store: AttemptStore, slot: number, time: number): void {
-    const { words } = store;
-    const base = slot * WORDS;
+  confirmed(words: Int32Array, base: number, client: Int32Array, server: Int32Array, time: number): void {
     // Scanners that write their own SYNs learn from the answer, and confirm nothing.
-    if (!isOfSystem(words, base)) this.sources.good(words, base + CLIENT, 0);
-    const target = this.targets.good(words, base + SERVER, words[base + PORTS]! & 0xffff);
+    if (!isOfSystem(words, base)) this.sources.good(client, 0, 0);
+    const target = this.targets.good(server, 0, words[base + PORTS]! & 0xffff);
     if (target >= 0) this.targets.mark(target, time);
   }
 
@@ -136,9 +145,9 @@ export class Hosts {
    * Notes the server's new number. Answers need not come in the order the server chose its numbers, so the nearest of
    * the last few numbers counts, in either direction.
    */
-  private step(words: Int32Array, slot: number): void {
+  private step(words: Int32Array, slot: number, address: Int32Array): void {
     const base = slot * WORDS;
-    const server = this.servers.take(words, base + SERVER, words[base + ENCAPSULATION]!);
+    const server = this.servers.take(address, 0, words[base + ENCAPSULATION]!);
     const { words: w } = this.servers;
     const isn = words[base + SERVER_ISN]!;
     const seen = w[server + SEEN]!;

@@ -6,9 +6,9 @@ import type { Decapsulator } from './decapsulate.ts';
 import type { Segment } from './event-log.ts';
 import * as R from './records.ts';
 
-const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, NEXT, STATE, CLIENT_NEXT, SERVER_NEXT, CLIENT_ISN } = R;
-const { SERVER_ISN, DOUBLES, LAST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, SERVER_SYN, CLIENT_RST } = R;
-const { SERVER_RST, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN } = R;
+const { WORDS, PORTS, CLIENT_LOW, SERVER_LOW, ENCAPSULATION, NEXT, STATE, CLIENT_NEXT, SERVER_NEXT } = R;
+const { CLIENT_ISN, SERVER_ISN, CLIENT, SERVER, DOUBLES, LAST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED } = R;
+const { SERVER_SYN, CLIENT_RST, SERVER_RST, IPV6, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN } = R;
 
 const ACK = 16;
 
@@ -23,6 +23,7 @@ const CROSSING_NS = 130e9;
 export class Lookup {
   /** Source port << 16 | destination port, and the addresses of the segment at hand, as four words each. */
   ports = 0;
+  isIpv6 = false;
   readonly source: Int32Array = new Int32Array(4);
   readonly destination: Int32Array = new Int32Array(4);
   /** The attempts of its tuple, in either direction, newest first: `count` slots. */
@@ -61,6 +62,7 @@ export class Lookup {
     const { view, addressesAt, tcpAt } = d;
     const { source, destination } = this;
     this.ports = (view.getUint16(tcpAt) << 16) | view.getUint16(tcpAt + 2);
+    this.isIpv6 = d.isIpv6;
     if (d.isIpv6) {
       for (let n = 0; n < 4; n++) {
         source[n] = view.getInt32(addressesAt + 4 * n);
@@ -86,9 +88,9 @@ export class Lookup {
     for (let slot = store.newest.get(hash); slot >= 0; slot = words[slot * WORDS + NEXT]!) {
       const base = slot * WORDS;
       const forward =
-        words[base + PORTS] === ports && words[base + CLIENT + 3] === s3 && words[base + SERVER + 3] === d3;
+        words[base + PORTS] === ports && words[base + CLIENT_LOW] === s3 && words[base + SERVER_LOW] === d3;
       const backward =
-        words[base + PORTS] === swapped && words[base + CLIENT + 3] === d3 && words[base + SERVER + 3] === s3;
+        words[base + PORTS] === swapped && words[base + CLIENT_LOW] === d3 && words[base + SERVER_LOW] === s3;
       if (!forward && !backward) continue;
       if (!this.sameUpperWords(base, forward) && !(backward && this.sameUpperWords(base, false))) continue;
       if (count === MAX_PER_TUPLE) {
@@ -107,10 +109,12 @@ export class Lookup {
 
   private sameUpperWords(base: number, forward: boolean): boolean {
     const { words } = this.store;
+    if ((words[base + STATE]! & IPV6) === 0) return !this.isIpv6;
     const a = base + (forward ? CLIENT : SERVER);
     const b = base + (forward ? SERVER : CLIENT);
     const { source, destination } = this;
     return (
+      this.isIpv6 &&
       words[a] === source[0] &&
       words[a + 1] === source[1] &&
       words[a + 2] === source[2] &&
@@ -141,7 +145,7 @@ export class Lookup {
     const { words } = this.store;
     return (
       words[base + PORTS] === this.ports &&
-      words[base + CLIENT + 3] === this.source[3] &&
+      words[base + CLIENT_LOW] === this.source[3] &&
       this.sameUpperWords(base, true)
     );
   }
@@ -279,29 +283,28 @@ export class Lookup {
 }
 
 /** Whether a segment goes from a record's client to its server (1), the other way (-1), or is of another tuple (0). */
-export function directionOf(d: Decapsulator, words: Int32Array, base: number): number {
-  const { view, addressesAt } = d;
+export function directionOf(d: Decapsulator, words: Int32Array, base: number, state: number): number {
+  const { view, addressesAt, isIpv6 } = d;
+  if (isIpv6 !== ((state & IPV6) !== 0)) return 0;
+  const low = isIpv6 ? 12 : 0;
   const ports = view.getInt32(d.tcpAt);
+  const source = view.getInt32(addressesAt + low);
+  const destination = view.getInt32(addressesAt + low + (isIpv6 ? 16 : 4));
   const there = words[base + PORTS]!;
-  const size = d.isIpv6 ? 4 : 1;
-  if (there === ports && sameAddresses(view, addressesAt, words, base, CLIENT, SERVER, size)) return 1;
+  const client = words[base + CLIENT_LOW]!;
+  const server = words[base + SERVER_LOW]!;
+  if (there === ports && client === source && server === destination)
+    if (!isIpv6 || sameUpper(d, words, base + CLIENT, base + SERVER)) return 1;
   const swapped = (ports << 16) | (ports >>> 16);
-  return there === swapped && sameAddresses(view, addressesAt, words, base, SERVER, CLIENT, size) ? -1 : 0;
+  if (there !== swapped || client !== destination || server !== source) return 0;
+  return !isIpv6 || sameUpper(d, words, base + SERVER, base + CLIENT) ? -1 : 0;
 }
 
-/** Compares the last `size` words of both addresses; those before are the same for all IPv4 addresses. */
-function sameAddresses(
-  view: DataView,
-  at: number,
-  words: Int32Array,
-  base: number,
-  source: number,
-  destination: number,
-  size: number,
-): boolean {
-  for (let n = 0; n < size; n++) {
-    if (view.getInt32(at + 4 * n) !== words[base + source + 4 - size + n]) return false;
-    if (view.getInt32(at + 4 * (size + n)) !== words[base + destination + 4 - size + n]) return false;
+/** Compares the first three words of IPv6 addresses. */
+function sameUpper(d: Decapsulator, words: Int32Array, source: number, destination: number): boolean {
+  for (let n = 0; n < 3; n++) {
+    if (d.view.getInt32(d.addressesAt + 4 * n) !== words[source + n]) return false;
+    if (d.view.getInt32(d.addressesAt + 16 + 4 * n) !== words[destination + n]) return false;
   }
   return true;
 }

@@ -26,8 +26,8 @@ import { isAlone } from './plain.ts';
 import * as R from './records.ts';
 import { CONNECTED, IN } from './sentences.ts';
 
-const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, STATE, CLIENT_PACKETS, SERVER_PACKETS, HISTORY } = R;
-const { NUMBER, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES, FIRST_TIME, CLIENT_FIN, SERVER_FIN } = R;
+const { WORDS, PORTS, ENCAPSULATION, STATE, CLIENT_PACKETS, SERVER_PACKETS, HISTORY, NUMBER, CLIENT } = R;
+const { SERVER, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES, FIRST_TIME, CLIENT_FIN, SERVER_FIN } = R;
 const { CLIENT_DATA, IPV6, PREDICTABLE, E_FRAME, E_FLAGS, E_WINDOW, E_OPTIONS } = R;
 
 /** What attempts with the same SYN and SYN+ACK (but for numbers) have in common. */

@@ -9,39 +9,40 @@
  */
 
 /**
- * Fields of an attempt's record: int32 words from `slot * WORDS` on. A record is six cache lines of 64 bytes, of which the last
- * three are events; a packet of an established connection touches the first two only.
+ * Fields of an attempt's record: int32 words from `slot * WORDS` on. A record is six cache lines of 64 bytes: one for what packets
+ * of an established connection need, one for those of the handshake, one for what is asked once or twice, three events.
  */
 export const WORDS = 96;
-export const CLIENT = 0; // four words of address, as in wire/address.ts
-export const SERVER = 4;
-export const PORTS = 8; // client << 16 | server
-export const ENCAPSULATION = 9;
-export const HASH = 10;
-export const NEXT = 11; // next record with the same hash, or of the free list; -1 at the end
-export const STATE = 12;
-export const CLIENT_NEXT = 13; // one past the highest sequence number seen
-export const SERVER_NEXT = 14;
-export const LAST_FRAME = 15;
-// Words 16 to 21 are doubles, see below.
-export const CLIENT_PACKETS = 22;
-export const SERVER_PACKETS = 23;
-export const HISTORY = 24; // two words of letters, four bits each
-export const CLIENT_ISN = 26;
-export const SERVER_ISN = 27;
-// Words 28 and 29 are a double.
-export const SYNS = 30; // distinct transmissions, and duplicates << 16
-export const SYNACKS = 31;
-export const OLDEST_PAGED = 32; // the oldest event that is not in the record
-export const NEWEST_EVENT = 33; // the list runs from the newest to the oldest
-export const EVENTS = 34;
-export const NUMBER = 35;
-export const FIRST_FRAME = 36;
-export const PREVIOUS = 37; // number of the attempt before on the same tuple; 0 for none
-export const PREVIOUS_STATE = 38; // its STATE when this one began
-export const PREVIOUS_AGE = 39; // milliseconds since its last packet, then
-export const OFFER = 40; // of the SYN: window scale (31: none), SACK << 5, ECN << 6, Fast Open << 7
-export const PAGED_EVENTS = 41; // how many of its events are not in the record
+export const PORTS = 0; // client << 16 | server
+export const CLIENT_LOW = 1; // last words of the addresses: of IPv4, the addresses
+export const SERVER_LOW = 2;
+export const ENCAPSULATION = 3;
+export const HASH = 4;
+export const NEXT = 5; // next record with the same hash, or of the free list; -1 at the end
+export const STATE = 6;
+export const LAST_FRAME = 7;
+export const CLIENT_NEXT = 8; // one past the highest sequence number seen
+export const SERVER_NEXT = 9;
+export const CLIENT_PACKETS = 10;
+export const SERVER_PACKETS = 11;
+// Words 12 to 17 are doubles, see below; word 16 begins the second line.
+export const HISTORY = 18; // two words of letters, four bits each
+export const CLIENT_ISN = 20;
+export const SERVER_ISN = 21;
+export const SYNS = 22; // distinct transmissions, and duplicates << 16
+export const SYNACKS = 23;
+export const EVENTS = 24;
+export const NEWEST_EVENT = 25; // the list runs from the newest to the oldest
+export const PAGED_EVENTS = 26; // how many of its events are not in the record
+export const NUMBER = 27;
+export const FIRST_FRAME = 28;
+export const OFFER = 29; // of the SYN: window scale (31: none), SACK << 5, ECN << 6, Fast Open << 7
+export const PREVIOUS_STATE = 30; // of the attempt before on the same tuple: its STATE when this one began
+export const PREVIOUS_AGE = 31; // milliseconds since its last packet, then
+export const CLIENT = 32; // four words of address, as in wire/address.ts
+export const SERVER = 36;
+export const PREVIOUS = 40; // its number; 0 for none
+export const OLDEST_PAGED = 41; // the oldest event that is not in the record
 // Words 42 to 47 are the times of the events in the record, 48 to 95 those events.
 export const OWN_WORDS = 48;
 /** Events in the record, and the most option bytes that one of them has room for. */
@@ -51,10 +52,10 @@ export const OWN_OPTION_BYTES = 32;
 
 /** Fields that need 53 bits: doubles from `slot * DOUBLES` on, in the same memory. Times are ns since the capture's base. */
 export const DOUBLES = 48;
-export const LAST_TIME = 8;
-export const CLIENT_BYTES = 9;
-export const SERVER_BYTES = 10;
-export const FIRST_TIME = 14;
+export const LAST_TIME = 6;
+export const CLIENT_BYTES = 7;
+export const SERVER_BYTES = 8;
+export const FIRST_TIME = 21; // of its first event as well
 export const OWN_TIMES = 21;
 
 /** The bit of OFFER for Fast Open. */

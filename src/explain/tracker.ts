@@ -10,12 +10,12 @@ import type { Hosts } from './hosts.ts';
 import { directionOf, Lookup, tupleHash } from './lookup.ts';
 import * as R from './records.ts';
 
-const { WORDS, CLIENT, SERVER, PORTS, ENCAPSULATION, HASH, NEXT, STATE, CLIENT_NEXT, SERVER_NEXT } = R;
-const { LAST_FRAME, CLIENT_PACKETS, SERVER_PACKETS, CLIENT_ISN, SERVER_ISN, NEWEST_EVENT, NUMBER } = R;
-const { FIRST_FRAME, PREVIOUS, PREVIOUS_STATE, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES } = R;
-const { FIRST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, CLIENT_FIN, SERVER_FIN, CLIENT_RST, SERVER_RST } = R;
-const { CLIENT_DATA, SERVER_DATA, IPV6, ICMP_SEEN, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN, USED } = R;
-const { CLIENT_ACK, SERVER_ACK, SETTLED, TOLD, MISMATCH, H_ACK, H_DATA, H_FIN, H_SERVER } = R;
+const { WORDS, PORTS, CLIENT_LOW, SERVER_LOW, ENCAPSULATION, HASH, NEXT, STATE, LAST_FRAME, CLIENT_NEXT } = R;
+const { SERVER_NEXT, CLIENT_PACKETS, SERVER_PACKETS, CLIENT_ISN, SERVER_ISN, NEWEST_EVENT, NUMBER } = R;
+const { FIRST_FRAME, PREVIOUS_STATE, CLIENT, SERVER, PREVIOUS, DOUBLES, LAST_TIME, CLIENT_BYTES } = R;
+const { SERVER_BYTES, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, CLIENT_FIN, SERVER_FIN, CLIENT_RST } = R;
+const { SERVER_RST, CLIENT_DATA, SERVER_DATA, IPV6, ICMP_SEEN, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN } = R;
+const { USED, CLIENT_ACK, SERVER_ACK, SETTLED, TOLD, MISMATCH, H_ACK, H_DATA, H_FIN, H_SERVER } = R;
 
 const FIN = 1;
 const SYN = 2;
@@ -99,7 +99,11 @@ export class Tracker {
     for (let n = 0; n < count; n++) slots[n] = newest.get(slots[n]!) * WORDS;
     for (let n = 0; n < count; n++) {
       const base = slots[n]!;
-      if (base >= 0) sum ^= words[base]! ^ words[base + 16]!;
+      if (base >= 0) sum ^= words[base]!;
+    }
+    for (let n = 0; n < count; n++) {
+      const base = slots[n]!;
+      if (base >= 0 && (words[base + STATE]! & SETTLED) === 0) sum ^= words[base + 16]!;
     }
     this.touched = sum;
     for (let n = 0; n < count; n++) this.one(batch[n]!);
@@ -211,11 +215,20 @@ export class Tracker {
     const news = this.log.record(slot, this.at, d, fromClient, reset || stray);
     if (fresh && this.lookup.count > 0 && (flags & (SYN | ACK | RST)) === SYN)
       this.log.compareSyns(slot, this.lookup.candidates[0]!);
-    if (news & SYNACK_SEEN && !fromClient) this.hosts.answered(this.log, slot, d, this.at.header);
-    if (news & CLIENT_ACK && fromClient) this.hosts.acknowledged(store, slot);
-    if (news & CONFIRMED) this.hosts.confirmed(store, slot, this.at.time);
+    if (news & (SYNACK_SEEN | CLIENT_ACK | CONFIRMED)) this.tellHosts(slot, base, d, fromClient, news);
     if (news & ENDS && isOver(store.words[base + STATE]!)) this.over(slot);
     this.mention(slot, d);
+  }
+
+  /** Tells what only shows across attempts of an answer, or of its confirmation. */
+  private tellHosts(slot: number, base: number, d: Decapsulator, fromClient: boolean, news: number): void {
+    const { store, hosts } = this;
+    const { source, destination } = this.lookup;
+    const client = fromClient ? source : destination;
+    const server = fromClient ? destination : source;
+    if (news & SYNACK_SEEN && !fromClient) hosts.answered(store, slot, client, server, d, this.at.header);
+    if (news & CLIENT_ACK && fromClient) hosts.acknowledged(store.words, base, client, server);
+    if (news & CONFIRMED) hosts.confirmed(store.words, base, client, server, this.at.time);
   }
 
   /**
@@ -255,6 +268,8 @@ export class Tracker {
       words[base + CLIENT + n] = client[n]!;
       words[base + SERVER + n] = server[n]!;
     }
+    words[base + CLIENT_LOW] = client[3]!;
+    words[base + SERVER_LOW] = server[3]!;
     words[base + PORTS] = forward
       ? this.lookup.ports
       : (this.lookup.ports << 16) | (this.lookup.ports >>> 16);
@@ -272,7 +287,8 @@ export class Tracker {
     doubles[slot * DOUBLES + LAST_TIME] = this.at.time;
     const before = this.lookup.newest(d.encapsulation);
     if (before >= 0) this.log.follow(slot, before, this.at.time);
-    if ((flags & (SYN | ACK | RST)) === SYN) this.hosts.began(store, slot, this.at.time, this.lookup.count);
+    if ((flags & (SYN | ACK | RST)) === SYN)
+      this.hosts.began(words, base, client, server, this.at.time, this.lookup.count);
     return slot;
   }
 
@@ -292,7 +308,7 @@ export class Tracker {
     if (words[base + ENCAPSULATION] !== d.encapsulation) return false;
     const closes = (flags & FIN) !== 0;
     if (closes && ((flags & ACK) === 0 || (state & OPEN) !== OPEN)) return false;
-    const direction = directionOf(d, words, base);
+    const direction = directionOf(d, words, base, state);
     if (direction === 0) return false;
     this.account(slot, base, direction > 0, state);
     return true;
