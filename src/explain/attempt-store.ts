@@ -107,6 +107,21 @@ export class EventStore {
 /** More slots than there can be. */
 const SLOTS = 2 ** 21;
 
+/**
+ * Bytes left out at the beginning, so that records begin with a line of the processor's cache where large pieces of memory begin
+ * 16 bytes behind one, as with glibc. A packet under way then takes one line, not two.
+ */
+const ALIGNMENT = 48;
+
+function wordsFor(slots: number): Int32Array<ArrayBuffer> {
+  const bytes = slots * WORDS * 4;
+  return new Int32Array(new ArrayBuffer(ALIGNMENT + bytes), ALIGNMENT, bytes / 4);
+}
+
+function doublesOf({ buffer, byteOffset, byteLength }: Int32Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  return new Float64Array(buffer, byteOffset, byteLength / 8);
+}
+
 /** The records and the table that finds them by tuple. */
 export class AttemptStore {
   words: Int32Array<ArrayBuffer>;
@@ -123,8 +138,8 @@ export class AttemptStore {
 
   constructor() {
     this.capacity = 1024;
-    this.words = new Int32Array(this.capacity * WORDS);
-    this.doubles = new Float64Array(this.words.buffer);
+    this.words = wordsFor(this.capacity);
+    this.doubles = doublesOf(this.words);
     this.own = { words: this.words, times: this.doubles };
   }
 
@@ -169,10 +184,10 @@ export class AttemptStore {
   private grow(): void {
     // Memory that is not used yet costs nothing, copying does.
     this.capacity *= 4;
-    const words = new Int32Array(this.capacity * WORDS);
+    const words = wordsFor(this.capacity);
     words.set(this.words);
     this.words = words;
-    this.doubles = new Float64Array(words.buffer);
+    this.doubles = doublesOf(words);
     this.own = { words, times: this.doubles };
   }
 

@@ -63,17 +63,8 @@ export class Lookup {
     const { source, destination } = this;
     this.ports = (view.getUint16(tcpAt) << 16) | view.getUint16(tcpAt + 2);
     this.isIpv6 = d.isIpv6;
-    if (d.isIpv6) {
-      for (let n = 0; n < 4; n++) {
-        source[n] = view.getInt32(addressesAt + 4 * n);
-        destination[n] = view.getInt32(addressesAt + 16 + 4 * n);
-      }
-    } else {
-      source[0] = source[1] = destination[0] = destination[1] = 0;
-      source[2] = destination[2] = 0xffff;
-      source[3] = view.getInt32(addressesAt);
-      destination[3] = view.getInt32(addressesAt + 4);
-    }
+    readAddress(view, addressesAt, d.isIpv6, source);
+    readAddress(view, addressesAt + (d.isIpv6 ? 16 : 4), d.isIpv6, destination);
     this.collect(d.hash);
   }
 
@@ -280,6 +271,14 @@ export class Lookup {
     if ((state & SYN_SEEN) === 0) return true;
     return (this.at.flags & ACK) !== 0 && this.acknowledgesSyn(base);
   }
+}
+
+/** Reads an address as four words, as in wire/address.ts. */
+export function readAddress(view: DataView, at: number, isIpv6: boolean, to: Int32Array): void {
+  to[0] = isIpv6 ? view.getInt32(at) : 0;
+  to[1] = isIpv6 ? view.getInt32(at + 4) : 0;
+  to[2] = isIpv6 ? view.getInt32(at + 8) : 0xffff;
+  to[3] = view.getInt32(isIpv6 ? at + 12 : at);
 }
 
 /** Whether a segment goes from a record's client to its server (1), the other way (-1), or is of another tuple (0). */
