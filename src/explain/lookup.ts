@@ -57,14 +57,18 @@ export class Lookup {
     };
   }
 
+  /** Reads the addresses and ports of a segment. */
+  read(d: Decapsulator): void {
+    const { view, addressesAt, tcpAt, isIpv6 } = d;
+    this.ports = view.getInt32(tcpAt);
+    this.isIpv6 = isIpv6;
+    readAddress(view, addressesAt, isIpv6, this.source);
+    readAddress(view, addressesAt + (isIpv6 ? 16 : 4), isIpv6, this.destination);
+  }
+
   /** Finds the attempts of the tuple of a segment, newest first. */
   find(d: Decapsulator): void {
-    const { view, addressesAt, tcpAt } = d;
-    const { source, destination } = this;
-    this.ports = (view.getUint16(tcpAt) << 16) | view.getUint16(tcpAt + 2);
-    this.isIpv6 = d.isIpv6;
-    readAddress(view, addressesAt, d.isIpv6, source);
-    readAddress(view, addressesAt + (d.isIpv6 ? 16 : 4), d.isIpv6, destination);
+    this.read(d);
     this.collect(d.hash);
   }
 

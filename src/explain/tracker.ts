@@ -8,6 +8,7 @@ import { type Decapsulator, Found } from './decapsulate.ts';
 import { EventLog, type Segment } from './event-log.ts';
 import type { Hosts } from './hosts.ts';
 import { directionOf, Lookup, tupleHash } from './lookup.ts';
+import { Orderly } from './orderly.ts';
 import * as R from './records.ts';
 
 const { WORDS, PORTS, CLIENT_LOW, SERVER_LOW, ENCAPSULATION, HASH, NEXT, STATE, LAST_FRAME, CLIENT_NEXT } = R;
@@ -39,6 +40,7 @@ export const BATCH = 64;
 export class Tracker {
   readonly store: AttemptStore = new AttemptStore();
   readonly log: EventLog = new EventLog(this.store);
+  private readonly orderly = new Orderly(this.log);
   /** Whether there was a packet. */
   started = false;
   /** Seconds since 1970 that times count from. Not a small integer from the start: else V8 would compile for those, in vain. */
@@ -140,8 +142,8 @@ export class Tracker {
       return;
     }
     at.flags = control & 0x1ff;
-    if (this.flows(d)) return;
     at.ack = view.getInt32(tcpAt + 8);
+    if (this.short(d)) return;
     this.lookup.find(d);
     this.segment(d, d.hash);
   }
@@ -299,24 +301,52 @@ export class Tracker {
   }
 
   /**
-   * The short way for most packets: those of a connection that is under way, the only one on its tuple.
+   * The short way for most packets: those of an orderly handshake, and of a connection that is under way, the only one on its tuple.
    * @returns whether the segment at hand was one
    */
-  private flows(d: Decapsulator): boolean {
-    const { flags } = this.at;
-    if (flags & (SYN | RST)) return false;
-    const { words, newest } = this.store;
-    const slot = newest.get(d.hash);
-    if (slot < 0) return false;
+  private short(d: Decapsulator): boolean {
+    const { at, store } = this;
+    const { words } = store;
+    const kind = at.flags & (FIN | SYN | RST | ACK);
+    const slot = store.newest.get(d.hash);
+    if (slot < 0) return kind === SYN && this.opens(d);
     const base = slot * WORDS;
-    const state = words[base + STATE]!;
-    if ((state & SETTLED) === 0 || words[base + NEXT]! >= 0) return false;
+    if (kind === SYN || kind & RST || words[base + NEXT]! >= 0) return false;
     if (words[base + ENCAPSULATION] !== d.encapsulation) return false;
-    const closes = (flags & FIN) !== 0;
-    if (closes && ((flags & ACK) === 0 || (state & OPEN) !== OPEN)) return false;
+    const state = words[base + STATE]!;
     const direction = directionOf(d, words, base, state);
     if (direction === 0) return false;
+    if (kind & SYN) return direction < 0 && this.answers(slot, d, state);
+    if ((state & SETTLED) === 0) return direction > 0 && kind === ACK && this.confirms(slot, d, state);
+    if (kind & FIN && ((kind & ACK) === 0 || (state & OPEN) !== OPEN)) return false;
     this.account(slot, base, direction > 0, state);
+    return true;
+  }
+
+  private opens(d: Decapsulator): boolean {
+    const { lookup } = this;
+    lookup.read(d);
+    // Perhaps a socket that connects to itself.
+    if (lookup.ports >>> 16 === (lookup.ports & 0xffff)) return false;
+    lookup.count = 0;
+    this.orderly.opens(this.begin(d, d.hash), this.at, d);
+    return true;
+  }
+
+  private answers(slot: number, d: Decapsulator, state: number): boolean {
+    if (!this.orderly.answers(slot, this.at, d, state)) return false;
+    const { lookup } = this;
+    lookup.read(d);
+    this.hosts.answered(this.store, slot, lookup.destination, lookup.source, d, this.at.header);
+    return true;
+  }
+
+  private confirms(slot: number, d: Decapsulator, state: number): boolean {
+    if (!this.orderly.confirms(slot, this.at, d, state)) return false;
+    const { lookup } = this;
+    lookup.read(d);
+    const { words } = this.store;
+    this.hosts.confirmed(words, slot * WORDS, lookup.source, lookup.destination, this.at.time);
     return true;
   }
 
