@@ -26,11 +26,6 @@ const NEAR = 2;
 export class Cookies {
   private readonly entries = new Int32Array(ENTRIES * ENTRY_WORDS);
 
-  /** Reads a word of the entry of a pair of hosts: that brings it into the processor's cache. */
-  peek(client: Int32Array, server: Int32Array, encapsulation: number): number {
-    return this.entries[placeOf(hash(client, hash(server, encapsulation | 1)))]!;
-  }
-
   /** A server's first valid SYN+ACK of an attempt came. Marks the attempts whose SYN+ACKs are cookies. */
   answered(
     words: Int32Array,
@@ -70,7 +65,7 @@ export class Cookies {
     free: number,
   ): void {
     const { entries } = this;
-    const at = placeOf(who);
+    const at = ((who ^ (who >>> 14)) & (ENTRIES - 1)) * ENTRY_WORDS;
     if (entries[at] !== who || !fits || entries[at + 1] !== offset) {
       entries[at] = who;
       entries[at + 1] = offset;
@@ -94,9 +89,6 @@ export class Cookies {
     }
   }
 }
-
-/** Where the entry of a hash is. */
-const placeOf = (who: number): number => ((who ^ (who >>> 14)) & (ENTRIES - 1)) * ENTRY_WORDS;
 
 /** Whether a clock that runs, or stands still, explains the difference of two stamps. */
 function isRunning(ticks: number, ms: number): boolean {

@@ -29,15 +29,10 @@ export class HostTable {
     this.heads = new Int32Array(128).fill(-1);
   }
 
-  /** The first record of an address's bucket, or -1; reading it brings the bucket into the processor's cache. */
-  first(key: Int32Array, at: number, extra: number): number {
-    return this.heads[hash(key, at, extra) & (this.heads.length - 1)]!;
-  }
-
   /** Where in `words` the record of an address (four words of `key` from `at` on) begins; -1 if there is none. */
   find(key: Int32Array, at: number, extra: number): number {
     const { words } = this;
-    let record = this.first(key, at, extra);
+    let record = this.heads[hash(key, at, extra) & (this.heads.length - 1)]!;
     while (record >= 0 && !same(words, record, key, at, extra)) record = words[record + NEXT]!;
     return record;
   }

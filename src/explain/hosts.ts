@@ -6,15 +6,12 @@ import type { AttemptStore } from './attempt-store.ts';
 import { Cookies } from './cookies.ts';
 import type { Decapsulator } from './decapsulate.ts';
 import { HOST_KEY, HostTable } from './host-table.ts';
-import { readAddress } from './lookup.ts';
 import * as R from './records.ts';
 
 const { WORDS, PORTS, ENCAPSULATION, STATE, CLIENT_ISN, SERVER_ISN, NUMBER, OFFER, CLIENT, SERVER } = R;
 const { DOUBLES, LAST_TIME, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, SERVER_SYN, PREDICTABLE } = R;
 
 const MAX_HOSTS = 65_536;
-/** Packets that are looked up ahead at a time. */
-const MAX_EXPECTED = 64;
 const SKETCH_WORDS = 32;
 
 /** A client that tries this many destinations within a minute, of which at most a quarter answer, scans. */
@@ -64,37 +61,6 @@ export class Hosts {
   private readonly targets = new Counters(FLOOD_WINDOW_NS, isFlood);
   private readonly servers = new HostTable(SERVER_WORDS, MAX_HOSTS);
   private readonly cookies = new Cookies();
-  /** Records that the next packets begin their look-ups with, of sources and targets, as many as were expected. */
-  private readonly near = new Int32Array(2 * MAX_EXPECTED);
-  private expected = 0;
-  private readonly client = new Int32Array(4);
-  private readonly server = new Int32Array(4);
-
-  /**
-   * Looks up where a SYN or SYN+ACK will look, without waiting for what is there: memory is read side by side, and in the
-   * processor's cache when it counts. Second step: {@link reach}.
-   * @returns something made of what was read, so that no compiler leaves it out
-   */
-  expect(d: Decapsulator, answer: boolean): number {
-    const { client, server, near } = this;
-    const { view, addressesAt, tcpAt, isIpv6 } = d;
-    readAddress(view, addressesAt, isIpv6, answer ? server : client);
-    readAddress(view, addressesAt + (isIpv6 ? 16 : 4), isIpv6, answer ? client : server);
-    if (this.expected === MAX_EXPECTED) return 0;
-    const at = 2 * this.expected++;
-    near[at] = this.sources.first(client, 0);
-    near[at + 1] = answer ? -1 : this.targets.first(server, view.getUint16(tcpAt + 2));
-    return answer ? this.cookies.peek(client, server, d.encapsulation) : 0;
-  }
-
-  /** Reads the records found by {@link expect}. @returns as there */
-  reach(): number {
-    let sum = 0;
-    for (let n = 0; n < this.expected; n++)
-      sum ^= this.sources.peek(this.near[2 * n]!) ^ this.targets.peek(this.near[2 * n + 1]!);
-    this.expected = 0;
-    return sum;
-  }
 
   /**
    * A SYN began an attempt. Here and below, `client` and `server` are the addresses of the packet at hand, which are in the cache.
@@ -233,17 +199,6 @@ class Counters {
   constructor(windowNs: number, isRemarkable: Judge) {
     this.windowNs = windowNs;
     this.isRemarkable = isRemarkable;
-  }
-
-  /** The first record where a host's would be; -1 if there is none. */
-  first(key: Int32Array, extra: number): number {
-    return this.table.first(key, 0, extra);
-  }
-
-  /** Reads a word of each line of a record. */
-  peek(c: number): number {
-    const { words } = this.table;
-    return c < 0 ? 0 : words[c]! ^ words[c + SKETCH]! ^ words[c + SKETCH + 16]!;
   }
 
   /** Counts one attempt in the window it falls in, after closing the window before. @returns the host's record */

@@ -93,16 +93,10 @@ export class Tracker {
    * @param batch what decapsulators found, the first `count` of them
    */
   handle(batch: readonly Decapsulator[], count: number): void {
-    const { store, slots, hosts } = this;
+    const { store, slots } = this;
     const { words, newest } = store;
     let sum = 0;
-    for (let n = 0; n < count; n++) {
-      const d = batch[n]!;
-      slots[n] = d.hash = tupleHash(d);
-      if (d.found !== Found.tcp) continue;
-      const flags = d.view.getUint8(d.tcpAt + 13);
-      if (flags & SYN) sum ^= hosts.expect(d, (flags & ACK) !== 0);
-    }
+    for (let n = 0; n < count; n++) slots[n] = batch[n]!.hash = tupleHash(batch[n]!);
     for (let n = 0; n < count; n++) sum ^= newest.peek(slots[n]!);
     for (let n = 0; n < count; n++) slots[n] = newest.get(slots[n]!) * WORDS;
     for (let n = 0; n < count; n++) {
@@ -113,7 +107,7 @@ export class Tracker {
       const base = slots[n]!;
       if (base >= 0 && (words[base + STATE]! & SETTLED) === 0) sum ^= words[base + 16]!;
     }
-    this.touched = sum ^ hosts.reach();
+    this.touched = sum;
     for (let n = 0; n < count; n++) this.one(batch[n]!);
   }
 
