@@ -1,8 +1,8 @@
 /** How explain writes durations: as strings, and the same as bytes. */
-import { encoded, type LineBuffer } from './line-buffer.ts';
+import { type LineBuffer, type Piece, piece } from './line-buffer.ts';
 
 const units = ['µs', 'ms', 's'] as const;
-const unitBytes: readonly Uint8Array[] = units.map((unit) => encoded(` ${unit}`));
+const unitPieces: readonly Piece[] = units.map((unit) => piece(` ${unit}`));
 
 /** Tenths of a fitting unit, rounded to four digits or so, << 2 (times 4), plus which unit. Negative ones are rounded alike. */
 function rounded(ns: number): number {
@@ -31,7 +31,7 @@ export function writeDuration(out: LineBuffer, ns: number): void {
     out.byte(46);
     out.byte(48 + (tenths - whole * 10));
   }
-  out.piece(unitBytes[unit]!);
+  out.piece(unitPieces[unit]!);
 }
 
 /** Whole nanoseconds in a unit of 10^`digits` of them, exactly, without the slow printing of fractions. */
@@ -65,6 +65,14 @@ export function writeScaled(out: LineBuffer, ns: number, digits: 6 | 9): void {
   out.whole(whole);
   if (rest === 0) return;
   out.byte(46);
-  const micro = rest % 1000 === 0;
-  out.padded(micro ? rest / 1000 : rest, micro ? digits - 3 : digits);
+  writeFraction(out, rest, digits);
+}
+
+/** Nanoseconds below 10^`digits`, with zeros in front; only microseconds of what are whole ones. */
+function writeFraction(out: LineBuffer, ns: number, digits: 6 | 9): void {
+  const micros = (ns / 1000) | 0;
+  if (digits === 9) out.six(micros);
+  else out.three(micros);
+  const rest = ns - micros * 1000;
+  if (rest > 0) out.three(rest);
 }

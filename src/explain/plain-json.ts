@@ -19,7 +19,7 @@ import {
   verdictJson,
   wrappingJson,
 } from './json.ts';
-import { encoded, type LineBuffer } from './line-buffer.ts';
+import { type LineBuffer, type Piece, piece } from './line-buffer.ts';
 import { EXACT_NS, writeDuration, writeScaled } from './numbers.ts';
 import { addressText, isIpv4, OptionReader, type OptionSet } from './options.ts';
 import { isAlone } from './plain.ts';
@@ -39,18 +39,18 @@ interface Kind {
   readonly synAck: number;
   readonly ecn: number;
   readonly state: number;
-  readonly verdict: Uint8Array;
+  readonly verdict: Piece;
   /** From the end of the sentence to the frames. */
-  readonly notes: Uint8Array;
+  readonly notes: Piece;
   /** From the options to the packets' count, by the capture point that is said in between. */
-  readonly agreed: Readonly<Record<CapturePoint, Uint8Array>>;
+  readonly agreed: Readonly<Record<CapturePoint, Piece>>;
 }
 
 /** What attempts that ended alike have in common. */
 interface End {
   readonly history: number;
   readonly state: number;
-  readonly text: Uint8Array;
+  readonly text: Piece;
 }
 
 /** Kinds and ends are kept by hash; another one with the same hash takes the place. */
@@ -61,20 +61,20 @@ const MAX_LINE = 4096;
 const ENDS = CLIENT_FIN | SERVER_FIN | CLIENT_DATA;
 const ECN = 0x1c0;
 
-const connected = encoded(CONNECTED);
-const within = encoded(IN);
-const time = encoded('],"time":"');
-const duration = encoded('Z","duration":');
-const client = encoded(',"client":"');
-const clientPort = encoded('","client_port":');
-const server = encoded(',"server":"');
-const serverPort = encoded('","server_port":');
-const rtt = encoded(',"syns":1,"synacks":1,"rtt_ms":');
-const rttServer = encoded(',"rtt_server_ms":');
-const rttClient = encoded(',"rtt_client_ms":');
-const serverPackets = encoded(',"server_packets":');
-const clientBytes = encoded(',"client_bytes":');
-const serverBytes = encoded(',"server_bytes":');
+const connected = piece(CONNECTED);
+const within = piece(IN);
+const time = piece('],"time":"');
+const duration = piece('Z","duration":');
+const client = piece(',"client":"');
+const clientPort = piece('","client_port":');
+const server = piece(',"server":"');
+const serverPort = piece('","server_port":');
+const rtt = piece(',"syns":1,"synacks":1,"rtt_ms":');
+const rttServer = piece(',"rtt_server_ms":');
+const rttClient = piece(',"rtt_client_ms":');
+const serverPackets = piece(',"server_packets":');
+const clientBytes = piece(',"client_bytes":');
+const serverBytes = piece(',"server_bytes":');
 
 /** Whether all times can be written without care for rounding. */
 function isExact(log: Recorded, slot: number): boolean {
@@ -89,19 +89,19 @@ function isExact(log: Recorded, slot: number): boolean {
 export class PlainJson {
   readonly out: LineBuffer;
   private readonly capture: string | null;
-  private readonly head: Uint8Array;
+  private readonly head: Piece;
   private readonly reader = new OptionReader();
   private readonly kinds: (Kind | undefined)[] = new Array(KEPT);
   private readonly ends: (End | undefined)[] = new Array(KEPT);
-  private readonly wrappings = new Map<number, Uint8Array>();
+  private readonly wrappings = new Map<number, Piece>();
   private second = Number.NaN;
-  private secondBytes = encoded('');
+  private secondBytes = piece('');
 
   /** @param capture its name, if the lines of several captures are to be told apart */
   constructor(out: LineBuffer, capture: string | null = null) {
     this.out = out;
     this.capture = capture;
-    this.head = encoded(headJson(capture));
+    this.head = piece(headJson(capture));
   }
 
   /**
@@ -161,8 +161,8 @@ export class PlainJson {
     )
       return known;
     const a = explain();
-    const agreed = (point: CapturePoint): Uint8Array =>
-      encoded(`${agreedJson(a)}${pointJson(point)}${systemJson(a)},"client_packets":`);
+    const agreed = (point: CapturePoint): Piece =>
+      piece(`${agreedJson(a)}${pointJson(point)}${systemJson(a)},"client_packets":`);
     const kind: Kind = {
       offer,
       answer,
@@ -170,8 +170,8 @@ export class PlainJson {
       synAck: second,
       ecn,
       state,
-      verdict: encoded(`${verdictJson(a)}"`),
-      notes: encoded(`."${notesJson(a)},"frames":[`),
+      verdict: piece(`${verdictJson(a)}"`),
+      notes: piece(`."${notesJson(a)},"frames":[`),
       agreed: {
         client: agreed('client'),
         server: agreed('server'),
@@ -187,7 +187,7 @@ export class PlainJson {
     const place = Math.imul(history ^ state, 0x9e3779b1) >>> 22;
     const known = this.ends[place];
     if (known !== undefined && known.history === history && known.state === state) return known;
-    const end: End = { history, state, text: encoded(`,${endJson(explain())}\n`) };
+    const end: End = { history, state, text: piece(`,${endJson(explain())}\n`) };
     this.ends[place] = end;
     return end;
   }
@@ -267,23 +267,26 @@ export class PlainJson {
 
   private address(words: Int32Array, at: number): void {
     if (isIpv4(words, at)) this.out.ipv4(words[at + 3]!);
-    else this.out.piece(encoded(addressText(words, at)));
+    else this.out.piece(piece(addressText(words, at)));
   }
 
   private time(baseSeconds: number, ns: number): void {
     const seconds = Math.floor(ns / 1e9);
     if (baseSeconds + seconds !== this.second) {
       this.second = baseSeconds + seconds;
-      this.secondBytes = encoded(`${secondText(this.second)}.`);
+      this.secondBytes = piece(`${secondText(this.second)}.`);
     }
+    const rest = ns - seconds * 1e9;
+    const micros = (rest / 1000) | 0;
     this.out.piece(this.secondBytes);
-    this.out.padded(ns - seconds * 1e9, 9);
+    this.out.six(micros);
+    this.out.three(rest - micros * 1000);
   }
 
-  private wrapping(number: number, explain: () => Attempt): Uint8Array {
+  private wrapping(number: number, explain: () => Attempt): Piece {
     let text = this.wrappings.get(number);
     if (text === undefined) {
-      text = encoded(wrappingJson(explain().encapsulation));
+      text = piece(wrappingJson(explain().encapsulation));
       if (this.wrappings.size > 65_536) this.wrappings.clear();
       this.wrappings.set(number, text);
     }
