@@ -6,11 +6,10 @@ import { type CaptureSummary, Explainer } from '../explain/explain.ts';
 import { attemptJson } from '../explain/json.ts';
 import { PlainJson } from '../explain/plain-json.ts';
 import { counted, Tally, unreadText } from '../explain/summary.ts';
-import { AttemptPage } from '../view/attempt-page.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
 import { CaptureError } from '../wire/pcap-reader.ts';
 import { help, type Options, parse } from './explain-args.ts';
-import { captureChunks, type Progress } from './explain-input.ts';
+import { type Progress, readCapture } from './explain-input.ts';
 import { follow } from './explain-live.ts';
 import { standardOutput, WriteError } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
@@ -58,7 +57,7 @@ export async function run(args: string[]): Promise<number> {
 async function explainFile(file: string, options: Options, table: ParquetOutput | null): Promise<number> {
   const out = standardOutput();
   const tally = new Tally();
-  const page = options.html === null ? null : new AttemptPage();
+  const page = options.html === null ? null : new (await import('../view/attempt-page.ts')).AttemptPage();
   let found = false;
   const capture = options.files.length > 1 ? file : null;
   const each = (a: Attempt): void => {
@@ -136,7 +135,7 @@ async function feed(
   let problem: string | null = null;
   let damage: CaptureError | null = null;
   try {
-    for await (const chunk of captureChunks(file, bar)) explainer.push(chunk);
+    await readCapture(file, bar, (chunk) => explainer.push(chunk));
   } catch (error) {
     if (error instanceof WriteError) throw error;
     if (error instanceof CaptureError) damage = error;

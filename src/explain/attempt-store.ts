@@ -3,7 +3,17 @@ import * as R from './records.ts';
 import { SlotTable } from './slot-table.ts';
 
 const { WORDS, HASH, NEXT, STATE, EVENTS, NEWEST_EVENT, PAGED_EVENTS, NUMBER, OLDEST_PAGED, OWN_WORDS } = R;
-const { OWN_EVENTS, OWN_EVENT_WORDS, OWN_OPTION_BYTES, DOUBLES, OWN_TIMES, USED, EVENT_WORDS, E_NEXT } = R;
+const {
+  OWN_EVENTS,
+  OWN_EVENT_WORDS,
+  OWN_OPTION_BYTES,
+  DOUBLES,
+  OWN_TIMES,
+  OWN_EVENT_DOUBLES,
+  USED,
+  EVENT_WORDS,
+  E_NEXT,
+} = R;
 const { OWN } = R;
 
 const PAGE_BITS = 14;
@@ -52,7 +62,7 @@ export class EventStore {
   }
 
   timeIndex(event: number): number {
-    if (event >= OWN) return ((event - OWN) >> 2) * DOUBLES + OWN_TIMES + (event & 3);
+    if (event >= OWN) return ((event - OWN) >> 2) * DOUBLES + OWN_TIMES + (event & 3) * OWN_EVENT_DOUBLES;
     return event & (PAGE - 1);
   }
 

@@ -55,6 +55,8 @@ interface End {
 
 /** Kinds and ends are kept by hash; another one with the same hash takes the place. */
 const KEPT = 1024;
+/** So many texts of seconds are kept. */
+const SECONDS = 256;
 /** A line is shorter than this, but for the name of the encapsulation. */
 const MAX_LINE = 4096;
 /** What conn_state depends on. */
@@ -94,8 +96,9 @@ export class PlainJson {
   private readonly kinds: (Kind | undefined)[] = new Array(KEPT);
   private readonly ends: (End | undefined)[] = new Array(KEPT);
   private readonly wrappings = new Map<number, Piece>();
-  private second = Number.NaN;
-  private secondBytes = piece('');
+  // Attempts are told as they end, so the seconds in which they began come mixed.
+  private readonly seconds = new Float64Array(SECONDS).fill(Number.NaN);
+  private readonly secondPieces: Piece[] = new Array(SECONDS).fill(within);
 
   /** @param capture its name, if the lines of several captures are to be told apart */
   constructor(out: LineBuffer, capture: string | null = null) {
@@ -272,13 +275,15 @@ export class PlainJson {
 
   private time(baseSeconds: number, ns: number): void {
     const seconds = Math.floor(ns / 1e9);
-    if (baseSeconds + seconds !== this.second) {
-      this.second = baseSeconds + seconds;
-      this.secondBytes = piece(`${secondText(this.second)}.`);
+    const second = baseSeconds + seconds;
+    const place = second & (SECONDS - 1);
+    if (second !== this.seconds[place]) {
+      this.seconds[place] = second;
+      this.secondPieces[place] = piece(`${secondText(second)}.`);
     }
     const rest = ns - seconds * 1e9;
     const micros = (rest / 1000) | 0;
-    this.out.piece(this.secondBytes);
+    this.out.piece(this.secondPieces[place]!);
     this.out.six(micros);
     this.out.three(rest - micros * 1000);
   }

@@ -43,20 +43,21 @@ export const CLIENT = 32; // four words of address, as in wire/address.ts
 export const SERVER = 36;
 export const PREVIOUS = 40; // its number; 0 for none
 export const OLDEST_PAGED = 41; // the oldest event that is not in the record
-// Words 42 to 47 are the times of the events in the record, 48 to 95 those events.
+// Words 48 to 95 are the events in the record, each with its time in its last two words.
 export const OWN_WORDS = 48;
 /** Events in the record, and the most option bytes that one of them has room for. */
 export const OWN_EVENTS = 3;
 export const OWN_EVENT_WORDS = 16;
-export const OWN_OPTION_BYTES = 32;
+export const OWN_OPTION_BYTES = 24;
 
 /** Fields that need 53 bits: doubles from `slot * DOUBLES` on, in the same memory. Times are ns since the capture's base. */
 export const DOUBLES = 48;
 export const LAST_TIME = 6;
 export const CLIENT_BYTES = 7;
 export const SERVER_BYTES = 8;
-export const FIRST_TIME = 21; // of its first event as well
-export const OWN_TIMES = 21;
+export const FIRST_TIME = 31; // of its first event as well
+export const OWN_TIMES = 31;
+export const OWN_EVENT_DOUBLES = 8;
 
 /** The bit of OFFER for Fast Open. */
 export const OFFER_FAST_OPEN = 0x80;
