@@ -4,6 +4,8 @@ import type { Handshake } from './handshake.ts';
 import type { OptionSet } from './options.ts';
 import * as R from './records.ts';
 
+const { CLIENT_FIN, SERVER_FIN, CLIENT_RST, SERVER_RST, CLIENT_DATA } = R;
+
 /** Round-trip time in two halves, in ns; they meet at the capture point. Null: not to be had from this capture. */
 export interface RoundTrip {
   /** From the answered SYN to the SYN+ACK: between the capture point and the server. */
@@ -249,25 +251,25 @@ function patternOf(gaps: readonly number[]): BackOff['pattern'] {
 export function zeekState(e: Evidence, h: Handshake): string {
   const { state } = e;
   const established =
-    h.finalAck !== null || h.clientSynAck !== null || (h.synAck !== null && (state & R.CLIENT_DATA) !== 0);
+    h.finalAck !== null || h.clientSynAck !== null || (h.synAck !== null && (state & CLIENT_DATA) !== 0);
   if (h.syn === null) {
     if (h.synAck === null) return 'OTH';
     if (h.finalAck !== null) return 'OTH';
-    if (state & R.SERVER_RST) return 'RSTRH';
-    return state & R.SERVER_FIN ? 'SHR' : 'OTH';
+    if (state & SERVER_RST) return 'RSTRH';
+    return state & SERVER_FIN ? 'SHR' : 'OTH';
   }
   if (h.synAck === null && h.clientSynAck === null) {
-    if (state & R.SERVER_RST) return 'REJ';
-    if (state & R.CLIENT_RST) return 'RSTOS0';
-    return state & R.CLIENT_FIN ? 'SH' : 'S0';
+    if (state & SERVER_RST) return 'REJ';
+    if (state & CLIENT_RST) return 'RSTOS0';
+    return state & CLIENT_FIN ? 'SH' : 'S0';
   }
-  if (state & R.CLIENT_RST) return 'RSTO';
-  if (state & R.SERVER_RST) return 'RSTR';
+  if (state & CLIENT_RST) return 'RSTO';
+  if (state & SERVER_RST) return 'RSTR';
   if (!established) return 'S1';
-  const both = R.CLIENT_FIN | R.SERVER_FIN;
+  const both = CLIENT_FIN | SERVER_FIN;
   if ((state & both) === both) return 'SF';
-  if (state & R.CLIENT_FIN) return 'S2';
-  return state & R.SERVER_FIN ? 'S3' : 'S1';
+  if (state & CLIENT_FIN) return 'S2';
+  return state & SERVER_FIN ? 'S3' : 'S1';
 }
 
 /** The options of a SYN as short text: `MSS 1460, WS 7, SACK, TS`. */

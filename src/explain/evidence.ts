@@ -4,6 +4,12 @@ import { addressText, OptionReader, type OptionSet } from './options.ts';
 import { isAlone, type PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
 
+const { WORDS, PORTS, ENCAPSULATION, STATE, LAST_FRAME, CLIENT_PACKETS, SERVER_PACKETS, HISTORY } = R;
+const { CLIENT_ISN, SERVER_ISN, SYNS, SYNACKS, NEWEST_EVENT, NUMBER, FIRST_FRAME, PREVIOUS_STATE } = R;
+const { PREVIOUS_AGE, CLIENT, SERVER, PREVIOUS, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES } = R;
+const { FIRST_TIME, IPV6, OTHERS_SERVED, E_FRAME, E_SEQ, E_ACK, E_FLAGS, E_WINDOW, E_LENGTH, E_NEXT } = R;
+const { E_ID, E_OPTIONS, FROM_CLIENT, DUPLICATE, MISMATCH, IS_ICMP, OPTIONS_CUT } = R;
+
 /** One packet of an attempt's handshake or end. */
 export interface PacketSeen {
   /** Which packet of the capture, from 1. */
@@ -106,48 +112,48 @@ export interface Facts {
 /** Reads an attempt out of its record. */
 export function readEvidence(log: Recorded, slot: number, facts: Facts): Evidence {
   const { words, doubles } = log.store;
-  const base = slot * R.WORDS;
-  const at = slot * R.DOUBLES;
-  const ports = words[base + R.PORTS]!;
-  const previous = words[base + R.PREVIOUS]!;
-  const syns = words[base + R.SYNS]!;
-  const synAcks = words[base + R.SYNACKS]!;
-  const seen = packets(log, words[base + R.NEWEST_EVENT]!);
+  const base = slot * WORDS;
+  const at = slot * DOUBLES;
+  const ports = words[base + PORTS]!;
+  const previous = words[base + PREVIOUS]!;
+  const syns = words[base + SYNS]!;
+  const synAcks = words[base + SYNACKS]!;
+  const seen = packets(log, words[base + NEWEST_EVENT]!);
   return {
-    number: words[base + R.NUMBER]!,
-    state: words[base + R.STATE]!,
-    client: addressText(words, base + R.CLIENT),
+    number: words[base + NUMBER]!,
+    state: words[base + STATE]!,
+    client: addressText(words, base + CLIENT),
     clientPort: ports >>> 16,
-    server: addressText(words, base + R.SERVER),
+    server: addressText(words, base + SERVER),
     serverPort: ports & 0xffff,
-    ipv6: (words[base + R.STATE]! & R.IPV6) !== 0,
-    encapsulation: words[base + R.ENCAPSULATION]!,
-    firstFrame: words[base + R.FIRST_FRAME]!,
-    lastFrame: words[base + R.LAST_FRAME]!,
-    firstTime: doubles[at + R.FIRST_TIME]!,
-    lastTime: doubles[at + R.LAST_TIME]!,
-    clientPackets: words[base + R.CLIENT_PACKETS]!,
-    serverPackets: words[base + R.SERVER_PACKETS]!,
-    clientBytes: doubles[at + R.CLIENT_BYTES]!,
-    serverBytes: doubles[at + R.SERVER_BYTES]!,
-    clientIsn: words[base + R.CLIENT_ISN]!,
-    serverIsn: words[base + R.SERVER_ISN]!,
+    ipv6: (words[base + STATE]! & IPV6) !== 0,
+    encapsulation: words[base + ENCAPSULATION]!,
+    firstFrame: words[base + FIRST_FRAME]!,
+    lastFrame: words[base + LAST_FRAME]!,
+    firstTime: doubles[at + FIRST_TIME]!,
+    lastTime: doubles[at + LAST_TIME]!,
+    clientPackets: words[base + CLIENT_PACKETS]!,
+    serverPackets: words[base + SERVER_PACKETS]!,
+    clientBytes: doubles[at + CLIENT_BYTES]!,
+    serverBytes: doubles[at + SERVER_BYTES]!,
+    clientIsn: words[base + CLIENT_ISN]!,
+    serverIsn: words[base + SERVER_ISN]!,
     synCount: syns & 0xffff,
     synDuplicates: syns >>> 16,
     synAckCount: synAcks & 0xffff,
     synAckDuplicates: synAcks >>> 16,
-    history: history(words[base + R.HISTORY]!, words[base + R.HISTORY + 1]!),
+    history: history(words[base + HISTORY]!, words[base + HISTORY + 1]!),
     previous:
       previous === 0
         ? null
-        : { number: previous, state: words[base + R.PREVIOUS_STATE]!, ageMs: words[base + R.PREVIOUS_AGE]! },
+        : { number: previous, state: words[base + PREVIOUS_STATE]!, ageMs: words[base + PREVIOUS_AGE]! },
     packets: seen,
     plain: log.plain.find(slot),
     alone: isAlone(words, base),
     isnStep: facts.isnStep,
     scanned: facts.scanned,
     flooded: facts.flooded,
-    othersServed: (words[base + R.STATE]! & R.OTHERS_SERVED) !== 0,
+    othersServed: (words[base + STATE]! & OTHERS_SERVED) !== 0,
     now: facts.now,
   };
 }
@@ -177,34 +183,29 @@ function packets(log: Recorded, newest: number): PacketSeen[] {
     const page = log.events.page(event);
     const { words } = page;
     const at = log.events.offset(event);
-    const flags = words[at + R.E_FLAGS]!;
-    const icmp = (flags & R.IS_ICMP) !== 0;
-    const ack = words[at + R.E_ACK]!;
-    const options = reader.read(
-      words,
-      at + R.E_OPTIONS,
-      icmp ? 0 : flags >>> 24,
-      (flags & R.OPTIONS_CUT) !== 0,
-    );
+    const flags = words[at + E_FLAGS]!;
+    const icmp = (flags & IS_ICMP) !== 0;
+    const ack = words[at + E_ACK]!;
+    const options = reader.read(words, at + E_OPTIONS, icmp ? 0 : flags >>> 24, (flags & OPTIONS_CUT) !== 0);
     list.push({
-      frame: words[at + R.E_FRAME]!,
+      frame: words[at + E_FRAME]!,
       time: page.times[log.events.timeIndex(event)]!,
-      fromClient: (flags & R.FROM_CLIENT) !== 0,
+      fromClient: (flags & FROM_CLIENT) !== 0,
       flags: icmp ? 0 : flags & 0x1ff,
-      seq: words[at + R.E_SEQ]!,
+      seq: words[at + E_SEQ]!,
       ack: icmp ? 0 : ack,
-      window: words[at + R.E_WINDOW]! & 0xffff,
-      length: words[at + R.E_LENGTH]!,
-      ttl: words[at + R.E_WINDOW]! >>> 16,
-      ipId: words[at + R.E_ID]! & 0xffff,
-      duplicate: (flags & R.DUPLICATE) !== 0,
-      stray: (flags & R.MISMATCH) !== 0,
+      window: words[at + E_WINDOW]! & 0xffff,
+      length: words[at + E_LENGTH]!,
+      ttl: words[at + E_WINDOW]! >>> 16,
+      ipId: words[at + E_ID]! & 0xffff,
+      duplicate: (flags & DUPLICATE) !== 0,
+      stray: (flags & MISMATCH) !== 0,
       options,
       timestamp: reader.value,
       echo: reader.echo,
-      icmp: icmp ? { type: ack >>> 8, code: ack & 255, sender: addressText(words, at + R.E_OPTIONS) } : null,
+      icmp: icmp ? { type: ack >>> 8, code: ack & 255, sender: addressText(words, at + E_OPTIONS) } : null,
     });
-    event = words[at + R.E_NEXT]!;
+    event = words[at + E_NEXT]!;
   }
   return list.reverse();
 }

@@ -2,6 +2,8 @@
 import type { Evidence, PacketSeen } from './evidence.ts';
 import * as R from './records.ts';
 
+const { SYN_SEEN, SERVER_SYN, SERVER_DATA, ICMP_SEEN } = R;
+
 const FIN = 1;
 const SYN = 2;
 const RST = 4;
@@ -74,7 +76,7 @@ function plainHandshake(e: Evidence): Handshake {
     earlyAck: null,
     serverAck: null,
     tfoSyn: null,
-    serverData: (e.state & R.SERVER_DATA) !== 0,
+    serverData: (e.state & SERVER_DATA) !== 0,
     clientReset: null,
     serverReset: null,
     icmp: null,
@@ -97,7 +99,7 @@ function anyHandshake(e: Evidence): Handshake {
   const clientReset = first(fresh, (p) => p.fromClient && (p.flags & RST) !== 0);
   const serverReset = first(fresh, (p) => !p.fromClient && (p.flags & RST) !== 0);
   const answer = answeredCopy(syns, synAck, serverReset);
-  const serverBegan = synAck !== null || serverSyn !== null || (e.state & R.SERVER_SYN) !== 0;
+  const serverBegan = synAck !== null || serverSyn !== null || (e.state & SERVER_SYN) !== 0;
   const anyAck = serverBegan ? acknowledgment(fresh, true, e.serverIsn, syn) : null;
   // What a client sends after its RST confirms nothing.
   const finalAck = anyAck !== null && clientReset !== null && clientReset.time < anyAck.time ? null : anyAck;
@@ -122,11 +124,11 @@ function anyHandshake(e: Evidence): Handshake {
         : null,
     serverAck: serverSyn === null ? null : first(fresh, (p) => acksSyn(p) && p.time > serverSyn.time),
     tfoSyn: syns.find((p) => p.options.fastOpen !== null || p.length > 0) ?? null,
-    serverData: (e.state & R.SERVER_DATA) !== 0,
+    serverData: (e.state & SERVER_DATA) !== 0,
     clientReset: clientReset ?? strayReset(e, true),
     serverReset,
     icmp:
-      e.state & R.ICMP_SEEN
+      e.state & ICMP_SEEN
         ? first(e.packets, (p) => p.icmp !== null && p.seq === e.clientIsn && rejects(p, e.ipv6))
         : null,
     challenge: implied === null ? challengeAck(e, synAck) : null,
@@ -233,7 +235,7 @@ function rejects(p: PacketSeen, ipv6: boolean): boolean {
 
 /** RFC 5961 section 4.2: a SYN on a connection that lives is answered with an ACK of that connection. */
 function challengeAck(e: Evidence, synAck: PacketSeen | null): PacketSeen | null {
-  if ((e.state & R.SYN_SEEN) === 0) return null;
+  if ((e.state & SYN_SEEN) === 0) return null;
   const one = e.packets.find(
     (p) =>
       p.icmp === null &&
@@ -262,7 +264,7 @@ function impliedAck(e: Evidence, fresh: readonly PacketSeen[]): PacketSeen | nul
   const serverAcks = fresh.some(
     (p) => !p.fromClient && plain(p) && ((p.ack - e.clientIsn) | 0) >= 1 && p.ack !== 0,
   );
-  if (!serverAcks || (e.state & R.SYN_SEEN) === 0) return null;
+  if (!serverAcks || (e.state & SYN_SEEN) === 0) return null;
   return first(fresh, (p) => p.fromClient && plain(p) && p.ack !== 0 && ((p.seq - e.clientIsn) | 0) >= 1);
 }
 

@@ -8,6 +8,8 @@ import { noteworthy, optionNotes } from './notes.ts';
 import * as R from './records.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
 
+const { CONFIRMED, CLIENT_RST, SERVER_RST, MID_STREAM, CLIENT_ACK, SERVER_ACK, COOKIE } = R;
+
 /** What was found. */
 interface Judgement {
   readonly verdict: Verdict;
@@ -164,7 +166,7 @@ function completed(e: Evidence, h: Handshake): Finding {
       packets: [h.syn, h.challenge, h.synAck, h.finalAck],
     };
   if (reuse(e)) {
-    const sure = e.previous!.state & R.CONFIRMED ? certainty : 'likely';
+    const sure = e.previous!.state & CONFIRMED ? certainty : 'likely';
     return { verdict: 'port-reused', outcome: 'completed', certainty: sure, packets };
   }
   return { verdict: 'completed', outcome: 'completed', certainty, packets };
@@ -291,7 +293,7 @@ const COOKIE_SYNACKS = 4;
  * stamp are the same in the answers to several copies of the SYN, which Linux makes anew each time.
  */
 function isCookie(e: Evidence, h: Handshake): boolean {
-  if (e.state & R.COOKIE) return true;
+  if (e.state & COOKIE) return true;
   if (h.synAcks.length < COOKIE_SYNACKS || h.synAcks.some((p) => !p.options.timestamps)) return false;
   const first = h.synAcks[0]!.timestamp;
   const stamps = new Set(h.synAcks.map((p) => p.timestamp));
@@ -304,12 +306,12 @@ function reuse(e: Evidence): boolean {
   if (previous === null || previous.ageMs < 0) return false;
   const { state } = previous;
   // Of a connection that began before the capture, packets of both sides show that it lived.
-  const lived = (state & R.CONFIRMED) !== 0 || (state & BEGAN_BEFORE) === BEGAN_BEFORE;
-  if (!lived || state & (R.CLIENT_RST | R.SERVER_RST)) return false;
+  const lived = (state & CONFIRMED) !== 0 || (state & BEGAN_BEFORE) === BEGAN_BEFORE;
+  if (!lived || state & (CLIENT_RST | SERVER_RST)) return false;
   return !R.hasClosed(state) || previous.ageMs < TIME_WAIT_MS;
 }
 
-const BEGAN_BEFORE = R.MID_STREAM | R.CLIENT_ACK | R.SERVER_ACK;
+const BEGAN_BEFORE = MID_STREAM | CLIENT_ACK | SERVER_ACK;
 
 /** The verdicts that hold beside the one chosen. */
 function alsoTrue(e: Evidence, h: Handshake, chosen: Verdict): Note[] {

@@ -5,6 +5,9 @@ import type { OptionSet } from './options.ts';
 import * as R from './records.ts';
 import type { Note, Verdict } from './verdicts.ts';
 
+const { SYN_SEEN, CONFIRMED, CLIENT_RST, SERVER_RST, TWO_ENCAPSULATIONS, PREDICTABLE, EVENTS_LEFT_OUT } = R;
+const { ISN_REWRITTEN, REORDERED, REWRAPPED } = R;
+
 const FIN = 1;
 const SYN = 2;
 const RST = 4;
@@ -58,8 +61,8 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
       h.syns.some((p) => p.options.fastOpen === ''),
     );
   add('fast-open-granted', (synAck?.options.fastOpen ?? '') !== '');
-  add('isn-predictable', e.isnStep !== null && (e.state & R.PREDICTABLE) !== 0);
-  const rewrittenIsn = (e.state & R.ISN_REWRITTEN) !== 0;
+  add('isn-predictable', e.isnStep !== null && (e.state & PREDICTABLE) !== 0);
+  const rewrittenIsn = (e.state & ISN_REWRITTEN) !== 0;
   add('isn-rewritten', rewrittenIsn);
   add('isn-conflict', !proxied && h.synAcks.some((p) => p.seq !== h.synAcks[0]!.seq));
   add(
@@ -79,17 +82,17 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
     'tuple-shared',
     shared &&
       !rewrittenIsn &&
-      (e.previous!.state & R.SYN_SEEN) !== 0 &&
-      (e.previous!.state & (R.CONFIRMED | R.CLIENT_RST | R.SERVER_RST)) === 0,
+      (e.previous!.state & SYN_SEEN) !== 0 &&
+      (e.previous!.state & (CONFIRMED | CLIENT_RST | SERVER_RST)) === 0,
   );
-  add('two-encapsulations', (e.state & R.TWO_ENCAPSULATIONS) !== 0);
-  add('another-encapsulation', (e.state & R.REWRAPPED) !== 0);
+  add('two-encapsulations', (e.state & TWO_ENCAPSULATIONS) !== 0);
+  add('another-encapsulation', (e.state & REWRAPPED) !== 0);
   add(
     'reordered',
-    (e.state & R.REORDERED) !== 0 || (syn !== null && synAck !== null && synAck.frame < syn.frame),
+    (e.state & REORDERED) !== 0 || (syn !== null && synAck !== null && synAck.frame < syn.frame),
   );
   add('capture-ends', h.cutShort && (verdict === 'unanswered' || verdict === 'unconfirmed'));
-  add('packets-left-out', (e.state & R.EVENTS_LEFT_OUT) !== 0);
+  add('packets-left-out', (e.state & EVENTS_LEFT_OUT) !== 0);
   return list;
 }
 
