@@ -4,17 +4,17 @@ import type { Decapsulator } from './decapsulate.ts';
 import { offerOf } from './offer.ts';
 import { PlainHandshake } from './plain.ts';
 import * as R from './records.ts';
-import { type EventAt, sameButOptions, sameStamp, sameSyn } from './rewritten.ts';
+import { hasSameSyn, isDuplicate } from './rewritten.ts';
 
 const { WORDS, PORTS, CLIENT_LOW, SERVER_LOW, ENCAPSULATION, STATE, LAST_FRAME, CLIENT_NEXT } = R;
 const { SERVER_NEXT, CLIENT_PACKETS, SERVER_PACKETS, HISTORY, CLIENT_ISN, SERVER_ISN, SYNS, SYNACKS } = R;
 const { EVENTS, NEWEST_EVENT, NUMBER, OFFER, PREVIOUS_STATE, PREVIOUS_AGE, CLIENT, SERVER, PREVIOUS } = R;
 const { DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES, OFFER_FAST_OPEN, SYN_SEEN, SYNACK_SEEN } = R;
-const { CONFIRMED, SERVER_SYN, CLIENT_FIN, SERVER_FIN, CLIENT_RST, SERVER_RST, CLIENT_DATA, SERVER_DATA } = R;
-const { MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN, CLIENT_ACK, SERVER_ACK, TWO_ENCAPSULATIONS } = R;
-const { EVENTS_LEFT_OUT, ISN_REWRITTEN, REORDERED, SETTLED, REWRAPPED, E_FRAME, E_SEQ, E_ACK, E_FLAGS } = R;
-const { E_WINDOW, E_LENGTH, E_NEXT, E_ID, E_OPTIONS, FROM_CLIENT, DUPLICATE, MISMATCH, IS_ICMP } = R;
-const { OPTIONS_CUT, H_SYN, H_SYNACK, H_ACK, H_DATA, H_FIN, H_RST, H_SERVER } = R;
+const { CONFIRMED, SERVER_SYN, CLIENT_FIN, SERVER_FIN, CLIENT_RST, SERVER_RST, CLIENT_DATA } = R;
+const { SERVER_DATA, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN, CLIENT_ACK, SERVER_ACK } = R;
+const { TWO_ENCAPSULATIONS, EVENTS_LEFT_OUT, ISN_REWRITTEN, REORDERED, SETTLED, REWRAPPED, E_FRAME } = R;
+const { E_SEQ, E_ACK, E_FLAGS, E_WINDOW, E_LENGTH, E_NEXT, E_ID, E_OPTIONS, FROM_CLIENT, DUPLICATE } = R;
+const { MISMATCH, IS_ICMP, OPTIONS_CUT, H_SYN, H_SYNACK, H_ACK, H_DATA, H_FIN, H_RST, H_SERVER } = R;
 
 /** The segment at hand: times in ns since the capture's base, lengths in bytes. */
 export interface Segment {
@@ -32,8 +32,6 @@ const SYN = 2;
 const RST = 4;
 const ACK = 16;
 
-/** No TCP sends the same packet twice so soon: the shortest retransmission timer in use is 200 ms. */
-const DUPLICATE_NS = 100e6;
 /** Packets of an attempt that are kept at most. */
 export const MAX_EVENTS = 40;
 /** Packets of an attempt that is not confirmed (one-sided, mid-stream) that are kept before only SYN, FIN, RST are. */
@@ -70,7 +68,8 @@ export class EventLog {
     if (words[base + ENCAPSULATION] !== d.encapsulation) words[base + STATE]! |= TWO_ENCAPSULATIONS;
     const duplicate =
       this.seenBefore(base, s.flags, before, fromClient) &&
-      (this.isDuplicate(base, s, d, fromClient) || this.isLate(base, s, before, fromClient));
+      (isDuplicate(this.events, words[base + NEWEST_EVENT]!, s, d, fromClient) ||
+        this.isLate(base, s, before, fromClient));
     if (!stray) this.apply(base, s, d, fromClient, duplicate);
     if ((before & SETTLED) === 0 || s.flags & (SYN | RST)) {
       this.append(slot, s, d, fromClient, (stray ? MISMATCH : 0) | (duplicate ? DUPLICATE : 0));
@@ -219,31 +218,6 @@ export class EventLog {
     if (!known || ((value - words[word]!) | 0) < 0) words[word] = value;
   }
 
-  /** Whether the packet at hand is another copy of one already there: a mirror port or `any` shows packets twice. */
-  private isDuplicate(base: number, s: Segment, d: Decapsulator, fromClient: boolean): boolean {
-    const { words } = this.store;
-    const wanted = (s.flags & 0x1ff) | (fromClient ? FROM_CLIENT : 0);
-    const id = d.ipId | (d.view.getUint16(d.tcpAt + 14 + 2 <= d.tcpEnd - 2 ? d.tcpAt + 16 : d.tcpAt) << 16);
-    for (let event = words[base + NEWEST_EVENT]!; event >= 0; ) {
-      const page = this.events.page(event);
-      const at = this.events.offset(event);
-      const { words: w } = page;
-      const same =
-        (w[at + E_FLAGS]! & (0x1ff | FROM_CLIENT | IS_ICMP)) === wanted &&
-        w[at + E_SEQ] === s.seq &&
-        w[at + E_ACK] === s.ack &&
-        w[at + E_LENGTH] === s.payload;
-      const near = same && Math.abs(page.times[this.events.timeIndex(event)]! - s.time) < DUPLICATE_NS;
-      // Equal checksums mean equal packets; with a true IP identification, options may have been rewritten on the way.
-      if (near && (w[at + E_ID] === id || (d.ipId !== 0 && (w[at + E_ID]! & 0xffff) === d.ipId))) return true;
-      if (near && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
-      // Merged captures of hosts whose clocks differ: a retransmission would have another time stamp.
-      if (same && !near && w[at + E_ID] === id && sameStamp(w, at, d, s.header)) return true;
-      event = w[at + E_NEXT]!;
-    }
-    return false;
-  }
-
   /**
    * Whether it is the SYN+ACK of a server that has sent data since: the connection was its by then, so this is a copy of the first one that
    * comes late. With Fast Open a server sends data before it is confirmed.
@@ -318,23 +292,12 @@ export class EventLog {
   /** Notes it if the SYN that began an attempt is one of another, but for its initial sequence number or what it is wrapped in. */
   compareSyns(slot: number, before: number): void {
     const { words } = this.store;
-    const syn = this.eventAt(words[slot * WORDS + NEWEST_EVENT]!);
-    for (let event = words[before * WORDS + NEWEST_EVENT]!; event >= 0; ) {
-      const other = this.eventAt(event);
-      if (sameSyn(syn, other, DUPLICATE_NS)) {
-        const sameIsn = words[slot * WORDS + CLIENT_ISN] === words[before * WORDS + CLIENT_ISN];
-        const bit = sameIsn ? REWRAPPED : ISN_REWRITTEN;
-        words[slot * WORDS + STATE]! |= bit;
-        words[before * WORDS + STATE]! |= bit;
-        return;
-      }
-      event = other.page.words[other.offset + E_NEXT]!;
-    }
-  }
-
-  private eventAt(event: number): EventAt {
-    const page = this.events.page(event);
-    return { page, offset: this.events.offset(event), time: page.times[this.events.timeIndex(event)]! };
+    const newest = words[before * WORDS + NEWEST_EVENT]!;
+    if (!hasSameSyn(this.events, newest, words[slot * WORDS + NEWEST_EVENT]!)) return;
+    const sameIsn = words[slot * WORDS + CLIENT_ISN] === words[before * WORDS + CLIENT_ISN];
+    const bit = sameIsn ? REWRAPPED : ISN_REWRITTEN;
+    words[slot * WORDS + STATE]! |= bit;
+    words[before * WORDS + STATE]! |= bit;
   }
 
   /** Adds a letter of Zeek's history once. */

@@ -11,7 +11,8 @@ import { Hosts } from './hosts.ts';
 import { isKnownLink } from './layers.ts';
 import { PlainJson } from './plain-json.ts';
 import * as R from './records.ts';
-import { BATCH, defaultLimits, Tracker, type TrackerLimits } from './tracker.ts';
+import { defaultLimits, type TrackerLimits } from './retirement.ts';
+import { BATCH, Tracker } from './tracker.ts';
 
 /** What became of a capture as a whole. */
 export interface CaptureSummary {

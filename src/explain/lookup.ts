@@ -278,7 +278,7 @@ export class Lookup {
 }
 
 /** Reads an address as four words, as in wire/address.ts. */
-export function readAddress(view: DataView, at: number, isIpv6: boolean, to: Int32Array): void {
+function readAddress(view: DataView, at: number, isIpv6: boolean, to: Int32Array): void {
   to[0] = isIpv6 ? view.getInt32(at) : 0;
   to[1] = isIpv6 ? view.getInt32(at + 4) : 0;
   to[2] = isIpv6 ? view.getInt32(at + 8) : 0xffff;

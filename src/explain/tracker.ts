@@ -10,28 +10,19 @@ import type { Hosts } from './hosts.ts';
 import { directionOf, Lookup, tupleHash } from './lookup.ts';
 import { Orderly } from './orderly.ts';
 import * as R from './records.ts';
+import { isOver, Retirement, type TrackerLimits } from './retirement.ts';
 
-const { WORDS, PORTS, CLIENT_LOW, SERVER_LOW, ENCAPSULATION, HASH, NEXT, STATE, LAST_FRAME, CLIENT_NEXT } = R;
+const { WORDS, PORTS, CLIENT_LOW, SERVER_LOW, ENCAPSULATION, NEXT, STATE, LAST_FRAME, CLIENT_NEXT } = R;
 const { SERVER_NEXT, CLIENT_PACKETS, SERVER_PACKETS, CLIENT_ISN, SERVER_ISN, NEWEST_EVENT, NUMBER } = R;
 const { FIRST_FRAME, PREVIOUS_STATE, CLIENT, SERVER, PREVIOUS, DOUBLES, LAST_TIME, CLIENT_BYTES } = R;
-const { SERVER_BYTES, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, CLIENT_FIN, SERVER_FIN, CLIENT_RST } = R;
-const { SERVER_RST, CLIENT_DATA, SERVER_DATA, IPV6, ICMP_SEEN, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN } = R;
-const { USED, CLIENT_ACK, SERVER_ACK, SETTLED, TOLD, MISMATCH, H_ACK, H_DATA, H_FIN, H_SERVER } = R;
+const { SERVER_BYTES, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, CLIENT_FIN, SERVER_FIN } = R;
+const { CLIENT_RST, SERVER_RST, CLIENT_DATA, SERVER_DATA, IPV6, ICMP_SEEN, MID_STREAM, CLIENT_KNOWN } = R;
+const { SERVER_KNOWN, USED, CLIENT_ACK, SERVER_ACK, SETTLED, MISMATCH, H_ACK, H_DATA, H_FIN, H_SERVER } = R;
 
 const FIN = 1;
 const SYN = 2;
 const RST = 4;
 const ACK = 16;
-
-/** Limits of memory; see docs/explain.md. */
-export interface TrackerLimits {
-  /** This many attempts that are over are kept, so that what comes late still finds them. Fewer come out in order. */
-  readonly relaxed: number;
-  /** Never more than this many at a time. */
-  readonly attempts: number;
-}
-
-export const defaultLimits: TrackerLimits = { relaxed: 65_536, attempts: 600_000 };
 
 /** Packets that are handled together, at most. */
 export const BATCH = 64;
@@ -52,15 +43,11 @@ export class Tracker {
   /** ICMP errors that quote a connection not in the capture. */
   orphanIcmp = 0;
   private readonly hosts: Hosts;
-  private readonly finish: (slot: number) => void;
-  private readonly limits: TrackerLimits;
-  private sweepAt = 0;
-  /** Attempts that are over, as slot and number, in a ring. */
-  private readonly queue: Int32Array;
-  private queued = 0;
+  private readonly retirement: Retirement;
   /** Keeps the compiler from leaving out the loads that warm the cache. */
   touched = 0;
   private readonly lookup: Lookup;
+  private readonly isCandidate = (slot: number): boolean => this.lookup.isCandidate(slot);
   private readonly slots = new Int32Array(BATCH);
   // The time here likewise.
   private readonly at: Segment = {
@@ -74,15 +61,13 @@ export class Tracker {
   };
 
   /** @param finish called with an attempt's slot when it is over, before the slot is given back */
-  constructor(hosts: Hosts, finish: (slot: number) => void, limits: TrackerLimits = defaultLimits) {
+  constructor(hosts: Hosts, finish: (slot: number) => void, limits: TrackerLimits) {
     this.hosts = hosts;
-    this.finish = finish;
-    this.limits = limits;
-    this.queue = new Int32Array(limits.relaxed * 2);
+    this.retirement = new Retirement(this.store, this.log.events, finish, limits);
     this.lookup = new Lookup(
       this.store,
       this.at,
-      (slot) => this.retire(slot),
+      (slot) => this.retirement.retire(slot),
       (slot) => this.log.flip(slot),
     );
   }
@@ -169,24 +154,12 @@ export class Tracker {
 
   /** Finishes all attempts, in the order they began. */
   end(): void {
-    for (const slot of this.store.byNumber()) this.retire(slot);
+    this.retirement.end();
   }
 
-  /**
-   * Tells, before the end of the capture, of the attempts that are over and silent since `time`, and of those never confirmed
-   * that have been silent so long that nothing more is to come. They are kept: what comes later still finds them.
-   */
+  /** Tells of attempts that are over, before the end: see {@link Retirement.settle}. */
   settle(time: number): void {
-    const { words, doubles, top } = this.store;
-    for (let slot = 0; slot < top; slot++) {
-      const state = words[slot * WORDS + STATE]!;
-      if ((state & (USED | TOLD)) !== USED) continue;
-      const silent = time - doubles[slot * DOUBLES + LAST_TIME]!;
-      const enough = isOver(state) ? 0 : state & CONFIRMED ? Number.POSITIVE_INFINITY : lingerNs(state);
-      if (silent < enough) continue;
-      this.finish(slot);
-      words[slot * WORDS + STATE]! |= TOLD;
-    }
+    this.retirement.settle(time);
   }
 
   private segment(d: Decapsulator, hash: number): void {
@@ -218,7 +191,7 @@ export class Tracker {
     if (fresh && this.lookup.count > 0 && (flags & (SYN | ACK | RST)) === SYN)
       this.log.compareSyns(slot, this.lookup.candidates[0]!);
     if (news & (SYNACK_SEEN | CLIENT_ACK | CONFIRMED)) this.tellHosts(slot, base, d, fromClient, news);
-    if (news & ENDS && isOver(store.words[base + STATE]!)) this.over(slot);
+    if (news & ENDS && isOver(store.words[base + STATE]!)) this.retirement.over(slot);
     this.mention(slot, d);
   }
 
@@ -251,7 +224,7 @@ export class Tracker {
 
   /** Begins an attempt with the segment at hand. */
   private begin(d: Decapsulator, hash: number): number {
-    if (this.store.used >= this.limits.relaxed * 2) this.sweep();
+    if (this.retirement.isFull) this.retirement.sweep(this.at.time, this.isCandidate);
     const { store } = this;
     const { source, destination } = this.lookup;
     const { flags } = this.at;
@@ -381,87 +354,10 @@ export class Tracker {
     if (fresh & (CLIENT_DATA | SERVER_DATA)) this.log.letter(base, H_DATA + server);
     if ((fresh & (CLIENT_FIN | SERVER_FIN)) === 0) return;
     this.log.letter(base, H_FIN + server);
-    if (R.hasClosed(bits)) this.over(slot);
-  }
-
-  /** Removes an attempt and tells who asked. */
-  private retire(slot: number): void {
-    if ((this.store.words[slot * WORDS + STATE]! & TOLD) === 0) this.finish(slot);
-    this.log.events.release(slot);
-    this.store.release(slot);
-  }
-
-  /** Puts an attempt that is over at the end of the queue; the one at its front makes room. */
-  private over(slot: number): void {
-    const { queue, limits } = this;
-    const number = this.store.words[slot * WORDS + NUMBER]!;
-    if (this.queued >= limits.relaxed && this.queued % NEXT_OUT === 0) this.warm();
-    const place = this.queued++ % limits.relaxed;
-    const at = place * 2;
-    const front = queue[at]! * WORDS;
-    // It may have been told early, for want of room, and its record may be another one's by now.
-    const there = this.store.words[front + NUMBER] === queue[at + 1];
-    if (this.queued > limits.relaxed && there && this.store.words[front + STATE]! & USED)
-      this.retire(queue[at]!);
-    queue[at] = slot;
-    queue[at + 1] = number;
-  }
-
-  /** Touches the records that are next to make room: nobody has looked at them for long. */
-  private warm(): void {
-    const { queue, limits, queued } = this;
-    const { words, newest } = this.store;
-    let sum = 0;
-    for (let n = 0; n < NEXT_OUT; n++) {
-      const base = queue[((queued + n) % limits.relaxed) * 2]! * WORDS;
-      for (let line = 0; line < WORDS; line += 16) sum ^= words[base + line]!;
-    }
-    for (let n = 0; n < NEXT_OUT; n++) {
-      const base = queue[((queued + n) % limits.relaxed) * 2]! * WORDS;
-      sum ^= newest.peek(words[base + HASH]!);
-    }
-    this.touched = sum;
-  }
-
-  /** Looks at a few attempts, in turn, and finishes those that have been idle for long; when memory is full, the idlest. */
-  private sweep(): void {
-    const { store, limits } = this;
-    const crowded = store.used >= limits.attempts || this.log.events.used >= limits.attempts * 6;
-    const looks = crowded ? 64 : 2;
-    let idlest = -1;
-    let idlestTime = Number.POSITIVE_INFINITY;
-    for (let n = 0; n < looks; n++) {
-      if (++this.sweepAt >= store.top) this.sweepAt = 0;
-      const slot = this.sweepAt;
-      const state = store.words[slot * WORDS + STATE]!;
-      if ((state & USED) === 0 || this.lookup.isCandidate(slot)) continue;
-      const last = store.doubles[slot * DOUBLES + LAST_TIME]!;
-      if (this.at.time - last > lingerNs(state)) {
-        this.retire(slot);
-        return;
-      }
-      if (last < idlestTime) {
-        idlest = slot;
-        idlestTime = last;
-      }
-    }
-    if (crowded && idlest >= 0) this.retire(idlest);
+    if (R.hasClosed(bits)) this.retirement.over(slot);
   }
 }
 
-/** So many records are touched together before they make room. */
-const NEXT_OUT = 16;
 /** Of a handshake without gaps, so that a FIN's numbers need no looking at. */
 const OPEN = SYNACK_SEEN | CONFIRMED | CLIENT_KNOWN | SERVER_KNOWN;
 const ENDS = CLIENT_RST | SERVER_RST | CLIENT_FIN | SERVER_FIN;
-
-/** Whether a connection has ended: by RST, or by FINs from both sides. */
-function isOver(state: number): boolean {
-  return (state & (CLIENT_RST | SERVER_RST)) !== 0 || R.hasClosed(state);
-}
-
-/** How long an attempt may be silent before it is taken to be over, if there are many. */
-function lingerNs(state: number): number {
-  // The longest pause between two SYNs of one attempt is 64 s on Linux.
-  return (state & CONFIRMED) === 0 ? 150e9 : 900e9;
-}
