@@ -130,7 +130,7 @@ export class EventLog {
       words[base + STATE]! |= SERVER_SYN | SERVER_KNOWN;
       this.advance(base + SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & SERVER_KNOWN) !== 0);
     }
-    if (s.payload > 0) words[base + STATE]! |= fromClient ? CLIENT_DATA : SERVER_DATA;
+    if (s.payload > 0) this.data(base, fromClient);
   }
 
   private applySynAck(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
@@ -152,7 +152,12 @@ export class EventLog {
     }
     words[base + STATE] = bits;
     this.advance(base + SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & SERVER_KNOWN) !== 0);
-    if (s.payload > 0) words[base + STATE]! |= SERVER_DATA;
+    if (s.payload > 0) this.data(base, false);
+  }
+
+  private data(base: number, fromClient: boolean): void {
+    this.store.words[base + STATE]! |= fromClient ? CLIENT_DATA : SERVER_DATA;
+    this.letter(base, fromClient ? H_DATA : H_DATA + H_SERVER);
   }
 
   private applyOther(base: number, s: Segment, fromClient: boolean): void {

@@ -12,7 +12,7 @@ import * as R from './records.ts';
 const { WORDS, STATE, LAST_FRAME, CLIENT_NEXT, SERVER_NEXT, CLIENT_PACKETS, SERVER_PACKETS, HISTORY } = R;
 const { CLIENT_ISN, SERVER_ISN, SYNS, SYNACKS, OFFER, DOUBLES, LAST_TIME, CLIENT_BYTES, SYN_SEEN } = R;
 const { SYNACK_SEEN, CONFIRMED, CLIENT_DATA, IPV6, CLIENT_KNOWN, SERVER_KNOWN, USED, CLIENT_ACK } = R;
-const { SETTLED, H_SYN, H_SYNACK, H_ACK, H_SERVER } = R;
+const { SETTLED, H_SYN, H_SYNACK, H_ACK, H_DATA, H_SERVER } = R;
 
 /** STATE (but for IPV6) after a SYN without data, and after the SYN+ACK. */
 const OPENED = USED | SYN_SEEN | CLIENT_KNOWN;
@@ -40,7 +40,7 @@ export class Orderly {
     words[base + CLIENT_PACKETS] = 1;
     doubles[slot * DOUBLES + CLIENT_BYTES] = s.payload;
     words[base + SYNS] = 1;
-    words[base + HISTORY] = S;
+    words[base + HISTORY] = s.payload > 0 ? S | (H_DATA << 4) : S;
     words[base + CLIENT_ISN] = s.seq;
     words[base + CLIENT_NEXT] = (s.seq + 1 + s.payload) | 0;
     const end = Math.min(d.tcpEnd, d.tcpAt + s.header);

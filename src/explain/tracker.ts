@@ -283,9 +283,13 @@ export class Tracker {
     const state = words[base + STATE]!;
     const direction = directionOf(d, words, base, state);
     if (direction === 0) return false;
-    if (kind & SYN) return direction < 0 && this.answers(slot, d, state);
+    if (kind & SYN) return direction < 0 && kind === (SYN | ACK) && this.answers(slot, d, state);
     if ((state & SETTLED) === 0) return direction > 0 && kind === ACK && this.confirms(slot, d, state);
-    if (kind & FIN && ((kind & ACK) === 0 || (state & OPEN) !== OPEN)) return false;
+    if (kind & FIN) {
+      if ((kind & ACK) === 0 || (state & OPEN) !== OPEN) return false;
+      // Another one, or the first behind a SYN with FIN.
+      if (state & (direction > 0 ? CLIENT_FIN : SERVER_FIN)) return false;
+    }
     this.account(slot, base, direction > 0, state);
     return true;
   }
