@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { generate } from '../bench/explain-generate.mjs';
-import { paysThread } from '../src/cli/explain-thread.ts';
+import { mayHaveThread } from '../src/cli/explain-thread.ts';
 import { main } from './explain-cli.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'halfopen-'));
 const large = join(place, 'large.pcap');
 const out = join(place, 'out.ndjson');
 
-beforeAll(() => generate('connections', large, 26_000));
+beforeAll(() => generate('connections', large, 90_000));
 afterAll(() => rmSync(place, { recursive: true }));
 
 /** Runs explain --json with standard output to a file. */
@@ -31,12 +31,12 @@ function toFile(path: string, file: string, input?: Uint8Array): { status: numbe
 }
 
 test('lines are the same as those that one thread writes of the same bytes from a pipe', () => {
-  expect(paysThread('-')).toBe(false);
+  expect(mayHaveThread('-')).toBe(false);
   expect(toFile(out, '-', readFileSync(large))).toEqual({ status: 0, stderr: '' });
   const alone = readFileSync(out);
   expect(toFile(out, large)).toEqual({ status: 0, stderr: '' });
   expect(readFileSync(out).equals(alone)).toBe(true);
-  expect(alone.toString().split('\n')).toHaveLength(26_001);
+  expect(alone.toString().split('\n')).toHaveLength(90_001);
 });
 
 test('a capture that is cut off has its lines, one message and exit code 1', () => {
@@ -45,7 +45,7 @@ test('a capture that is cut off has its lines, one message and exit code 1', () 
   const { status, stderr } = toFile(out, cut);
   expect(status).toBe(1);
   expect(stderr).toMatch(/^halfopen explain: .*cut\.pcap: the capture is cut off: .*\n$/);
-  expect(readFileSync(out, 'utf8').split('\n')).toHaveLength(26_001);
+  expect(readFileSync(out, 'utf8').split('\n')).toHaveLength(90_001);
 });
 
 test('an output that is full is one message and exit code 1', () => {
@@ -61,6 +61,6 @@ test('an output that nobody reads any more ends the command in silence', () => {
     ['-c', `"${process.execPath}" "${main}" explain --json "${large}" | head -n 1`],
     { encoding: 'utf8' },
   );
-  expect(stdout).toMatch(/^\{"attempt":1,.*\}\n$/);
+  expect(stdout).toMatch(/^\{"attempt":\d+,.*\}\n$/);
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
 });

@@ -2,26 +2,22 @@
  * A second thread that writes the lines of `--json` while the first reads the capture and follows its attempts: either takes
  * about half of the time. The order of the lines is the same as with one thread.
  */
-import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { explainRecord } from '../explain/attempt.ts';
 import type { Facts, Recorded } from '../explain/evidence.ts';
 import type { Outlet } from '../explain/explain.ts';
+import type { LineBuffer } from '../explain/line-buffer.ts';
+import { PlainJson } from '../explain/plain-json.ts';
 import * as R from '../explain/records.ts';
 import { WriteError } from './explain-output.ts';
 import { DONE, FAILED, isFull, Ring, ringMemory, SENT, STARTING, STATE, UNWANTED } from './explain-ring.ts';
 
-/** For smaller files a thread does not pay: it takes some 50 ms to start. */
-const LEAST_BYTES = 16e6;
 /** A thread that has not started after this long, in ms, never will. */
 const START_MS = 30_000;
 
-/** Whether a second thread makes sense for a capture. */
-export function paysThread(file: string): boolean {
-  if (file === '-' || availableParallelism() < 2) return false;
-  const there = statSync(file, { throwIfNoEntry: false });
-  return there?.isFile() === true && there.size >= LEAST_BYTES;
-}
+/** Whether there may be a second thread: one processor has no use for it, and what comes live from a pipe is told at once. */
+export const mayHaveThread = (file: string): boolean => file !== '-' && availableParallelism() > 1;
 
 /** What is known to the worker (explain-worker.ts) when it starts. */
 export interface WorkerTask {
@@ -39,8 +35,7 @@ export interface EncapsulationName {
 /** The thread has ended with an error of its own. */
 class ThreadFailed extends Error {}
 
-/** The thread, as an outlet of the attempts' records. */
-export class LineThread implements Outlet {
+class LineThread {
   private readonly ring: Ring;
   private readonly worker: Worker;
   private readonly ended: Promise<void>;
@@ -57,11 +52,11 @@ export class LineThread implements Outlet {
       this.worker.once('message', (why: string) => reject(new WriteError('standard output', new Error(why))));
       this.worker.once('error', reject).once('exit', () => resolve());
     });
-    // Whoever awaits end() hears of it.
+    // Whoever awaits it hears of it.
     this.ended.catch(() => {});
   }
 
-  /** @throws ThreadFailed; {@link end} says why */
+  /** @throws ThreadFailed */
   add(log: Recorded, slot: number, facts: Facts): void {
     const number = log.store.words[slot * R.WORDS + R.ENCAPSULATION]!;
     if (number !== 0 && !this.named.has(number)) this.name(number, facts.encapsulation);
@@ -94,24 +89,67 @@ export class LineThread implements Outlet {
     if (state === FAILED) throw new ThreadFailed('the thread that writes lines failed');
   }
 
+  /** Sends what is left, and word that it was all. @throws ThreadFailed */
+  finish(): void {
+    const { ring } = this;
+    if (ring.parcel(this.sent).count > 0) this.send();
+    // An empty one is the last.
+    ring.set(SENT, this.sent + 1);
+  }
+
+  /** Waits until all is written. @throws what ended the thread early */
+  async end(): Promise<void> {
+    await this.ended;
+    if (Atomics.load(this.ring.control, STATE) === UNWANTED) process.exit(0);
+  }
+}
+
+/**
+ * Lines of attempts, by whichever thread. The second one starts when an attempt is told before the end of the capture, which is
+ * when there are many: to start it takes some 50 ms, and as many lines are written in that time as are told at the end.
+ */
+export class Lines implements Outlet {
+  private readonly own: PlainJson;
+  private readonly capture: string | null;
+  private thread: LineThread | null = null;
+  private isRead = false;
+
+  /** @param out takes the lines of this thread */
+  constructor(out: LineBuffer, capture: string | null) {
+    this.own = new PlainJson(out, capture);
+    this.capture = capture;
+  }
+
+  /** @throws ThreadFailed; {@link end} says why */
+  add(log: Recorded, slot: number, facts: Facts): void {
+    if (this.thread === null) {
+      if (this.isRead) {
+        this.own.write(log, slot, facts.baseSeconds, () => explainRecord(log, slot, facts));
+        return;
+      }
+      this.thread = new LineThread(this.capture);
+    }
+    this.thread.add(log, slot, facts);
+  }
+
+  /** The capture was read: only what is left will be told. */
+  read(): void {
+    this.isRead = true;
+  }
+
   /**
-   * Waits for the end of what adds records, and until all is written.
+   * Waits for the end of what adds records, and until all is written, but for what this thread's buffer still holds.
    * @throws what ended either thread early
    */
   async end<T>(reading: Promise<T>): Promise<T> {
-    const { ring } = this;
-    let result: T;
     try {
-      result = await reading;
-      if (ring.parcel(this.sent).count > 0) this.send();
+      const result = await reading;
+      this.thread?.finish();
+      await this.thread?.end();
+      return result;
     } catch (error) {
-      if (error instanceof ThreadFailed) await this.ended;
+      if (error instanceof ThreadFailed) await this.thread?.end();
       throw error;
     }
-    // An empty one is the last.
-    ring.set(SENT, this.sent + 1);
-    await this.ended;
-    if (Atomics.load(ring.control, STATE) === UNWANTED) process.exit(0);
-    return result;
   }
 }

@@ -13,7 +13,7 @@ import { type Progress, readCapture } from './explain-input.ts';
 import { follow } from './explain-live.ts';
 import { standardOutput, WriteError } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
-import { LineThread, paysThread } from './explain-thread.ts';
+import { Lines, mayHaveThread } from './explain-thread.ts';
 
 const style: TextStyle = {
   width: Math.min(process.stdout.columns ?? 80, 110),
@@ -76,10 +76,13 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
   };
   // Lines of all attempts and nothing else can be written without their values.
   const direct = options.mode === 'json' && !options.narrowed && table === null && page === null;
-  const thread = direct && paysThread(file) ? new LineThread(capture) : null;
-  const explainer = new Explainer(thread ?? (direct ? new PlainJson(out, capture) : each));
-  const reading = feed(explainer, file, () => out.flush());
-  const { problem, summary } = await (thread?.end(reading) ?? reading);
+  const lines = direct && mayHaveThread(file) ? new Lines(out, capture) : null;
+  const explainer = new Explainer(lines ?? (direct ? new PlainJson(out, capture) : each));
+  const reading = feed(explainer, file, {
+    live: () => out.flush(),
+    read: () => lines?.read(),
+  });
+  const { problem, summary } = await (lines?.end(reading) ?? reading);
   const nothing = problem !== null && summary.packets === 0;
   if (!nothing && (options.mode === 'summary' || options.mode === 'all')) {
     const { packets, segments, attempts } = summary;
@@ -124,14 +127,22 @@ function writePage(path: string, html: string): void {
   }
 }
 
+/** Who wants to know how far it is. */
+interface Told {
+  /** Something may have been told of a capture that goes on. */
+  live(): void;
+  /** All was read; what is left is told next. */
+  read(): void;
+}
+
 /** Reads the capture to its end, or to the damage. */
 async function feed(
   explainer: Explainer,
   file: string,
-  flush: () => void,
+  told: Told,
 ): Promise<{ problem: string | null; summary: CaptureSummary }> {
   const bar = progressBar();
-  const stop = file === '-' ? follow(explainer, flush) : null;
+  const stop = file === '-' ? follow(explainer, told.live) : null;
   let problem: string | null = null;
   let damage: CaptureError | null = null;
   try {
@@ -143,6 +154,7 @@ async function feed(
   }
   stop?.();
   bar(0, null);
+  told.read();
   try {
     explainer.end(damage);
   } catch (error) {

@@ -12,9 +12,10 @@ const { EVENTS, NEWEST_EVENT, NUMBER, OFFER, PREVIOUS_STATE, PREVIOUS_AGE, CLIEN
 const { DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES, OFFER_FAST_OPEN, SYN_SEEN, SYNACK_SEEN } = R;
 const { CONFIRMED, SERVER_SYN, CLIENT_FIN, SERVER_FIN, CLIENT_RST, SERVER_RST, CLIENT_DATA } = R;
 const { SERVER_DATA, MID_STREAM, CLIENT_KNOWN, SERVER_KNOWN, CLIENT_ACK, SERVER_ACK } = R;
-const { TWO_ENCAPSULATIONS, EVENTS_LEFT_OUT, ISN_REWRITTEN, REORDERED, SETTLED, REWRAPPED, E_FRAME } = R;
-const { E_SEQ, E_ACK, E_FLAGS, E_WINDOW, E_LENGTH, E_NEXT, E_ID, E_OPTIONS, FROM_CLIENT, DUPLICATE } = R;
-const { MISMATCH, IS_ICMP, OPTIONS_CUT, H_SYN, H_SYNACK, H_ACK, H_DATA, H_FIN, H_RST, H_SERVER } = R;
+const { TWO_ENCAPSULATIONS, EVENTS_LEFT_OUT, ISN_REWRITTEN, REORDERED, SETTLED, REWRAPPED } = R;
+const { DATA_ON_SYN, E_FRAME, E_SEQ, E_ACK, E_FLAGS, E_WINDOW, E_LENGTH, E_NEXT, E_ID, E_OPTIONS } = R;
+const { FROM_CLIENT, DUPLICATE, MISMATCH, IS_ICMP, OPTIONS_CUT, H_SYN, H_SYNACK, H_ACK, H_DATA, H_FIN } = R;
+const { H_RST, H_SERVER } = R;
 
 /** The segment at hand: times in ns since the capture's base, lengths in bytes. */
 export interface Segment {
@@ -130,7 +131,7 @@ export class EventLog {
       words[base + STATE]! |= SERVER_SYN | SERVER_KNOWN;
       this.advance(base + SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & SERVER_KNOWN) !== 0);
     }
-    if (s.payload > 0) this.data(base, fromClient);
+    if (s.payload > 0) words[base + STATE]! |= DATA_ON_SYN | (fromClient ? CLIENT_DATA : SERVER_DATA);
   }
 
   private applySynAck(base: number, s: Segment, fromClient: boolean, duplicate: boolean): void {
@@ -152,12 +153,7 @@ export class EventLog {
     }
     words[base + STATE] = bits;
     this.advance(base + SERVER_NEXT, (s.seq + 1 + s.payload) | 0, (state & SERVER_KNOWN) !== 0);
-    if (s.payload > 0) this.data(base, false);
-  }
-
-  private data(base: number, fromClient: boolean): void {
-    this.store.words[base + STATE]! |= fromClient ? CLIENT_DATA : SERVER_DATA;
-    this.letter(base, fromClient ? H_DATA : H_DATA + H_SERVER);
+    if (s.payload > 0) words[base + STATE]! |= DATA_ON_SYN | SERVER_DATA;
   }
 
   private applyOther(base: number, s: Segment, fromClient: boolean): void {

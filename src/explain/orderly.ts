@@ -10,9 +10,9 @@ import { offerOf } from './offer.ts';
 import * as R from './records.ts';
 
 const { WORDS, STATE, LAST_FRAME, CLIENT_NEXT, SERVER_NEXT, CLIENT_PACKETS, SERVER_PACKETS, HISTORY } = R;
-const { CLIENT_ISN, SERVER_ISN, SYNS, SYNACKS, OFFER, DOUBLES, LAST_TIME, CLIENT_BYTES, SYN_SEEN } = R;
-const { SYNACK_SEEN, CONFIRMED, CLIENT_DATA, IPV6, CLIENT_KNOWN, SERVER_KNOWN, USED, CLIENT_ACK } = R;
-const { SETTLED, H_SYN, H_SYNACK, H_ACK, H_DATA, H_SERVER } = R;
+const { CLIENT_ISN, SERVER_ISN, SYNS, SYNACKS, OFFER, DOUBLES, LAST_TIME, SYN_SEEN, SYNACK_SEEN } = R;
+const { CONFIRMED, IPV6, CLIENT_KNOWN, SERVER_KNOWN, USED, CLIENT_ACK, SETTLED, H_SYN, H_SYNACK } = R;
+const { H_ACK, H_SERVER } = R;
 
 /** STATE (but for IPV6) after a SYN without data, and after the SYN+ACK. */
 const OPENED = USED | SYN_SEEN | CLIENT_KNOWN;
@@ -32,20 +32,19 @@ export class Orderly {
     this.log = log;
   }
 
-  /** Enters the SYN that began an attempt on a tuple of its own, in a record with who and when. */
+  /** Enters the SYN, without data, that began an attempt on a tuple of its own, in a record with who and when. */
   opens(slot: number, s: Segment, d: Decapsulator): void {
-    const { words, doubles } = this.store;
+    const { words } = this.store;
     const base = slot * WORDS;
     words[base + LAST_FRAME] = s.frame;
     words[base + CLIENT_PACKETS] = 1;
-    doubles[slot * DOUBLES + CLIENT_BYTES] = s.payload;
     words[base + SYNS] = 1;
-    words[base + HISTORY] = s.payload > 0 ? S | (H_DATA << 4) : S;
+    words[base + HISTORY] = S;
     words[base + CLIENT_ISN] = s.seq;
-    words[base + CLIENT_NEXT] = (s.seq + 1 + s.payload) | 0;
+    words[base + CLIENT_NEXT] = (s.seq + 1) | 0;
     const end = Math.min(d.tcpEnd, d.tcpAt + s.header);
     words[base + OFFER] = offerOf(d.view, d.tcpAt + 20, end, (s.flags & 0xc0) === 0xc0);
-    words[base + STATE]! |= SYN_SEEN | CLIENT_KNOWN | (s.payload > 0 ? CLIENT_DATA : 0);
+    words[base + STATE]! |= SYN_SEEN | CLIENT_KNOWN;
     this.log.append(slot, s, d, true, 0);
   }
 

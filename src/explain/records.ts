@@ -90,6 +90,7 @@ export const REORDERED = 0x800000; // a later packet of the handshake came earli
 export const SETTLED = 0x1000000; // only SYN, FIN and RST are still of interest
 export const TOLD = 0x2000000; // already handed out; kept so that what comes later finds it
 export const REWRAPPED = 0x4000000; // its SYN is in the capture in another encapsulation too
+export const DATA_ON_SYN = 0x10000000;
 export const OTHERS_SERVED = 0x8000000; // it was not answered, but others were connected there at that time; set when it is told
 
 /** Whether a STATE has FINs from both sides. */

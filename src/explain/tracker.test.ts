@@ -84,3 +84,16 @@ describe('attempts told before the end', () => {
     ]);
   });
 });
+
+test('the first data after a SYN with data have their letter of history, also with the FIN', () => {
+  const made = film((t) => {
+    const isn = t.isns[0];
+    t.c(0, 'S', { data: 10 });
+    t.s(20, 'SA', { ack: isn + 11 });
+    t.c(21, 'A', { seq: isn + 11 });
+    t.c(22, 'PA', { seq: isn + 11, data: 5 });
+    t.s(30, 'A', { ack: isn + 16 });
+    t.s(31, 'FA', { ack: isn + 16, data: 7 });
+  });
+  expect(told(made, 4).map(({ evidence }) => evidence.history)).toEqual(['ShADadf']);
+});

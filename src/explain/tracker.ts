@@ -17,7 +17,8 @@ const { SERVER_NEXT, CLIENT_PACKETS, SERVER_PACKETS, CLIENT_ISN, SERVER_ISN, NEW
 const { FIRST_FRAME, PREVIOUS_STATE, CLIENT, SERVER, PREVIOUS, DOUBLES, LAST_TIME, CLIENT_BYTES } = R;
 const { SERVER_BYTES, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, CLIENT_FIN, SERVER_FIN } = R;
 const { CLIENT_RST, SERVER_RST, CLIENT_DATA, SERVER_DATA, IPV6, ICMP_SEEN, MID_STREAM, CLIENT_KNOWN } = R;
-const { SERVER_KNOWN, USED, CLIENT_ACK, SERVER_ACK, SETTLED, MISMATCH, H_ACK, H_DATA, H_FIN, H_SERVER } = R;
+const { SERVER_KNOWN, USED, CLIENT_ACK, SERVER_ACK, SETTLED, DATA_ON_SYN, MISMATCH, H_ACK, H_DATA } = R;
+const { H_FIN, H_SERVER } = R;
 
 const FIN = 1;
 const SYN = 2;
@@ -171,7 +172,7 @@ export class Tracker {
       const base = slot * WORDS;
       const state = store.words[base + STATE]!;
       const sameWrap = store.words[base + ENCAPSULATION] === d.encapsulation;
-      if (sameWrap && (state & SETTLED) !== 0 && (flags & FIN) === 0) {
+      if (sameWrap && (state & (SETTLED | DATA_ON_SYN)) === SETTLED && (flags & FIN) === 0) {
         this.account(slot, base, this.lookup.fromClient(base), state);
         return;
       }
@@ -276,7 +277,7 @@ export class Tracker {
     const { words } = store;
     const kind = at.flags & (FIN | SYN | RST | ACK);
     const slot = store.newest.get(d.hash);
-    if (slot < 0) return kind === SYN && this.opens(d);
+    if (slot < 0) return kind === SYN && at.payload === 0 && this.opens(d);
     const base = slot * WORDS;
     if (kind === SYN || kind & RST || words[base + NEXT]! >= 0) return false;
     if (words[base + ENCAPSULATION] !== d.encapsulation) return false;
@@ -285,6 +286,8 @@ export class Tracker {
     if (direction === 0) return false;
     if (kind & SYN) return direction < 0 && kind === (SYN | ACK) && this.answers(slot, d, state);
     if ((state & SETTLED) === 0) return direction > 0 && kind === ACK && this.confirms(slot, d, state);
+    // Its first data since have no letter of history yet.
+    if (state & DATA_ON_SYN) return false;
     if (kind & FIN) {
       if ((kind & ACK) === 0 || (state & OPEN) !== OPEN) return false;
       // Another one, or the first behind a SYN with FIN.
