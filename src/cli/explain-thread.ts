@@ -59,7 +59,8 @@ class LineThread {
   /** @throws ThreadFailed */
   add(log: Recorded, slot: number, facts: Facts): void {
     const number = log.store.words[slot * R.WORDS + R.ENCAPSULATION]!;
-    if (number !== 0 && !this.named.has(number)) this.name(number, facts.encapsulation);
+    // Numbers below 0 are of encapsulations without a name of their own: there may be any number of those.
+    if (number > 0 && !this.named.has(number)) this.name(number, facts.encapsulation);
     const parcel = this.ring.parcel(this.sent);
     parcel.add(log, slot, facts);
     if (!parcel.hasRoom) this.send();

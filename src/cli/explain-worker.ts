@@ -1,6 +1,7 @@
 /** The second thread of `halfopen explain --json`: takes parcels of records, writes lines. See explain-thread.ts. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { explainRecord } from '../explain/attempt.ts';
+import { NAMELESS } from '../explain/encapsulations.ts';
 import { LineBuffer } from '../explain/line-buffer.ts';
 import type { Parcel } from '../explain/parcel.ts';
 import { PlainJson } from '../explain/plain-json.ts';
@@ -19,6 +20,7 @@ const out = new LineBuffer((bytes) => {
 const lines = new PlainJson(out, capture);
 
 function nameOf(number: number): string {
+  if (number < 0) return NAMELESS;
   while (!names.has(number)) {
     const { number: given, name } = receiveMessageOnPort(parentPort!)!.message as EncapsulationName;
     names.set(given, name);

@@ -119,7 +119,7 @@ const SLOTS = 2 ** 21;
 
 /**
  * Bytes left out at the beginning, so that records begin with a line of the processor's cache where large pieces of memory begin
- * 16 bytes behind one, as with glibc. A packet under way then takes one line, not two.
+ * 16 bytes behind one, as with glibc. What packets under way need then takes one line, from the server two, not one more.
  */
 const ALIGNMENT = 48;
 

@@ -16,6 +16,7 @@ const RUN = 4;
 const ENTRIES = 1 << 14;
 /** Words of an entry: who, offset, length of the run, last stamp and its time in ms, then slot and number of the run's first RUN + 1. */
 const FIRST = 5;
+/** One more than it needs, so that an entry is as long as a line of the processor's cache. */
 const ENTRY_WORDS = 16;
 /** Ticks a millisecond of the clocks that time stamps come from: 1,000, 250 or 100 a second on Linux. */
 const RATES = [1, 0.25, 0.1];

@@ -23,6 +23,9 @@ const names = Object.fromEntries(Object.entries(Layer).map(([name, kind]) => [ki
 const MAX_NAMED = 65_536;
 const UNNAMED = -0x80000000;
 
+/** What encapsulations with a number below 0 are called. */
+export const NAMELESS = 'an encapsulation without a name';
+
 /** Collects the layers of the packet at hand and numbers each distinct stack. */
 export class Encapsulations {
   private readonly kinds = new Int32Array(32);
@@ -83,6 +86,6 @@ export class Encapsulations {
 
   /** A number's layers as text, from the outside in: `vlan 10 / vxlan 5000`. Empty for none. */
   text(number: number): string {
-    return this.texts[number] ?? 'an encapsulation without a name';
+    return this.texts[number] ?? NAMELESS;
   }
 }

@@ -43,10 +43,13 @@ export function piece(text: string): Piece {
   const bytes = utf8.encode(text);
   const whole = new Uint8Array((bytes.length + 7) & ~7);
   whole.set(bytes);
-  return { length: bytes.length, eights: new Float64Array(whole.buffer) };
+  const view = new DataView(whole.buffer);
+  const eights = new Float64Array(whole.length / 8);
+  for (let n = 0; n < eights.length; n++) eights[n] = view.getFloat64(n << 3, true);
+  return { length: bytes.length, eights };
 }
 
-/** More than this may be written behind what was asked for, and is then written over. */
+/** So many bytes may be written behind what was asked for, which are then written over. */
 const OVERRUN = 8;
 
 /** The buffer. Room is made by {@link reserve}; what writes after it does not look. */

@@ -1,5 +1,5 @@
 /**
- * The short way for handshakes that go as they should: SYN, SYN+ACK, ACK, each once, in order, on a tuple with no other attempt.
+ * The short way for handshakes that go as they should: SYN, SYN+ACK, ACK, in order, on a tuple with no other attempt.
  * Nearly all are such, and asking what might be wrong with a packet takes longer than noting it. What is entered is the same as
  * tracker.ts and event-log.ts enter, which take all other packets; a test runs captures both ways.
  */

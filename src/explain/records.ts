@@ -9,8 +9,8 @@
  */
 
 /**
- * Fields of an attempt's record: int32 words from `slot * WORDS` on. A record is six cache lines of 64 bytes: one for what packets
- * of an established connection need, one for those of the handshake, one for what is asked once or twice, three events.
+ * Fields of an attempt's record: int32 words from `slot * WORDS` on. A record is six cache lines of 64 bytes: one for nearly all that
+ * packets of an established connection need, one for those of the handshake, one for what is asked once or twice, three events.
  */
 export const WORDS = 96;
 export const PORTS = 0; // client << 16 | server
@@ -90,8 +90,8 @@ export const REORDERED = 0x800000; // a later packet of the handshake came earli
 export const SETTLED = 0x1000000; // only SYN, FIN and RST are still of interest
 export const TOLD = 0x2000000; // already handed out; kept so that what comes later finds it
 export const REWRAPPED = 0x4000000; // its SYN is in the capture in another encapsulation too
-export const DATA_ON_SYN = 0x10000000;
 export const OTHERS_SERVED = 0x8000000; // it was not answered, but others were connected there at that time; set when it is told
+export const DATA_ON_SYN = 0x10000000; // so CLIENT_DATA or SERVER_DATA does not tell whether the history has a letter for data
 
 /** Whether a STATE has FINs from both sides. */
 export const hasClosed = (state: number): boolean =>

@@ -361,7 +361,7 @@ export class Tracker {
     if (fresh & (CLIENT_DATA | SERVER_DATA)) this.log.letter(base, H_DATA + server);
     if ((fresh & (CLIENT_FIN | SERVER_FIN)) === 0) return;
     this.log.letter(base, H_FIN + server);
-    if (R.hasClosed(bits)) this.retirement.over(slot);
+    if (isOver(bits)) this.retirement.over(slot);
   }
 }
 
