@@ -102,6 +102,12 @@ const layers: readonly (readonly [string, string, Wrap])[] = [
   ['backbone bridging', 'pbb 700', (ip) => wrap.backbone(700, wrap.ethernet(ip))],
   ['VN-Tag', '', (ip) => wrap.ethernet(wrap.before([0, 1, 0, 2, ...typeOf(ip)], ip), 0x8926)],
   ['E-Tag', '', (ip) => wrap.ethernet(wrap.before([0, 1, 0, 2, 0, 0, ...typeOf(ip)], ip), 0x893f)],
+  ["Cisco's metadata", '', (ip) => wrap.ethernet(wrap.before([1, 1, 0, 1, 0, 9, ...typeOf(ip)], ip), 0x8909)],
+  [
+    'FabricPath',
+    'vlan 5',
+    (ip) => wrap.ethernet(wrap.before([0, 0x40], wrap.vlan(5, wrap.ethernet(ip))), 0x8903),
+  ],
   [
     'a network service header',
     '',

@@ -125,12 +125,17 @@ export class Decapsulator {
         if (end - at < 8) return Found.nothing;
         this.encapsulations.add(Layer.pppoe, view.getUint16(at + 2));
         return this.ppp(at + 6, end);
-      // Tags of bridges' extra ports (VN-Tag, IEEE 802.1BR): they differ by direction, so they tell nothing apart.
+      // Tags of bridges' extra ports (VN-Tag, IEEE 802.1BR) and of groups of hosts (Cisco's metadata with one option): they
+      // differ by direction, so they tell nothing apart.
       case 0x8926:
-      case 0x893f: {
+      case 0x893f:
+      case 0x8909: {
         const tag = type === 0x8926 ? 4 : 6;
         return end - at < tag + 2 ? Found.nothing : this.byType(view.getUint16(at + tag), at + tag + 2, end);
       }
+      // FabricPath: a tag of two bytes, then the frame that it was put around.
+      case 0x8903:
+        return this.ethernet(at + 2, end);
       case 0x88e7:
         if (end - at < 18) return Found.nothing;
         this.encapsulations.add(Layer.pbb, view.getUint32(at) & 0xffffff);

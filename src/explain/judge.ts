@@ -177,7 +177,13 @@ function completed(e: Evidence, h: Handshake): Finding {
 function acceptQueue(e: Evidence, h: Handshake): Finding | null {
   const { finalAck } = h;
   if (finalAck === null) return null;
-  const again = h.synAcks.find((p) => p.time - finalAck.time > CROSSED_NS && p.seq === e.serverIsn);
+  // The only SYN+ACK, in front of the ACK in the capture, was sent once: then its time is wrong, not the queue full.
+  const again = h.synAcks.find(
+    (p) =>
+      p.time - finalAck.time > CROSSED_NS &&
+      p.seq === e.serverIsn &&
+      (p !== h.synAck || p.frame > finalAck.frame),
+  );
   if (again === undefined) return null;
   const data = e.packets.find((p) => p.fromClient && p.length > 0 && p.time < again.time && !p.stray);
   return {
