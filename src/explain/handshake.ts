@@ -215,11 +215,13 @@ function confirmation(
   synAck: PacketSeen | null,
   reset: PacketSeen | null,
 ): PacketSeen | null {
+  // A capture with only some of a connection's packets, such as those with SYN or FIN, says nothing of what the server has sent.
+  const wentOn = list.some((p) => !p.fromClient && (p.flags & (SYN | RST)) === 0);
   let best: PacketSeen | null = null;
   for (const p of list) {
     if (!p.fromClient || (p.flags & (SYN | RST)) !== 0 || (p.flags & ACK) === 0) continue;
     const beyond = ((p.ack - e.serverIsn) | 0) - 1;
-    if (beyond < 0 || (beyond > MOST_UNCONFIRMED && e.serverBytes === 0)) continue;
+    if (beyond < 0 || (beyond > MOST_UNCONFIRMED && !wentOn && (p.flags & FIN) === 0)) continue;
     // A clock may be set back in between. Whatever the order of the capture, a packet with both numbers belongs to this SYN.
     const exact = beyond === 0 && synAck !== null && ((p.seq - e.clientIsn) | 0) === 1;
     if (syn !== null && p.time < syn.time && p.frame < syn.frame && !exact) continue;

@@ -178,6 +178,25 @@ const cases: Readonly<Record<Verdict, Case>> = {
         }),
       ],
       [
+        'only packets with SYN or FIN are in the capture, and much was sent in between',
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.s(9000, 'FA', { seq: t.isns[1] + 900_001 });
+          t.c(9001, 'FA', { seq: 1500 });
+        }),
+      ],
+      [
+        "of these, the client's FIN alone",
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.c(9001, 'FA', { seq: 1500, ack: t.isns[1] + 900_001 });
+        }),
+      ],
+      [
         'the SYN is behind all the rest in the capture',
         'completed',
         one((t) => {
