@@ -462,6 +462,16 @@ const cases: Readonly<Record<Verdict, Case>> = {
     }),
     misses: [
       [
+        'they crossed on a long way: the server sends again after 300 ms, and the ACK takes longer',
+        'completed',
+        one((t) => {
+          t.shake(0, 305);
+          t.c(306, 'PA', { data: 500 });
+          t.s(607, 'SA');
+          t.s(611, 'A');
+        }),
+      ],
+      [
         'the only SYN+ACK has a time that is wrong',
         'completed',
         one((t) => {
