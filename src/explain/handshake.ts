@@ -98,7 +98,7 @@ function anyHandshake(e: Evidence): Handshake {
   const serverReset = first(fresh, (p) => !p.fromClient && (p.flags & RST) !== 0);
   const answer = answeredCopy(syns, synAck, serverReset);
   const serverBegan = synAck !== null || serverSyn !== null || (e.state & R.SERVER_SYN) !== 0;
-  const finalAck = serverBegan ? confirmation(e, fresh, syn, synAck, clientReset) : null;
+  const finalAck = serverBegan ? confirmation(e, fresh, syn, synAcks, clientReset) : null;
   const implied = synAck === null && serverSyn === null ? impliedAck(e, fresh) : null;
   const plainAck = (p: PacketSeen): boolean => !p.fromClient && (p.flags & (SYN | RST | FIN | ACK)) === ACK;
   const acksSyn = (p: PacketSeen): boolean => plainAck(p) && p.ack === ((e.clientIsn + 1) | 0);
@@ -212,18 +212,21 @@ function confirmation(
   e: Evidence,
   list: readonly PacketSeen[],
   syn: PacketSeen | null,
-  synAck: PacketSeen | null,
+  synAcks: readonly PacketSeen[],
   reset: PacketSeen | null,
 ): PacketSeen | null {
+  const synAck = synAcks[0] ?? null;
   // A capture with only some of a connection's packets, such as those with SYN or FIN, says nothing of what the server has sent.
   const wentOn = list.some((p) => !p.fromClient && (p.flags & (SYN | RST)) === 0);
   let best: PacketSeen | null = null;
   for (const p of list) {
     if (!p.fromClient || (p.flags & (SYN | RST)) !== 0 || (p.flags & ACK) === 0) continue;
-    const beyond = ((p.ack - e.serverIsn) | 0) - 1;
+    // A server that was asked twice may have answered with two numbers.
+    const named = synAcks.some((q) => p.ack === ((q.seq + 1) | 0));
+    const beyond = named ? 0 : ((p.ack - e.serverIsn) | 0) - 1;
     if (beyond < 0 || (beyond > MOST_UNCONFIRMED && !wentOn && (p.flags & FIN) === 0)) continue;
     // A clock may be set back in between. Whatever the order of the capture, a packet with both numbers belongs to this SYN.
-    const exact = beyond === 0 && synAck !== null && ((p.seq - e.clientIsn) | 0) === 1;
+    const exact = named && ((p.seq - e.clientIsn) | 0) === 1;
     if (syn !== null && p.time < syn.time && p.frame < syn.frame && !exact) continue;
     if (best === null || p.time < best.time) best = p;
   }

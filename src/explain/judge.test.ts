@@ -197,6 +197,28 @@ const cases: Readonly<Record<Verdict, Case>> = {
         }),
       ],
       [
+        'it answered with two numbers, of which the client took the second',
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.c(1000, 'S');
+          t.s(1020, 'SA', { seq: 1_500_000_000 });
+          t.c(1021, 'A', { ack: 1_500_000_001 });
+        }),
+      ],
+      [
+        'the same, the second number being lower',
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.c(1000, 'S');
+          t.s(1020, 'SA', { seq: 1_000_000 });
+          t.c(1021, 'A', { ack: 1_000_001 });
+        }),
+      ],
+      [
         'the SYN is behind all the rest in the capture',
         'completed',
         one((t) => {
