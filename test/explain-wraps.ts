@@ -72,7 +72,7 @@ export function erspan(type: 1 | 2 | 3, session: number, frame: Uint8Array): Uin
   return outer(4, 47, before([...sequence, ...own], frame));
 }
 
-function udp(port: number, payload: Uint8Array): Uint8Array {
+export function udp(port: number, payload: Uint8Array): Uint8Array {
   return outer(4, 17, before([...u16(50_000), ...u16(port), ...u16(payload.length + 8), 0, 0], payload));
 }
 
@@ -111,3 +111,80 @@ export function nflog(ip: Uint8Array): Uint8Array {
 
 export const fddi = (ip: Uint8Array): Uint8Array =>
   before([0x50, ...addresses, 0xaa, 0xaa, 3, 0, 0, 0, ...u16(etherType(ip))], ip);
+
+/** LLC and SNAP. */
+export const snap = (ip: Uint8Array): Uint8Array =>
+  before([0xaa, 0xaa, 3, 0, 0, 0, ...u16(etherType(ip))], ip);
+
+/** An IEEE 802.11 data frame with QoS from a station; padded to 28 bytes if told. */
+export const wireless = (ip: Uint8Array, pad = false): Uint8Array =>
+  before(
+    [0x88, 1, 0, 0, ...addresses, ...addresses.slice(0, 6), 0, 0, 0, 0, ...(pad ? [0, 0] : [])],
+    snap(ip),
+  );
+
+/** Several packets in one 802.11 frame, of which this is the first. */
+export const aggregated = (ip: Uint8Array): Uint8Array =>
+  before(
+    [
+      0x88,
+      1,
+      0,
+      0,
+      ...addresses,
+      ...addresses.slice(0, 6),
+      0,
+      0,
+      0x80,
+      0,
+      ...addresses,
+      ...u16(ip.length + 8),
+    ],
+    snap(ip),
+  );
+
+/** Radiotap with 8 bytes and PPI without fields, around an 802.11 frame. */
+export const radiotap = (frame: Uint8Array): Uint8Array => before([0, 0, 8, 0, 0, 0, 0, 0], frame);
+export const ppi = (frame: Uint8Array): Uint8Array => before([0, 0, 8, 0, 105, 0, 0, 0], frame);
+
+/** Cisco's HDLC. */
+export const hdlc = (ip: Uint8Array): Uint8Array => before([0x0f, 0, ...u16(etherType(ip))], ip);
+
+/** IP over InfiniBand: 40 bytes of addresses, a type, and two bytes of nothing. */
+export const infiniband = (ip: Uint8Array): Uint8Array =>
+  before([...new Array(40).fill(1), ...u16(etherType(ip)), 0, 0], ip);
+
+/** Apple's PKTAP around a packet of a link type, its header cut down to the fields that matter. */
+export const pktap = (linkType: number, packet: Uint8Array): Uint8Array =>
+  before([16, 0, 0, 0, 1, 0, 0, 0, linkType, 0, 0, 0, 0, 0, 0, 0], packet);
+
+/** A user's packet in GTP-U, with a sequence number and an extension header. */
+export const gtp = (ip: Uint8Array): Uint8Array =>
+  udp(2152, before([0x36, 255, ...u16(ip.length + 8), 0, 0, 0, 9, 0, 1, 0, 0x85, 1, 0x10, 9, 0], ip));
+
+/** VXLAN that names what it carries: IP itself. */
+export const vxlanGpe = (vni: number, ip: Uint8Array): Uint8Array =>
+  udp(4790, before([12, 0, 0, isIpv6(ip) ? 2 : 1, ...u32((vni << 8) >>> 0)], ip));
+
+/** L2TP data with a length. */
+export const l2tp = (ip: Uint8Array): Uint8Array =>
+  udp(1701, before([0x40, 2, ...u16(ip.length + 10), 0, 1, 0, 2], ppp(ip)));
+
+/** CAPWAP data around an 802.11 frame whose first two bytes are swapped, as some controllers do. */
+export function capwap(ip: Uint8Array): Uint8Array {
+  const frame = wireless(ip);
+  frame.set([1, 0x88]);
+  return udp(5247, before([0, 0x10, 0x43, 0, 0, 0, 0, 0], frame));
+}
+
+/** An authentication header in front of what an outer IP packet carries. */
+export const authenticated = (ip: Uint8Array): Uint8Array =>
+  outer(
+    4,
+    51,
+    before([isIpv6(ip) ? 41 : 4, 4, 0, 0, ...u32(1), ...u32(1), ...u32(0), ...u32(0), ...u32(0)], ip),
+  );
+
+/** Provider backbone bridging around an Ethernet frame. */
+export const backbone = (service: number, frame: Uint8Array): Uint8Array =>
+  ethernet(before(u32(service), frame), 0x88e7);

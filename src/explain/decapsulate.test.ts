@@ -30,6 +30,8 @@ const eth =
   (ip) =>
     wrap.ethernet(inner(ip));
 
+const typeOf = (ip: Uint8Array): number[] => [wrap.etherType(ip) >>> 8, wrap.etherType(ip) & 255];
+
 const links: readonly (readonly [string, number, Wrap])[] = [
   ['NULL', 0, wrap.nullLink],
   ['Ethernet', 1, (ip) => wrap.ethernet(ip)],
@@ -53,6 +55,16 @@ const links: readonly (readonly [string, number, Wrap])[] = [
   ['SLL', 113, wrap.sll],
   ['SLL2', 276, wrap.sll2],
   ['NFLOG', 239, wrap.nflog],
+  ["Cisco's HDLC", 104, wrap.hdlc],
+  ["Cisco's HDLC under the number of PPP", 50, wrap.hdlc],
+  ['802.11', 105, wrap.wireless],
+  ['802.11, several packets in a frame', 105, wrap.aggregated],
+  ['radiotap', 127, (ip) => wrap.radiotap(wrap.wireless(ip))],
+  ['radiotap and a padded header', 127, (ip) => wrap.radiotap(wrap.wireless(ip, true))],
+  ['PPI', 192, (ip) => wrap.ppi(wrap.wireless(ip))],
+  ['IP over InfiniBand', 242, wrap.infiniband],
+  ['PKTAP around Ethernet', 258, (ip) => wrap.pktap(1, wrap.ethernet(ip))],
+  ['PKTAP around raw IP', 258, (ip) => wrap.pktap(12, ip)],
 ];
 
 const layers: readonly (readonly [string, string, Wrap])[] = [
@@ -80,6 +92,27 @@ const layers: readonly (readonly [string, string, Wrap])[] = [
   ['VXLAN', 'vxlan 5000', eth((ip) => wrap.vxlan(5000, wrap.ethernet(ip)))],
   ["VXLAN on Linux' old port", 'vxlan 5000', eth((ip) => wrap.vxlan(5000, wrap.ethernet(ip), 8472))],
   ['Geneve', 'geneve 6000', eth((ip) => wrap.geneve(6000, wrap.ethernet(ip)))],
+  ['VXLAN that names what it carries', 'vxlan 5000', eth((ip) => wrap.vxlanGpe(5000, ip))],
+  ['GTP-U', 'gtp', eth(wrap.gtp)],
+  ['L2TP', 'l2tp', eth(wrap.l2tp)],
+  ['CAPWAP', 'capwap', eth(wrap.capwap)],
+  ['GRE in UDP', 'gre', eth((ip) => wrap.udp(4754, wrap.before([0, 0, ...typeOf(ip)], ip)))],
+  ['802.11 in GRE', 'gre', eth((ip) => wrap.gre(0x8210, wrap.wireless(ip)))],
+  ['Ethernet in IP', 'etherip', eth((ip) => wrap.outer(4, 97, wrap.before([0x30, 0], wrap.ethernet(ip))))],
+  ['backbone bridging', 'pbb 700', (ip) => wrap.backbone(700, wrap.ethernet(ip))],
+  ['VN-Tag', '', (ip) => wrap.ethernet(wrap.before([0, 1, 0, 2, ...typeOf(ip)], ip), 0x8926)],
+  ['E-Tag', '', (ip) => wrap.ethernet(wrap.before([0, 1, 0, 2, 0, 0, ...typeOf(ip)], ip), 0x893f)],
+  ["Cisco's metadata", '', (ip) => wrap.ethernet(wrap.before([1, 1, 0, 1, 0, 9, ...typeOf(ip)], ip), 0x8909)],
+  [
+    'FabricPath',
+    'vlan 5',
+    (ip) => wrap.ethernet(wrap.before([0, 0x40], wrap.vlan(5, wrap.ethernet(ip))), 0x8903),
+  ],
+  [
+    'a network service header',
+    '',
+    (ip) => wrap.ethernet(wrap.before([0, 2, 2, 3, 0, 0, 7, 255], wrap.ethernet(ip)), 0x894f),
+  ],
   [
     'VLAN in VXLAN in VLAN',
     'vlan 4 / vxlan 9 / vlan 5',
@@ -125,6 +158,44 @@ describe('tunnels', () => {
     const text = (family: 4 | 6, options: TalkOptions): string =>
       shaken(101, (ip) => wrap.ipInIp(family, ip), options).encapsulation;
     expect([text(4, {}), text(6, {}), text(4, v6), text(6, v6)]).toEqual(['ipip', '4in6', '6in4', 'ipip']);
+  });
+
+  test('Teredo carries IPv6', () => {
+    const teredo = eth((ip) => wrap.udp(3544, wrap.before([0, 0, 1, 2, 3, 4, 5, 6], ip)));
+    expect(shaken(LINKTYPE_ETHERNET, teredo, v6)).toMatchObject({
+      verdict: 'completed',
+      encapsulation: 'teredo',
+    });
+  });
+
+  test('an authentication header hides nothing, with IPv4 as with IPv6', () => {
+    for (const options of [{}, v6]) {
+      const attempt = shaken(LINKTYPE_ETHERNET, eth(wrap.authenticated), options);
+      expect(attempt).toMatchObject({
+        verdict: 'completed',
+        encapsulation: options === v6 ? '6in4' : 'ipip',
+      });
+    }
+  });
+
+  test('encrypted 802.11 frames, those without data and those of GTP control give no attempts, and no error', () => {
+    for (const [at, value] of [
+      [1, 0x41],
+      [0, 0xc8],
+      [0, 0x80],
+    ] as const) {
+      const made = new Film(105);
+      const wrapped: Wrap = (ip) => {
+        const frame = wrap.wireless(ip);
+        frame[at] = value;
+        return frame;
+      };
+      new Talk(made, { wrap: wrapped }).shake();
+      expect(explainAll(made)).toMatchObject({ attempts: [], problem: null });
+    }
+    const made = new Film(101);
+    new Talk(made, { wrap: (ip) => wrap.udp(2152, wrap.before([0x30, 1, 0, 0, 0, 0, 0, 0], ip)) }).shake();
+    expect(explainAll(made)).toMatchObject({ attempts: [], problem: null });
   });
 
   test('the same tuple in two tunnels is two connections, and so it is in two VLANs', () => {

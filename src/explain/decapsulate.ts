@@ -5,14 +5,13 @@
 import type { CapturedPacket } from '../wire/pcap-reader.ts';
 import { Encapsulations, Layer } from './encapsulations.ts';
 import { Reassembler } from './fragments.ts';
-import { afterLink, greHeaderLength, mplsBottom } from './layers.ts';
+import { afterLink, greHeaderLength, mplsBottom, type Next } from './layers.ts';
+import { afterNsh, afterWireless, Carried, inUdp } from './tunnels.ts';
 
 /** What {@link Decapsulator.decode} found. */
 export const Found = { nothing: 0, tcp: 1, icmp: 2 } as const;
 
 const MAX_DEPTH = 16;
-const VXLAN_PORTS = [4789, 8472];
-const GENEVE_PORT = 6081;
 
 /** Finds the segment in one packet after the other; the fields tell about the last one. */
 export class Decapsulator {
@@ -85,9 +84,11 @@ export class Decapsulator {
   private link(packet: CapturedPacket): number {
     const { start, end } = packet;
     if (packet.linkType === 1) return this.ethernet(start, end);
-    const next = afterLink(this.view, packet.linkType, start, end);
-    if (next === null) return Found.nothing;
-    return this.byType(next.type, next.at, next.end);
+    return this.go(afterLink(this.view, packet.linkType, start, end));
+  }
+
+  private go(next: Next | null): number {
+    return next === null ? Found.nothing : this.byType(next.type, next.at, next.end);
   }
 
   private ethernet(at: number, end: number): number {
@@ -124,10 +125,34 @@ export class Decapsulator {
         if (end - at < 8) return Found.nothing;
         this.encapsulations.add(Layer.pppoe, view.getUint16(at + 2));
         return this.ppp(at + 6, end);
-      case 0x6558:
+      // Tags of bridges' extra ports (VN-Tag, IEEE 802.1BR) and of groups of hosts (Cisco's metadata with one option): they
+      // differ by direction, so they tell nothing apart.
+      case 0x8926:
+      case 0x893f:
+      case 0x8909: {
+        const tag = type === 0x8926 ? 4 : 6;
+        return end - at < tag + 2 ? Found.nothing : this.byType(view.getUint16(at + tag), at + tag + 2, end);
+      }
+      // FabricPath: a tag of two bytes, then the frame that it was put around.
+      case 0x8903:
+        return this.ethernet(at + 2, end);
+      case 0x88e7:
+        if (end - at < 18) return Found.nothing;
+        this.encapsulations.add(Layer.pbb, view.getUint32(at) & 0xffffff);
+        return this.ethernet(at + 4, end);
+      case 0x894f:
+        return this.go(afterNsh(view, at, end));
+      // WCCP's redirect header of four bytes, of which IP may be without.
+      case 0x883e:
+        return this.ipv4(view.getUint8(at) >>> 4 === 4 ? at : at + 4, end);
+      case Carried.ethernet:
         return this.ethernet(at, end);
-      case 0x880b:
+      case Carried.ppp:
         return this.ppp(at, end);
+      case Carried.gre:
+        return this.gre(at, end);
+      case Carried.wireless:
+        return this.go(afterWireless(view, at, end));
       default:
         // An 802.3 length instead of a type: LLC with SNAP carries the type behind.
         if (type <= 1500 && end - at >= 8 && view.getUint16(at) === 0xaaaa)
@@ -277,6 +302,15 @@ export class Decapsulator {
         return this.gre(at, end);
       case 17:
         return this.udp(at, end);
+      case 51: {
+        // Authentication only: what follows can be read.
+        if (end - at < 12) return Found.nothing;
+        const header = (this.view.getUint8(at + 1) + 2) << 2;
+        return this.transport(this.view.getUint8(at), at + header, end, length - header);
+      }
+      case 97:
+        this.encapsulations.add(Layer.etherip, 0, this.tunnel());
+        return this.ethernet(at + 2, end);
       default:
         return Found.nothing;
     }
@@ -315,21 +349,16 @@ export class Decapsulator {
     // Version 1 (PPTP) has a call number of its own in each direction: the tunnel's ends must do.
     const key = version === 0 && flags & 0x2000 ? view.getInt32(at + (flags & 0xc000 ? 8 : 4)) : 0;
     this.encapsulations.add(Layer.gre, key, this.tunnel());
-    return this.byType(type, inner, end);
+    // Access points of one maker send whole 802.11 frames under these types.
+    return this.byType(type >>> 8 === 0x82 ? Carried.wireless : type, inner, end);
   }
 
   private udp(at: number, end: number): number {
-    const { view } = this;
-    if (end - at < 16) return Found.nothing;
-    const port = view.getUint16(at + 2);
-    if (VXLAN_PORTS.includes(port)) {
-      if ((view.getUint8(at + 8) & 8) === 0) return Found.nothing;
-      this.encapsulations.add(Layer.vxlan, view.getUint32(at + 12) >>> 8);
-      return this.ethernet(at + 16, end);
-    }
-    if (port !== GENEVE_PORT || view.getUint8(at + 8) >>> 6 !== 0) return Found.nothing;
-    this.encapsulations.add(Layer.geneve, view.getUint32(at + 12) >>> 8);
-    return this.byType(view.getUint16(at + 10), at + 16 + ((view.getUint8(at + 8) & 63) << 2), end);
+    const inner = inUdp(this.view, at, end);
+    if (inner === null) return Found.nothing;
+    const { layer, id } = inner;
+    if (layer !== 0) this.encapsulations.add(layer, Math.max(id, 0), id < 0 ? this.tunnel() : 0);
+    return this.go(inner);
   }
 
   /** An ICMP error quotes the packet it answers: at least its IP header and ports and sequence number (RFC 792). */

@@ -15,6 +15,12 @@ export const Layer = {
   ipip: 8,
   '6in4': 9,
   '4in6': 10,
+  gtp: 11,
+  teredo: 12,
+  l2tp: 13,
+  capwap: 14,
+  pbb: 15,
+  etherip: 16,
 } as const;
 
 const names = Object.fromEntries(Object.entries(Layer).map(([name, kind]) => [kind, name]));

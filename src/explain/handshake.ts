@@ -100,9 +100,7 @@ function anyHandshake(e: Evidence): Handshake {
   const serverReset = first(fresh, (p) => !p.fromClient && (p.flags & RST) !== 0);
   const answer = answeredCopy(syns, synAck, serverReset);
   const serverBegan = synAck !== null || serverSyn !== null || (e.state & SERVER_SYN) !== 0;
-  const anyAck = serverBegan ? acknowledgment(fresh, true, e.serverIsn, syn) : null;
-  // What a client sends after its RST confirms nothing.
-  const finalAck = anyAck !== null && clientReset !== null && clientReset.time < anyAck.time ? null : anyAck;
+  const finalAck = serverBegan ? confirmation(e, fresh, syn, synAcks, clientReset) : null;
   const implied = synAck === null && serverSyn === null ? impliedAck(e, fresh) : null;
   const plainAck = (p: PacketSeen): boolean => !p.fromClient && (p.flags & (SYN | RST | FIN | ACK)) === ACK;
   const acksSyn = (p: PacketSeen): boolean => plainAck(p) && p.ack === ((e.clientIsn + 1) | 0);
@@ -208,21 +206,35 @@ function answeredCopy(
   return { answeredSyn, answeredByEcho: false, ambiguous: before.length > 1 };
 }
 
-/** The first packet of a side that acknowledges the other side's SYN. */
-function acknowledgment(
+/** Before it is confirmed, a server may send what the window of the SYN allows, which is never scaled (RFC 7323 section 2.2). */
+const MOST_UNCONFIRMED = 65_535;
+
+/** The client's first packet that acknowledges the server's SYN, and no more than the server can have sent. */
+function confirmation(
+  e: Evidence,
   list: readonly PacketSeen[],
-  fromClient: boolean,
-  isn: number,
   syn: PacketSeen | null,
+  synAcks: readonly PacketSeen[],
+  reset: PacketSeen | null,
 ): PacketSeen | null {
+  const synAck = synAcks[0] ?? null;
+  // A capture with only some of a connection's packets, such as those with SYN or FIN, says nothing of what the server has sent.
+  const wentOn = list.some((p) => !p.fromClient && (p.flags & (SYN | RST)) === 0);
   let best: PacketSeen | null = null;
   for (const p of list) {
-    if (p.fromClient !== fromClient || (p.flags & (SYN | RST)) !== 0 || (p.flags & ACK) === 0) continue;
-    // A clock may be set back in between.
-    if (((p.ack - isn) | 0) < 1 || (syn !== null && p.time < syn.time && p.frame < syn.frame)) continue;
+    if (!p.fromClient || (p.flags & (SYN | RST)) !== 0 || (p.flags & ACK) === 0) continue;
+    // A server that was asked twice may have answered with two numbers.
+    const named = synAcks.some((q) => p.ack === ((q.seq + 1) | 0));
+    const beyond = named ? 0 : ((p.ack - e.serverIsn) | 0) - 1;
+    if (beyond < 0 || (beyond > MOST_UNCONFIRMED && !wentOn && (p.flags & FIN) === 0)) continue;
+    // A clock may be set back in between. Whatever the order of the capture, a packet with both numbers belongs to this SYN.
+    const exact = named && ((p.seq - e.clientIsn) | 0) === 1;
+    if (syn !== null && p.time < syn.time && p.frame < syn.frame && !exact) continue;
     if (best === null || p.time < best.time) best = p;
   }
-  return best;
+  if (best === null || reset === null || reset.time > best.time) return best;
+  // What a client sends after its RST confirms nothing, unless the RST was for something that came before the SYN+ACK.
+  return synAck !== null && reset.time < synAck.time ? best : null;
 }
 
 /** Types that end an attempt: not "fragmentation needed", redirects or source quench (RFC 1122 section 4.2.3.9). */

@@ -109,6 +109,16 @@ const cases: Readonly<Record<Verdict, Case>> = {
           t.c(20.1, 'A', { ack: t.isns[1] });
         }),
       ],
+      [
+        'the last packet acknowledges more than a server may have sent',
+        'unconfirmed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.c(20.1, 'A', { ack: t.isns[1] + 500_000 });
+          t.s(1020, 'SA');
+        }),
+      ],
     ],
   },
   refused: {
@@ -167,6 +177,58 @@ const cases: Readonly<Record<Verdict, Case>> = {
           t.c(1021, 'A');
         }),
       ],
+      [
+        'only packets with SYN or FIN are in the capture, and much was sent in between',
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.s(9000, 'FA', { seq: t.isns[1] + 900_001 });
+          t.c(9001, 'FA', { seq: 1500 });
+        }),
+      ],
+      [
+        "of these, the client's FIN alone",
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.c(9001, 'FA', { seq: 1500, ack: t.isns[1] + 900_001 });
+        }),
+      ],
+      [
+        'it answered with two numbers, of which the client took the second',
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.c(1000, 'S');
+          t.s(1020, 'SA', { seq: 1_500_000_000 });
+          t.c(1021, 'A', { ack: 1_500_000_001 });
+        }),
+      ],
+      [
+        'the same, the second number being lower',
+        'completed',
+        withLater((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA');
+          t.c(1000, 'S');
+          t.s(1020, 'SA', { seq: 1_000_000 });
+          t.c(1021, 'A', { ack: 1_000_001 });
+        }),
+      ],
+      [
+        'the SYN is behind all the rest in the capture',
+        'completed',
+        one((t) => {
+          t.s(1, 'SA');
+          t.c(2, 'A', { seq: 1001 });
+          t.c(3, 'PA', { seq: 1001, data: 39 });
+          t.s(4, 'PA', { ack: 1040, data: 23 });
+          t.c(8, 'S');
+        }),
+      ],
     ],
   },
   'reset-by-client': {
@@ -177,6 +239,20 @@ const cases: Readonly<Record<Verdict, Case>> = {
     }),
     misses: [
       ['reset after the handshake', 'completed', one((t) => t.shake().c(30, 'R'))],
+      [
+        "the RST is for what came in the server's name before its SYN+ACK",
+        'completed',
+        one((t) => {
+          t.c(0, 'S');
+          t.s(18, 'RA', { seq: 0, ack: 1001 });
+          t.s(19, 'FA', { seq: 0, ack: 1001 });
+          t.c(19.1, 'R', { seq: 1001 });
+          t.s(20, 'SA');
+          t.c(20.1, 'A');
+          t.c(20.2, 'PA', { data: 100 });
+          t.s(40, 'A');
+        }),
+      ],
       [
         "an RST of nobody's numbers",
         'completed',
@@ -407,6 +483,26 @@ const cases: Readonly<Record<Verdict, Case>> = {
       t.c(1020.1, 'A');
     }),
     misses: [
+      [
+        'they crossed on a long way: the server sends again after 300 ms, and the ACK takes longer',
+        'completed',
+        one((t) => {
+          t.shake(0, 305);
+          t.c(306, 'PA', { data: 500 });
+          t.s(607, 'SA');
+          t.s(611, 'A');
+        }),
+      ],
+      [
+        'the only SYN+ACK has a time that is wrong',
+        'completed',
+        one((t) => {
+          t.c(0, 'S');
+          t.s(90_000_000, 'SA');
+          t.c(20.1, 'A');
+          t.c(21, 'PA', { data: 10 });
+        }),
+      ],
       [
         'the second SYN+ACK crossed the ACK',
         'completed',

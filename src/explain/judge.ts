@@ -30,7 +30,7 @@ interface Finding {
 
 /** TIME-WAIT on Linux (net/ipv4/tcp.h, TCP_TIMEWAIT_LEN, 6.18); a new SYN within it finds the old connection. */
 const TIME_WAIT_MS = 60_000;
-/** A SYN+ACK sent again sooner than this after the client's ACK crossed it on the way. */
+/** A SYN+ACK sent again sooner than this, and the way to the server and back, after the client's ACK crossed it on the way. */
 const CROSSED_NS = 150e6;
 
 /** Judges an attempt. */
@@ -177,16 +177,23 @@ function completed(e: Evidence, h: Handshake): Finding {
  * is full (net/ipv4/tcp_minisocks.c, tcp_check_req, 6.18), or it waits for data (TCP_DEFER_ACCEPT).
  */
 function acceptQueue(e: Evidence, h: Handshake): Finding | null {
-  const { finalAck } = h;
-  if (finalAck === null) return null;
-  const again = h.synAcks.find((p) => p.time - finalAck.time > CROSSED_NS && p.seq === e.serverIsn);
+  const { finalAck, answeredSyn, synAck } = h;
+  if (finalAck === null || synAck === null) return null;
+  const way = answeredSyn === null ? 0 : Math.max(0, synAck.time - answeredSyn.time);
+  // The only SYN+ACK, in front of the ACK in the capture, was sent once: then its time is wrong, not the queue full.
+  const again = h.synAcks.find(
+    (p) =>
+      p.time - finalAck.time > way + CROSSED_NS &&
+      p.seq === e.serverIsn &&
+      (p !== synAck || p.frame > finalAck.frame),
+  );
   if (again === undefined) return null;
   const data = e.packets.find((p) => p.fromClient && p.length > 0 && p.time < again.time && !p.stray);
   return {
     verdict: 'accept-queue-full',
     outcome: 'completed',
     certainty: data !== undefined ? 'likely' : 'possible',
-    packets: [h.synAck, finalAck, data ?? null, again],
+    packets: [synAck, finalAck, data ?? null, again],
   };
 }
 

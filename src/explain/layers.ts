@@ -1,4 +1,5 @@
 /** Link-layer headers other than Ethernet's, and the lengths of headers in between. Pure functions of the bytes. */
+import { afterWireless } from './tunnels.ts';
 
 /** What follows a link-layer header: its Ethernet type (0: judge by the IP version) and where it is. */
 export interface Next {
@@ -7,7 +8,9 @@ export interface Next {
   readonly end: number;
 }
 
-const links: readonly number[] = [0, 1, 9, 10, 12, 14, 50, 51, 101, 108, 113, 228, 229, 239, 276];
+const links: readonly number[] = [
+  0, 1, 9, 10, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 192, 228, 229, 239, 242, 258, 276,
+];
 
 /** Whether packets of a link type can be read. */
 export const isKnownLink = (linkType: number): boolean => links.includes(linkType);
@@ -31,8 +34,25 @@ export function afterLink(view: DataView, linkType: number, at: number, end: num
       return size < 17 ? null : { type: view.getUint16(at + 14), at: at + 16, end };
     case 276:
       return size < 21 ? null : { type: view.getUint16(at), at: at + 20, end };
-    case 9:
+    // Cisco's HDLC: an address, a zero, and an Ethernet type. It may also be under the number of PPP in HDLC.
+    case 104:
+      return size < 5 ? null : { type: view.getUint16(at + 2), at: at + 4, end };
     case 50:
+      if (size > 4 && (view.getUint8(at) & 0x7f) === 0x0f) return afterLink(view, 104, at, end);
+      return { type: 0x880b, at, end };
+    case 105:
+      return afterWireless(view, at, end);
+    // Radiotap and PPI: what the receiver noted in front of an 802.11 frame, with its length in little-endian order.
+    case 127:
+    case 192:
+      if (size < 8 || (linkType === 192 && view.getUint32(at + 4, true) !== 105)) return null;
+      return afterWireless(view, at + view.getUint16(at + 2, true), end);
+    // IP over InfiniBand: two hardware addresses of 20 bytes.
+    case 242:
+      return size < 45 ? null : { type: view.getUint16(at + 40), at: at + 44, end };
+    case 258:
+      return afterPktap(view, at, end);
+    case 9:
       return { type: 0x880b, at, end };
     // PPPoE without its Ethernet header.
     case 51:
@@ -44,6 +64,15 @@ export function afterLink(view: DataView, linkType: number, at: number, end: num
     default:
       return null;
   }
+}
+
+/** Apple's PKTAP: the length of its header, a type, and the link type of what follows (Ethernet too, unlike elsewhere here). */
+function afterPktap(view: DataView, at: number, end: number): Next | null {
+  if (end - at < 12) return null;
+  const inner = at + view.getUint32(at, true);
+  const linkType = view.getUint32(at + 8, true);
+  if (inner <= at || inner > end || linkType === 258) return null;
+  return linkType === 1 ? { type: 0x6558, at: inner, end } : afterLink(view, linkType, inner, end);
 }
 
 /** FDDI: frame control, two addresses, then LLC with SNAP. */

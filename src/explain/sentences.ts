@@ -155,7 +155,7 @@ const sentences: Record<Told['verdict'], (a: Told) => string> = {
       : `${client(a)} got an RST in the name of ${server(a)} and then its SYN+ACK: somebody on the way, such as a firewall, refused what the server accepts`,
   unanswered,
   unconfirmed: (a) =>
-    `${server(a)} answered ${client(a)} with ${times(a.evidence.synAckCount, 'SYN+ACK')}, but no ACK of the client is in this capture`,
+    `${server(a)} answered ${client(a)} with ${times(a.evidence.synAckCount, 'SYN+ACK')}, but no ACK of that by the client is in this capture`,
   'reset-by-client': resetByClient,
   'reset-by-server': (a) =>
     `${server(a)} answered ${client(a)} with SYN+ACK and then reset the connection before it was confirmed`,
