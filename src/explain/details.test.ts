@@ -219,3 +219,13 @@ describe('options in force', () => {
     expect(attempt.inForce).toMatchObject({ clientMss: 536, clientScale: 0, serverScale: 0, sack: false });
   });
 });
+
+test('where the clock was set back between SYN+ACK and ACK, that half of the round trip is negative, and no sentence tells it', () => {
+  const attempt = one((t) => {
+    t.c(0, 'S');
+    t.s(2, 'SA');
+    t.c(0.5, 'A');
+  });
+  expect(attempt.roundTrip).toEqual({ serverNs: 2e6, clientNs: -1.5e6, ambiguous: false });
+  expect(attempt.sentence).toMatch(/ connected to 192\.0\.2\.2:80\.$/);
+});
