@@ -37,8 +37,8 @@ beforeAll(() => {
     'cut.gz': zlib.gzipSync(bytes).subarray(0, 400),
     'damaged.pcapng': damaged(),
     empty: '',
-    'wireless.pcapng': concatenate(ofType(127), packet(), packet()),
-    'half.pcapng': concatenate(ofType(127), packet(), ofType(101), packet()),
+    'arcnet.pcapng': concatenate(ofType(129), packet(), packet()),
+    'half.pcapng': concatenate(ofType(129), packet(), ofType(101), packet()),
     'text.txt': 'this is no capture\n',
   };
   for (const [name, content] of Object.entries(files)) writeFileSync(inPlace(name), content);
@@ -119,15 +119,15 @@ describe('what it reads', () => {
   });
 
   test('packets of a link type that it does not know are counted and named', () => {
-    expect(run('wireless.pcapng')).toEqual({
+    expect(run('arcnet.pcapng')).toEqual({
       status: 1,
       stdout: '2 packets, 0 TCP segments, 0 connection attempts\nNo TCP connection attempts.\n',
       stderr:
-        'halfopen explain: wireless.pcapng: cannot read 2 packets of link type 127 (docs/explain.md lists the link types)\n',
+        'halfopen explain: arcnet.pcapng: cannot read 2 packets of link type 129 (docs/explain.md lists the link types)\n',
     });
     const half = run('--json', 'half.pcapng');
     expect(half.status).toBe(0);
-    expect(half.stderr).toContain('cannot read 1 packet of link type 127 ');
+    expect(half.stderr).toContain('cannot read 1 packet of link type 129 ');
     expect(rows(half)).toHaveLength(1);
   });
 });

@@ -224,7 +224,9 @@ export class Lookup {
       } else if (sameWrap && newest < 0 && !this.fromClient(base) && words[base + STATE]! & SYN_SEEN)
         newest = slot;
     }
-    return otherWrap >= 0 ? otherWrap : newest;
+    if (otherWrap >= 0) return otherWrap;
+    // On the tuple of a connection that is closed it belongs to another, whose SYN is not in the capture.
+    return newest >= 0 && R.hasClosed(words[newest * WORDS + STATE]!) ? -1 : newest;
   }
 
   /** Whether the SYN+ACK at hand answers this attempt's SYN (or is the one already seen). */
