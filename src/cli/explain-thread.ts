@@ -107,7 +107,7 @@ class LineThread {
 
 /**
  * Lines of attempts, by whichever thread. The second one starts when an attempt is told before the end of the capture, which is
- * when there are many: to start it takes some 50 ms, and as many lines are written in that time as are told at the end.
+ * when there are many: to start it takes some 50 ms, and for fewer it made a capture of 50,000 attempts slower.
  */
 export class Lines implements Outlet {
   private readonly own: PlainJson;
