@@ -3,7 +3,7 @@
  * follows it up). Data goes in and out as bytes.
  */
 import { Errno } from '../tcp/errno.ts';
-import { readable } from '../tcp/socket-calls.ts';
+import { readable } from '../tcp/socket/socket-calls.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import type { Address } from '../wire/address.ts';
 import { seqDiff } from '../wire/seq.ts';

@@ -3,9 +3,9 @@
  * its own: both are handed in. Packets come in through `input` and wait in `out`; whoever drives it calls
  * `handleTimers` at `nextDeadline()`.
  */
-import { type IsnGenerator, sipHash24 } from '../tcp/isn.ts';
+import { type IsnGenerator, sipHash24 } from '../tcp/handshake/isn.ts';
+import { TimeWait } from '../tcp/states/time-wait.ts';
 import { Tcp } from '../tcp/tcp.ts';
-import { TimeWait } from '../tcp/time-wait.ts';
 import type { TraceEvent } from '../tcp/trace.ts';
 import { type Address, anyIpv4, isLoopback, parseAddress, sameAddress } from '../wire/address.ts';
 import { protocolIcmp, protocolIcmpv6 } from '../wire/icmp.ts';

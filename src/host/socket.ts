@@ -17,7 +17,7 @@ import {
   send,
   shutdown,
   takeError,
-} from '../tcp/socket-calls.ts';
+} from '../tcp/socket/socket-calls.ts';
 import { CLOSED, CLOSING, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import {
   type Address,

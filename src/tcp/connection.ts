@@ -3,11 +3,11 @@
  * where it has them and the field's terms elsewhere. Behaviour lives in the files around it.
  */
 import { type Address, anyIpv4 } from '../wire/address.ts';
-import type { Listener } from './accept-queue.ts';
-import type { Attempt } from './fast-open-active.ts';
-import type { OptionName, Options } from './options.ts';
-import { OutOfOrderQueue, ReceiveQueue, SendQueue } from './queues.ts';
-import type { Request } from './request.ts';
+import type { Listener } from './handshake/accept-queue.ts';
+import type { Attempt } from './handshake/fast-open-active.ts';
+import type { Request } from './handshake/request.ts';
+import { OutOfOrderQueue, ReceiveQueue, SendQueue } from './send/send-queue.ts';
+import type { OptionName, Options } from './socket/options.ts';
 import { CLOSED } from './state.ts';
 import type { Tuple } from './table.ts';
 import type { Tcp } from './tcp.ts';

@@ -9,12 +9,12 @@ import { seqBetween } from '../wire/seq.ts';
 import { protocolTcp } from '../wire/tcp.ts';
 import { Connection } from './connection.ts';
 import { Errno } from './errno.ts';
-import { resendAll } from './fast-open-active.ts';
-import { done, Poll } from './lifecycle.ts';
-import { Request } from './request.ts';
-import { retransmit } from './retransmit.ts';
-import { sendMss, syncMss } from './send.ts';
+import { resendAll } from './handshake/fast-open-active.ts';
+import { Request } from './handshake/request.ts';
+import { retransmit } from './send/retransmit.ts';
+import { sendMss, syncMss } from './send/sender.ts';
 import { LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { done, Poll } from './states/lifecycle.ts';
 import type { Tcp } from './tcp.ts';
 
 /** The errno of an ICMPv4 "destination unreachable" code (icmp_err_convert), and whether it is final. */

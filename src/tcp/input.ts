@@ -14,13 +14,13 @@
 import { decodeSegment, type Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
 import { Connection } from './connection.ts';
-import { Request } from './request.ts';
+import { Request } from './handshake/request.ts';
 import { SYN_SENT } from './state.ts';
 import { onHandshakeAck, onListen } from './states/listen.ts';
 import { onSynSent } from './states/syn-sent.ts';
 import { synchronized } from './states/synchronized.ts';
+import type { TimeWait } from './states/time-wait.ts';
 import type { Tcp } from './tcp.ts';
-import type { TimeWait } from './time-wait.ts';
 
 /** Decodes a packet into `seg` and hands it to whoever it is for. */
 export function input(

@@ -7,7 +7,7 @@ import { fold, sumView } from '../wire/checksum.ts';
 import { fastOpenMagic, OptionKind } from '../wire/options.ts';
 import type { PacketQueue } from '../wire/packet-queue.ts';
 import { protocolTcp, pseudoHeaderSum } from '../wire/tcp.ts';
-import type { Cookie } from './fast-open.ts';
+import type { Cookie } from './handshake/fast-open.ts';
 import type { Tuple } from './table.ts';
 
 /** The options of one segment; absent ones are 0, -1, false, null or empty. */

@@ -1,6 +1,6 @@
 /** Records that all TCPs of a process share must not be noticed, even by an observer that drives another TCP meanwhile. */
 import { expect, test } from 'vitest';
-import { accept, close, receive, send } from './socket-calls.ts';
+import { accept, close, receive, send } from './socket/socket-calls.ts';
 import { Pair } from './testing.ts';
 
 /** A life with everything that writes packets: lost SYN, SYN+ACK and data, a cookie, resets, the end of both sides. */

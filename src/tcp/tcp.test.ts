@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Flag } from '../wire/tcp.ts';
-import { close, open, receive, send, shutdown } from './socket-calls.ts';
+import { close, open, receive, send, shutdown } from './socket/socket-calls.ts';
 import { stateName } from './state.ts';
 import { Pair, type TestOptions } from './testing.ts';
 

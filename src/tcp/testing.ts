@@ -3,7 +3,7 @@ import { type Address, parseAddress } from '../wire/address.ts';
 import { decodeIp } from '../wire/ip.ts';
 import { decodeTcp, type TcpSegment } from '../wire/tcp.ts';
 import type { Connection, Route } from './connection.ts';
-import { accept, listen, open } from './socket-calls.ts';
+import { accept, listen, open } from './socket/socket-calls.ts';
 import { defaultTcpSysctls, type TcpSysctls } from './sysctls.ts';
 import { Tcp, type TcpEnvironment } from './tcp.ts';
 import type { TraceEvent } from './trace.ts';

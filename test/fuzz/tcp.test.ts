@@ -14,7 +14,7 @@ import {
   receive,
   send,
   shutdown,
-} from '../../src/tcp/socket-calls.ts';
+} from '../../src/tcp/socket/socket-calls.ts';
 import { stateName } from '../../src/tcp/state.ts';
 import type { Tcp } from '../../src/tcp/tcp.ts';
 import { Pair } from '../../src/tcp/testing.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Calls, Family, OpenFlag } from '../../src/host/index.ts';
 import { Capture, type Pair, pair, type WorldHostOptions } from '../../src/sim/index.ts';
-import { synSchedule } from '../../src/tcp/syn-timeout.ts';
+import { synSchedule } from '../../src/tcp/handshake/syn-timeout.ts';
 import { parseAddress } from '../../src/wire/address.ts';
 import { decodeIp } from '../../src/wire/ip.ts';
 import { decodeTcp } from '../../src/wire/tcp.ts';

@@ -1,5 +1,5 @@
 /** Checks of the way between the hosts: what is sent and not answered. */
-import { synSchedule } from '../../tcp/syn-timeout.ts';
+import { synSchedule } from '../../tcp/handshake/syn-timeout.ts';
 import type { Check, Fix } from '../check.ts';
 import { type Host, numberOf, socketFile, sysctl, Unread } from '../host.ts';
 import { endpointText, isIPv4, retransmissionTimer, state } from '../sockets.ts';

@@ -1,7 +1,7 @@
 /** What every connection gets when its handshake is complete (net/ipv4/tcp_input.c tcp_init_transfer, 6.18). */
-import { initialCwnd } from '../congestion.ts';
+import { initialCwnd } from '../congestion/congestion.ts';
 import type { Connection } from '../connection.ts';
-import { updateKeepalive } from '../retransmit.ts';
+import { updateKeepalive } from '../send/retransmit.ts';
 
 /** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
 function segmentMemory(conn: Connection): number {

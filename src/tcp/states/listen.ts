@@ -7,18 +7,18 @@ import type { Address } from '../../wire/address.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqGt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { initialCwnd } from '../congestion.ts';
+import { initialCwnd } from '../congestion/congestion.ts';
 import { Connection, type Route } from '../connection.ts';
-import { openEarly, opensAtOnce } from '../fast-open-passive.ts';
-import { Poll } from '../lifecycle.ts';
-import { advertisedMss, asksEcn, initialWindow, readOffer, windowFromSpace } from '../negotiate.ts';
-import { Request } from '../request.ts';
-import { rttSample } from '../rtt.ts';
-import { syncMss } from '../send.ts';
+import { openEarly, opensAtOnce } from '../handshake/fast-open-passive.ts';
+import { advertisedMss, asksEcn, initialWindow, readOffer, windowFromSpace } from '../handshake/negotiate.ts';
+import { Request } from '../handshake/request.ts';
+import { checkCookie, cookieTimestamp, makeCookie, readCookieTimestamp } from '../handshake/syn-cookies.ts';
+import { rttSample } from '../recovery/rtt.ts';
+import { syncMss } from '../send/sender.ts';
 import { LISTEN, SYN_RECEIVED } from '../state.ts';
-import { checkCookie, cookieTimestamp, makeCookie, readCookieTimestamp } from '../syn-cookies.ts';
 import type { Tcp } from '../tcp.ts';
 import { establish } from './established.ts';
+import { Poll } from './lifecycle.ts';
 import { synchronized } from './synchronized.ts';
 
 /**

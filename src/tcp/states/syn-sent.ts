@@ -5,19 +5,19 @@
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqDiff, seqGt, seqLe } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { handleAck, storeTimestamp } from '../ack.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
-import { onFastOpenSynAck } from '../fast-open-active.ts';
-import { reset, setState, wakeAll } from '../lifecycle.ts';
-import { asksEcn, readOffer } from '../negotiate.ts';
-import { sendAck, transmit } from '../output.ts';
-import { enterQuickAck, initializeRcvMss } from '../receive.ts';
-import { armRetransmit } from '../retransmit.ts';
-import { pushFrames, syncMss } from '../send.ts';
+import { onFastOpenSynAck } from '../handshake/fast-open-active.ts';
+import { asksEcn, readOffer } from '../handshake/negotiate.ts';
+import { enterQuickAck, initializeRcvMss } from '../receive/receive.ts';
+import { handleAck, storeTimestamp } from '../send/ack.ts';
+import { sendAck, transmit } from '../send/output.ts';
+import { armRetransmit } from '../send/retransmit.ts';
+import { pushFrames, syncMss } from '../send/sender.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
 import type { Tcp } from '../tcp.ts';
 import { establish } from './established.ts';
+import { reset, setState, wakeAll } from './lifecycle.ts';
 
 /** A segment for a connection that waits for SYN+ACK. */
 export function onSynSent(tcp: Tcp, conn: Connection, seg: Segment): void {

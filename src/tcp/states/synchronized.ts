@@ -6,21 +6,20 @@
 import type { Segment } from '../../wire/segment.ts';
 import { seqGt, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { acceptable, sendChallengeAck } from '../acceptance.ts';
-import { allAcked, handleAck, wakeWriter } from '../ack.ts';
-import { updatePacingRate } from '../congestion.ts';
+import { updatePacingRate } from '../congestion/congestion.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
-import { releaseEarly } from '../fast-open.ts';
-import { earlyConfirmed } from '../fast-open-passive.ts';
-import { done, enterTimeWait, reset, setState, timeWaitLength, wakeAll } from '../lifecycle.ts';
-import { sendAck } from '../output.ts';
-import { ackIfDue, enterQuickAck, initializeRcvMss, queueData } from '../receive.ts';
-import type { Request } from '../request.ts';
-import { finTime } from '../retransmit.ts';
-import { rttSample } from '../rtt.ts';
-import { pushFrames } from '../send.ts';
-import { shutdownSend } from '../socket-calls.ts';
+import { releaseEarly } from '../handshake/fast-open.ts';
+import { earlyConfirmed } from '../handshake/fast-open-passive.ts';
+import type { Request } from '../handshake/request.ts';
+import { acceptable, sendChallengeAck } from '../receive/acceptance.ts';
+import { ackIfDue, enterQuickAck, initializeRcvMss, queueData } from '../receive/receive.ts';
+import { rttSample } from '../recovery/rtt.ts';
+import { allAcked, handleAck, wakeWriter } from '../send/ack.ts';
+import { sendAck } from '../send/output.ts';
+import { finTime } from '../send/retransmit.ts';
+import { pushFrames } from '../send/sender.ts';
+import { shutdownSend } from '../socket/socket-calls.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -33,6 +32,7 @@ import {
 } from '../state.ts';
 import type { Tcp } from '../tcp.ts';
 import { establish } from './established.ts';
+import { done, enterTimeWait, reset, setState, timeWaitLength, wakeAll } from './lifecycle.ts';
 
 /** A segment for a synchronized connection. */
 export function synchronized(tcp: Tcp, conn: Connection, seg: Segment): void {

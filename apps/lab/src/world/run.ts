@@ -4,7 +4,7 @@ import type { PacketEvent, WorldEvent } from '../../../../src/sim/events.ts';
 import { addHost } from '../../../../src/sim/hosts.ts';
 import type { Node } from '../../../../src/sim/node.ts';
 import { World } from '../../../../src/sim/world.ts';
-import type { IsnGenerator } from '../../../../src/tcp/isn.ts';
+import type { IsnGenerator } from '../../../../src/tcp/handshake/isn.ts';
 import type { State } from '../../../../src/tcp/trace.ts';
 import { decodeIp } from '../../../../src/wire/ip.ts';
 import { PacketQueue } from '../../../../src/wire/packet-queue.ts';

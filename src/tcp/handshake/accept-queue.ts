@@ -2,7 +2,7 @@
  * What a listening socket keeps: half-open requests and connections that wait for accept()
  * (net/ipv4/inet_connection_sock.c, 6.18).
  */
-import type { Connection } from './connection.ts';
+import type { Connection } from '../connection.ts';
 import type { Request } from './request.ts';
 
 /** The queues of one listener. */

@@ -2,11 +2,11 @@
  * What the handshake settles: segment size, window, window scale, SACK, timestamps, ECN. The one place for these
  * rules, for both sides (RFC 9293 3.7.1, RFC 7323, RFC 2018, RFC 3168; net/ipv4/tcp_output.c and tcp_input.c, 6.18).
  */
-import type { Segment } from '../wire/segment.ts';
-import { Flag } from '../wire/tcp.ts';
-import type { Connection, Route } from './connection.ts';
-import { noOptions, type OptionSet } from './packet.ts';
-import type { TcpSysctls } from './sysctls.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { Flag } from '../../wire/tcp.ts';
+import type { Connection, Route } from '../connection.ts';
+import { noOptions, type OptionSet } from '../packet.ts';
+import type { TcpSysctls } from '../sysctls.ts';
 
 /** The largest shift a window scale option may ask for (RFC 7323 section 2.3). */
 const maxWindowScale = 14;

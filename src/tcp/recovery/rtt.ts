@@ -2,8 +2,8 @@
  * The round-trip time and what follows from it (RFC 6298; net/ipv4/tcp_input.c tcp_rtt_estimator, 6.18). All in µs;
  * srtt is kept times 8 and mdev times 4, as Linux keeps them, so that rounding is the same.
  */
-import { seqGt } from '../wire/seq.ts';
-import type { Connection } from './connection.ts';
+import { seqGt } from '../../wire/seq.ts';
+import type { Connection } from '../connection.ts';
 
 /** The first time-out, before any sample: 1 s (RFC 6298 section 2.1). */
 export const initialRto = 1_000_000;

@@ -1,8 +1,8 @@
 /** TCP_INFO by the names of struct tcp_info (net/ipv4/tcp.c tcp_get_info, include/uapi/linux/tcp.h, 6.18). */
-import type { Connection } from './connection.ts';
-import { notSent } from './send.ts';
-import { CLOSED, LISTEN } from './state.ts';
-import { receiveWindow } from './window.ts';
+import type { Connection } from '../connection.ts';
+import { receiveWindow } from '../receive/window.ts';
+import { notSent } from '../send/sender.ts';
+import { CLOSED, LISTEN } from '../state.ts';
 
 /** Bits of tcpi_options. */
 const InfoOption = { timestamps: 1, sack: 2, windowScale: 4, ecn: 8, ecnSeen: 16, synData: 32 } as const;

@@ -2,8 +2,8 @@
  * How much may be in flight: slow start and congestion avoidance (RFC 5681; net/ipv4/tcp_cong.c, 6.18).
  * What a bad network needs beyond (CUBIC's curve, HyStart, recovery) has its room here.
  */
-import { seqLe } from '../wire/seq.ts';
-import type { Connection } from './connection.ts';
+import { seqLe } from '../../wire/seq.ts';
+import type { Connection } from '../connection.ts';
 
 /** Congestion states with Linux' values (enum tcp_ca_state). */
 export const CaState = { open: 0, disorder: 1, cwr: 2, recovery: 3, loss: 4 } as const;

@@ -4,8 +4,8 @@
  * show why it may not be constant.
  */
 
-import type { Address } from '../wire/address.ts';
-import type { Tuple } from './table.ts';
+import type { Address } from '../../wire/address.ts';
+import type { Tuple } from '../table.ts';
 
 /** One of the ways to choose an initial sequence number. */
 export type IsnGenerator =

@@ -2,19 +2,19 @@
  * A half-open connection on the passive side: a small record with a life of its own until the handshake's last ACK
  * (RFC 9293 3.10.7.4 in SYN-RECEIVED; Linux' request_sock, net/ipv4/tcp_minisocks.c tcp_check_req, 6.18).
  */
-import type { Address } from '../wire/address.ts';
-import type { Segment } from '../wire/segment.ts';
-import { seqAdd, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { type Connection, type Route, Timer } from './connection.ts';
+import type { Address } from '../../wire/address.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd, seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { type Connection, type Route, Timer } from '../connection.ts';
+import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
+import type { Reason } from '../reasons.ts';
+import { initialRto } from '../recovery/rtt.ts';
+import { SYN_RECEIVED } from '../state.ts';
+import type { Tuple } from '../table.ts';
+import type { Tcp } from '../tcp.ts';
+import type { TimerOwner } from '../timers.ts';
 import type { Cookie } from './fast-open.ts';
-import { noOptions, type OptionSet, Outgoing, writePacket } from './packet.ts';
-import type { Reason } from './reasons.ts';
-import { initialRto } from './rtt.ts';
-import { SYN_RECEIVED } from './state.ts';
-import type { Tuple } from './table.ts';
-import type { Tcp } from './tcp.ts';
-import type { TimerOwner } from './timers.ts';
 
 /** What all SYN+ACKs are written from, one after another. */
 const outgoing = new Outgoing();

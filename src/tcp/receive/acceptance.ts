@@ -3,16 +3,16 @@
  * RFC 7323 section 5, RFC 5961 sections 3 and 4; net/ipv4/tcp_input.c tcp_validate_incoming, 6.18).
  */
 
-import type { Segment } from '../wire/segment.ts';
-import { seqAdd, seqGt, seqLt } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import type { Connection } from './connection.ts';
-import { Errno } from './errno.ts';
-import { reset } from './lifecycle.ts';
-import { sendAck } from './output.ts';
-import type { Reason } from './reasons.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd, seqGt, seqLt } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import type { Connection } from '../connection.ts';
+import { Errno } from '../errno.ts';
+import type { Reason } from '../reasons.ts';
+import { sendAck } from '../send/output.ts';
+import { CLOSE_WAIT, CLOSING, LAST_ACK, SYN_RECEIVED } from '../state.ts';
+import { reset } from '../states/lifecycle.ts';
 import { enterQuickAck, reportDuplicate } from './receive.ts';
-import { CLOSE_WAIT, CLOSING, LAST_ACK, SYN_RECEIVED } from './state.ts';
 import { receiveWindow } from './window.ts';
 
 /** Whether an answer to a useless segment must wait, lest two ends answer each other for ever. */

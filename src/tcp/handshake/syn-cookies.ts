@@ -2,8 +2,8 @@
  * SYN cookies: an ISN that carries what a request would have kept (RFC 4987 section 3.6; net/ipv4/syncookies.c, 6.18).
  * The MSS is one of four, the rest of the offer hides in the low bits of the SYN+ACK's timestamp.
  */
-import type { Address } from '../wire/address.ts';
-import type { Segment } from '../wire/segment.ts';
+import type { Address } from '../../wire/address.ts';
+import type { Segment } from '../../wire/segment.ts';
 import { sipHash24 } from './isn.ts';
 import type { Request } from './request.ts';
 

@@ -3,11 +3,11 @@
  * servers, and when a client stays away from Fast Open (net/ipv4/tcp_fastopen.c and tcp_metrics.c, 6.18).
  * The passive side is in fast-open-passive.ts, the active one in fast-open-active.ts.
  */
-import type { Address } from '../wire/address.ts';
-import type { Connection } from './connection.ts';
+import type { Address } from '../../wire/address.ts';
+import type { Connection } from '../connection.ts';
+import { ESTABLISHED } from '../state.ts';
+import type { Tcp } from '../tcp.ts';
 import { sipHash24, sipHashHigh, swap } from './isn.ts';
-import { ESTABLISHED } from './state.ts';
-import type { Tcp } from './tcp.ts';
 
 /** The bits of net.ipv4.tcp_fastopen. */
 export const FastOpenBit = {

@@ -1,10 +1,10 @@
 /** Every segment that leaves a connection passes here (net/ipv4/tcp_output.c, 6.18: __tcp_transmit_skb). */
-import { Flag } from '../wire/tcp.ts';
-import type { Connection } from './connection.ts';
-import { noOptions, type OptionSet, Outgoing, writePacket } from './packet.ts';
-import type { TxSegment } from './queues.ts';
-import { SYN_RECEIVED } from './state.ts';
-import { selectWindow } from './window.ts';
+import { Flag } from '../../wire/tcp.ts';
+import type { Connection } from '../connection.ts';
+import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
+import { selectWindow } from '../receive/window.ts';
+import { SYN_RECEIVED } from '../state.ts';
+import type { TxSegment } from './send-queue.ts';
 
 /** The options of a segment without SYN. SACK blocks take what room timestamps leave (RFC 2018 section 3). */
 function establishedOptions(conn: Connection): OptionSet {

@@ -2,18 +2,18 @@
  * The active side of TCP Fast Open (RFC 7413 section 4.2.1): data and a cookie with the SYN, and what becomes of them
  * (net/ipv4/tcp_output.c tcp_send_syn_data, tcp_input.c tcp_rcv_fastopen_synack, 6.18).
  */
-import type { Segment } from '../wire/segment.ts';
-import { seqAdd } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { CaState } from './congestion.ts';
-import type { Connection } from './connection.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { CaState } from '../congestion/congestion.ts';
+import type { Connection } from '../connection.ts';
+import { takeSynData } from '../receive/receive.ts';
+import { transmit } from '../send/output.ts';
+import { retransmitLost } from '../send/retransmit.ts';
+import { TxSegment } from '../send/send-queue.ts';
+import { syncMss } from '../send/sender.ts';
 import { type Cookie, FastOpenFailure } from './fast-open.ts';
 import { mssOfPath } from './negotiate.ts';
-import { transmit } from './output.ts';
-import { TxSegment } from './queues.ts';
-import { takeSynData } from './receive.ts';
-import { retransmitLost } from './retransmit.ts';
-import { syncMss } from './send.ts';
 
 /** A Fast Open under way: from the call that brings the data until it returns. */
 export interface Attempt {

@@ -1,7 +1,7 @@
 /** The receive window: what to offer, and what was offered (RFC 9293 section 3.8.6; net/ipv4/tcp_output.c, 6.18). */
-import { seqDiff } from '../wire/seq.ts';
-import type { Connection } from './connection.ts';
-import { windowFromSpace } from './negotiate.ts';
+import { seqDiff } from '../../wire/seq.ts';
+import type { Connection } from '../connection.ts';
+import { windowFromSpace } from '../handshake/negotiate.ts';
 
 /** Bytes the receive buffer can still take. */
 const freeSpace = (conn: Connection): number =>

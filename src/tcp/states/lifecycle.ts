@@ -1,9 +1,9 @@
 /** How a connection changes state and ends, and what stays behind in TIME-WAIT (RFC 9293 section 3.3.2, 3.6). */
-import { type Connection, Timer } from './connection.ts';
-import { releaseEarly } from './fast-open.ts';
-import { sendActiveReset } from './output.ts';
-import type { Reason } from './reasons.ts';
-import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from './state.ts';
+import { type Connection, Timer } from '../connection.ts';
+import { releaseEarly } from '../handshake/fast-open.ts';
+import type { Reason } from '../reasons.ts';
+import { sendActiveReset } from '../send/output.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from '../state.ts';
 import { TimeWait } from './time-wait.ts';
 
 /** Event bits of poll (include/uapi/linux/eventpoll.h). */

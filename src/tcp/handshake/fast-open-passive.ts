@@ -3,16 +3,16 @@
  * which can be accepted, read and written while its SYN+ACK is still unanswered (net/ipv4/tcp_fastopen.c
  * tcp_try_fastopen, tcp_timer.c tcp_fastopen_synack_timer, tcp_input.c tcp_rcv_synrecv_state_fastopen, 6.18).
  */
-import type { Segment } from '../wire/segment.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { CaState, enterLoss, inFlight } from '../congestion/congestion.ts';
+import type { Connection } from '../connection.ts';
+import { takeSynData } from '../receive/receive.ts';
+import { initialRto } from '../recovery/rtt.ts';
+import { armRetransmit, armSynAck, writeError } from '../send/retransmit.ts';
+import type { Tcp } from '../tcp.ts';
 import type { Listener } from './accept-queue.ts';
-import { CaState, enterLoss, inFlight } from './congestion.ts';
-import type { Connection } from './connection.ts';
 import { FastOpenBit, releaseEarly } from './fast-open.ts';
-import { takeSynData } from './receive.ts';
 import type { Request } from './request.ts';
-import { armRetransmit, armSynAck, writeError } from './retransmit.ts';
-import { initialRto } from './rtt.ts';
-import type { Tcp } from './tcp.ts';
 
 /** Without a sample of the round-trip time the time-out is 3 s from the handshake on (RFC 6298 section 5.7). */
 const rtoWithoutSample = 3_000_000;

@@ -1,12 +1,12 @@
 /** The options of level IPPROTO_TCP (net/ipv4/tcp.c do_tcp_setsockopt and do_tcp_getsockopt, 6.18). */
-import type { Connection } from './connection.ts';
-import { Errno } from './errno.ts';
-import { Poll } from './lifecycle.ts';
-import { sendAck } from './output.ts';
-import { updateKeepalive } from './retransmit.ts';
-import { Nagle, pushFrames, pushPending, sendMss, writable } from './send.ts';
-import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN } from './state.ts';
-import { synSchedule } from './syn-timeout.ts';
+import type { Connection } from '../connection.ts';
+import { Errno } from '../errno.ts';
+import { synSchedule } from '../handshake/syn-timeout.ts';
+import { sendAck } from '../send/output.ts';
+import { updateKeepalive } from '../send/retransmit.ts';
+import { Nagle, pushFrames, pushPending, sendMss, writable } from '../send/sender.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN } from '../state.ts';
+import { Poll } from '../states/lifecycle.ts';
 
 /** Option numbers (include/uapi/linux/tcp.h). */
 export const TcpOption = {

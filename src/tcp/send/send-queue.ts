@@ -1,5 +1,5 @@
 /** The data of a connection on its way: segments queued to send, and segments received. */
-import { seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
+import { seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
 
 /**
  * A stretch of the send queue: what one write added, up to the size goal (several MSS), cut where the window or the

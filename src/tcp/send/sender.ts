@@ -2,16 +2,16 @@
  * From write() to packets: queueing, Nagle, and what the windows let out (RFC 9293 section 3.7 and 3.8;
  * net/ipv4/tcp.c tcp_sendmsg_locked and tcp_output.c tcp_write_xmit, 6.18).
  */
-import { seqAdd, seqDiff, seqGt, seqLe } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { CaState, cwndQuota, inFlight, restartAfterIdle, validateCwnd } from './congestion.ts';
-import type { Connection } from './connection.ts';
-import { Errno } from './errno.ts';
-import { currentMss } from './negotiate.ts';
+import { seqAdd, seqDiff, seqGt, seqLe } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { CaState, cwndQuota, inFlight, restartAfterIdle, validateCwnd } from '../congestion/congestion.ts';
+import type { Connection } from '../connection.ts';
+import { Errno } from '../errno.ts';
+import { currentMss } from '../handshake/negotiate.ts';
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { sackSize, transmit } from './output.ts';
-import { TxSegment } from './queues.ts';
 import { armProbe, armRetransmit } from './retransmit.ts';
-import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { TxSegment } from './send-queue.ts';
 
 /** How eager a push is: Nagle's rule, no small segment at all (cork), or everything now. */
 export const Nagle = { on: 0, off: 1, cork: 2, push: 4 } as const;

@@ -3,13 +3,13 @@
  * net/ipv4/tcp_input.c, 6.18: tcp_data_queue, __tcp_ack_snd_check).
  */
 
-import type { Segment } from '../wire/segment.ts';
-import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { type Connection, Timer } from './connection.ts';
-import { enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from './lifecycle.ts';
-import { sendAck } from './output.ts';
-import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED } from './state.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { type Connection, Timer } from '../connection.ts';
+import { sendAck } from '../send/output.ts';
+import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED } from '../state.ts';
+import { enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from '../states/lifecycle.ts';
 import { growWindow, possibleWindow, receiveWindow } from './window.ts';
 
 const shortestAto = 40_000;

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { parseAddress } from '../wire/address.ts';
-import { encodeIp, ipPacket } from '../wire/ip.ts';
-import type { TcpOption } from '../wire/options.ts';
-import { encodeTcp, Flag, protocolTcp } from '../wire/tcp.ts';
-import type { Connection } from './connection.ts';
-import { FastOpenBit } from './fast-open.ts';
-import { tcpInfo } from './info.ts';
+import { parseAddress } from '../../wire/address.ts';
+import { encodeIp, ipPacket } from '../../wire/ip.ts';
+import type { TcpOption } from '../../wire/options.ts';
+import { encodeTcp, Flag, protocolTcp } from '../../wire/tcp.ts';
+import type { Connection } from '../connection.ts';
+import { tcpInfo } from '../socket/info.ts';
 import {
   accept,
   beginFastOpen,
@@ -16,10 +15,11 @@ import {
   receive,
   send,
   takeError,
-} from './socket-calls.ts';
-import { TcpOption as Option, setTcpOption } from './socket-options.ts';
-import { stateName } from './state.ts';
-import { Pair, type TestOptions, testTcp } from './testing.ts';
+} from '../socket/socket-calls.ts';
+import { TcpOption as Option, setTcpOption } from '../socket/socket-options.ts';
+import { stateName } from '../state.ts';
+import { Pair, type TestOptions, testTcp } from '../testing.ts';
+import { FastOpenBit } from './fast-open.ts';
 
 const key = 'a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4';
 const everything = FastOpenBit.client | FastOpenBit.server | FastOpenBit.allListeners;

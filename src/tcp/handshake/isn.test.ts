@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ipv4, ipv6 } from '../wire/address.ts';
+import { ipv4, ipv6 } from '../../wire/address.ts';
 import { chooseIsn, isnClock, md5Transform, sipHash24, sipHashHigh } from './isn.ts';
 
 /** MD5 of a text, built from the block transform with RFC 1321's padding. */

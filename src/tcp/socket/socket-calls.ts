@@ -3,22 +3,21 @@
  * net/ipv4/tcp.c, 6.18). Each call returns a value or -errno; -EAGAIN means that it would block, and the owner is
  * woken when that may have changed. Nothing here waits.
  */
-import type { Address } from '../wire/address.ts';
-import { seqAdd, seqDiff } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { Listener } from './accept-queue.ts';
-import { type Connection, type Route, Timer } from './connection.ts';
-import { Errno } from './errno.ts';
-import { FastOpenBit, FastOpenFailure } from './fast-open.ts';
-import { newAttempt, sendSynWithData } from './fast-open-active.ts';
-import { abort, done, enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from './lifecycle.ts';
-import { advertisedMss, initialWindow, windowFromSpace } from './negotiate.ts';
-import { sendActiveReset, transmit } from './output.ts';
-import { TxSegment } from './queues.ts';
-import { afterRead, initializeRcvMss } from './receive.ts';
-import { armRetransmit, finTime } from './retransmit.ts';
-import { initialRto } from './rtt.ts';
-import { sendData, sendFin, syncMss, writable } from './send.ts';
+import type { Address } from '../../wire/address.ts';
+import { seqAdd, seqDiff } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { type Connection, type Route, Timer } from '../connection.ts';
+import { Errno } from '../errno.ts';
+import { Listener } from '../handshake/accept-queue.ts';
+import { FastOpenBit, FastOpenFailure } from '../handshake/fast-open.ts';
+import { newAttempt, sendSynWithData } from '../handshake/fast-open-active.ts';
+import { advertisedMss, initialWindow, windowFromSpace } from '../handshake/negotiate.ts';
+import { afterRead, initializeRcvMss } from '../receive/receive.ts';
+import { initialRto } from '../recovery/rtt.ts';
+import { sendActiveReset, transmit } from '../send/output.ts';
+import { armRetransmit, finTime } from '../send/retransmit.ts';
+import { TxSegment } from '../send/send-queue.ts';
+import { sendData, sendFin, syncMss, writable } from '../send/sender.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -29,7 +28,8 @@ import {
   LISTEN,
   SYN_RECEIVED,
   SYN_SENT,
-} from './state.ts';
+} from '../state.ts';
+import { abort, done, enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from '../states/lifecycle.ts';
 
 const noBytes: Uint8Array = new Uint8Array(0);
 

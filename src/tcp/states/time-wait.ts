@@ -2,17 +2,17 @@
  * TIME-WAIT as a small record (RFC 9293 3.6.1, RFC 6191, RFC 7323 section 5; net/ipv4/tcp_minisocks.c
  * tcp_timewait_state_process, 6.18). An orphan's FIN-WAIT-2 lives here too.
  */
-import type { Address } from '../wire/address.ts';
-import type { Segment } from '../wire/segment.ts';
-import { seqAdd, seqGt, seqLt } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { type Connection, Timer } from './connection.ts';
-import { noOptions, Outgoing, writePacket } from './packet.ts';
-import { TIME_WAIT } from './state.ts';
-import type { Tuple } from './table.ts';
-import type { Tcp } from './tcp.ts';
-import type { TimerOwner } from './timers.ts';
-import { receiveWindow } from './window.ts';
+import type { Address } from '../../wire/address.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd, seqGt, seqLt } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { type Connection, Timer } from '../connection.ts';
+import { noOptions, Outgoing, writePacket } from '../packet.ts';
+import { receiveWindow } from '../receive/window.ts';
+import { TIME_WAIT } from '../state.ts';
+import type { Tuple } from '../table.ts';
+import type { Tcp } from '../tcp.ts';
+import type { TimerOwner } from '../timers.ts';
 
 /** What remains of a closed connection. */
 export class TimeWait implements Tuple, TimerOwner {

@@ -2,18 +2,18 @@
  * The retransmission timer and its relatives: zero-window probes, keepalive, and when to give up
  * (RFC 6298 section 5, RFC 9293 3.8.6.1; net/ipv4/tcp_timer.c, 6.18).
  */
-import { seqAdd, seqDiff, seqLt } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { enterLoss, inFlight } from './congestion.ts';
-import { type Connection, Timer } from './connection.ts';
-import { Errno } from './errno.ts';
-import { done, enterTimeWait, timeWaitLength } from './lifecycle.ts';
+import { seqAdd, seqDiff, seqLt } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import { enterLoss, inFlight } from '../congestion/congestion.ts';
+import { type Connection, Timer } from '../connection.ts';
+import { Errno } from '../errno.ts';
+import { modelTimeout } from '../handshake/syn-timeout.ts';
+import { initialRto, maxRto } from '../recovery/rtt.ts';
+import { CLOSED, FIN_WAIT_2, LISTEN, SYN_RECEIVED, SYN_SENT } from '../state.ts';
+import { done, enterTimeWait, timeWaitLength } from '../states/lifecycle.ts';
 import { sendAck, sendActiveReset, sendOldSequence, transmit } from './output.ts';
-import type { TxSegment } from './queues.ts';
-import { initialRto, maxRto } from './rtt.ts';
-import { pushOneSegment, recount, sendMss } from './send.ts';
-import { CLOSED, FIN_WAIT_2, LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
-import { modelTimeout } from './syn-timeout.ts';
+import type { TxSegment } from './send-queue.ts';
+import { pushOneSegment, recount, sendMss } from './sender.ts';
 
 const isHandshake = (conn: Connection): boolean => conn.state === SYN_SENT || conn.state === SYN_RECEIVED;
 

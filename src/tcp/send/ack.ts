@@ -1,17 +1,22 @@
 /** What an ACK does to the sending side (RFC 9293 3.10.7.4, fifth; net/ipv4/tcp_input.c tcp_ack, 6.18). */
 
-import type { Segment } from '../wire/segment.ts';
-import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../wire/seq.ts';
-import { Flag } from '../wire/tcp.ts';
-import { sendChallengeAck } from './acceptance.ts';
-import { CaState, congestionAvoidance, restartAfterIdle, updatePacingRate } from './congestion.ts';
-import type { Connection } from './connection.ts';
-import { Poll } from './lifecycle.ts';
-import type { TxSegment } from './queues.ts';
+import type { Segment } from '../../wire/segment.ts';
+import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
+import { Flag } from '../../wire/tcp.ts';
+import {
+  CaState,
+  congestionAvoidance,
+  restartAfterIdle,
+  updatePacingRate,
+} from '../congestion/congestion.ts';
+import type { Connection } from '../connection.ts';
+import { sendChallengeAck } from '../receive/acceptance.ts';
+import { rttSample } from '../recovery/rtt.ts';
+import { SYN_SENT } from '../state.ts';
+import { Poll } from '../states/lifecycle.ts';
 import { armProbe, armRetransmit, retransmitLost, stopRetransmit } from './retransmit.ts';
-import { rttSample } from './rtt.ts';
-import { recount, sendMss, syncMss, writable } from './send.ts';
-import { SYN_SENT } from './state.ts';
+import type { TxSegment } from './send-queue.ts';
+import { recount, sendMss, syncMss, writable } from './sender.ts';
 
 /** How an ACK field was taken: `new` or `same` are acceptable, the rest has been answered or must be. */
 type AckResult = 'ok' | 'old' | 'too-old' | 'future';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { shared, testNeeding } from '../../test/needs.ts';
+import { shared, testNeeding } from '../../../test/needs.ts';
 import { synSchedule } from './syn-timeout.ts';
 
 const seconds = (times: readonly number[]): number[] => times.map((time) => time / 1e6);
@@ -64,7 +64,7 @@ describe('the schedule of an unanswered SYN', () => {
     expect(() => synSchedule({ synRetries: 6, synLinearTimeouts: 0, rtoMax: 1 })).toThrow(/initialRto/);
   });
 
-  testNeeding('src/tcp/syn-timeout.test.ts', 'kernel')(
+  testNeeding('src/tcp/handshake/syn-timeout.test.ts', 'kernel')(
     'is the one that a 6.18 kernel was recorded with, whose timers ran up to 5 % late',
     () => {
       for (const [file, synLinearTimeouts] of [
