@@ -29,6 +29,7 @@ export type Need =
   | 'curl'
   | 'nft'
   | 'netns'
+  | 'tracefs'
   | 'captures'
   | 'kernel'
   | 'packetdrill-suite'
@@ -45,6 +46,12 @@ const checks: Record<Need, () => string | null> = {
     process.platform === 'linux' && spawnSync('unshare', ['-n', 'true'], { stdio: 'ignore' }).status === 0
       ? null
       : 'a network namespace cannot be made here (Linux and root)',
+  tracefs: (): string | null =>
+    spawnSync('unshare', ['-m', 'mount', '-t', 'tracefs', 'tracefs', '/sys/kernel/tracing'], {
+      stdio: 'ignore',
+    }).status === 0
+      ? null
+      : 'tracefs cannot be mounted here (Linux and root)',
   captures: (): string | null =>
     existsSync(join(shared, 'captures', 'truth'))
       ? null

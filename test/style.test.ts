@@ -15,6 +15,7 @@ const arrows: Record<string, readonly string[]> = {
   view: ['wire', 'tcp', 'host', 'sim', 'explain'],
   doctor: ['tcp'],
   guard: ['tcp'],
+  linux: [],
 };
 
 /** Folders that must give the same output for the same input: no clock, no randomness, no I/O. */
