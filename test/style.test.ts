@@ -5,17 +5,18 @@ import { root } from './needs.ts';
 
 /** Which folders of src/ a folder may import from, beside itself. The arrows of ARCHITECTURE.md. */
 const arrows: Record<string, readonly string[]> = {
+  messages: [],
   wire: [],
   tcp: ['wire'],
   host: ['wire', 'tcp'],
   sim: ['wire', 'tcp', 'host'],
-  drill: ['wire', 'tcp', 'host', 'sim'],
+  drill: ['messages', 'wire', 'tcp', 'host', 'sim'],
   embed: ['wire', 'tcp', 'host', 'sim'],
-  explain: ['wire'],
-  view: ['wire', 'tcp', 'host', 'sim', 'explain'],
-  doctor: ['tcp'],
-  guard: ['tcp'],
-  linux: [],
+  explain: ['messages', 'wire'],
+  view: ['messages', 'wire', 'tcp', 'host', 'sim', 'explain'],
+  doctor: ['messages', 'tcp'],
+  guard: ['messages', 'tcp'],
+  linux: ['messages'],
 };
 
 /** Folders that must give the same output for the same input: no clock, no randomness, no I/O. */

@@ -1,7 +1,10 @@
 /** The subcommands of `halfopen`, each loaded on first use so that start-up stays fast. */
+import { commandTexts } from '../messages/commands.ts';
+import type { Words } from '../messages/message.ts';
+
 export interface Command {
   /** One line for the help text. */
-  readonly summary: string;
+  readonly summary: Words;
   readonly load: () => Promise<{
     /** Runs the command with the arguments after its name; resolves to the exit code. */
     run(args: string[]): Promise<number>;
@@ -10,27 +13,27 @@ export interface Command {
 
 export const commands: Readonly<Record<string, Command>> = {
   start: {
-    summary: 'the three-way handshake, drawn as a ladder: the first minute',
+    summary: commandTexts.start,
     load: () => import('./start.ts'),
   },
   explain: {
-    summary: 'what happened to every connection attempt in a capture',
+    summary: commandTexts.explain,
     load: () => import('./explain.ts'),
   },
   run: {
-    summary: 'run packetdrill scripts on the built-in stack',
+    summary: commandTexts.run,
     load: () => import('./run.ts'),
   },
   lab: {
-    summary: 'serve the lab: see a handshake, break it, understand it',
+    summary: commandTexts.lab,
     load: () => import('./lab.ts'),
   },
   doctor: {
-    summary: 'find what makes connections fail on this host',
+    summary: commandTexts.doctor,
     load: () => import('./doctor.ts'),
   },
   'self-connect': {
-    summary: 'show how a program connects to itself, and how the guard prevents it',
+    summary: commandTexts['self-connect'],
     load: () => import('./self-connect.ts'),
   },
 };

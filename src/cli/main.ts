@@ -3,24 +3,32 @@
  * The `halfopen` command. Each subcommand is a file of this folder that exports `run(args)`, loaded only when asked
  * for; it returns the exit code: 0 success, 1 something failed or was found, 2 wrong usage.
  */
+import { commandTexts } from '../messages/commands.ts';
+import { speaker } from '../messages/message.ts';
 import { commands } from './commands.ts';
+import { languageOf, languageProblem } from './language.ts';
 
-const [name, ...args] = process.argv.slice(2);
+const given = process.argv.slice(2);
+/** `halfopen --lang zh COMMAND` says the same as `halfopen COMMAND --lang zh`. */
+const moved = given[0]?.startsWith('--lang') ? given.splice(0, given[0] === '--lang' ? 2 : 1) : [];
+const [name, ...rest] = given;
+const args = [...moved, ...rest];
+const language = languageOf(args);
+const say = speaker(commandTexts, language);
 
 function usage(): string {
-  const rows = Object.entries(commands).map(([key, { summary }]) => `  ${key.padEnd(14)}${summary}`);
-  return [
-    'Usage: halfopen COMMAND [OPTION]...',
-    '',
-    'Commands:',
-    ...rows,
-    '',
-    'halfopen COMMAND --help says more.',
-    '',
-  ].join('\n');
+  const rows = Object.entries(commands).map(
+    ([key, { summary }]) => `  ${key.padEnd(14)}${summary[language]}`,
+  );
+  return [say('usage'), '', say('commands'), ...rows, '', say('more'), ''].join('\n');
 }
 
 async function main(): Promise<number> {
+  const problem = languageProblem(args);
+  if (problem !== null) {
+    process.stderr.write(`halfopen${name === undefined ? '' : ` ${name}`}: ${problem}\n`);
+    return 2;
+  }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(usage());
     return name === undefined ? 2 : 0;
@@ -31,7 +39,7 @@ async function main(): Promise<number> {
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    process.stderr.write(`halfopen: there is no command '${name}'\n\n${usage()}`);
+    process.stderr.write(`halfopen: ${say('noCommand', { name })}\n\n${usage()}`);
     return 2;
   }
   return (await command.load()).run(args);

@@ -4,21 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatFailure } from '../drill/index.ts';
 import { OpenFlag } from '../host/index.ts';
+import { type Language, speaker } from '../messages/message.ts';
+import { startTexts } from '../messages/start.ts';
 import { type Pair, pair } from '../sim/index.ts';
-import { type Language, ladder } from '../view/index.ts';
+import { ladder } from '../view/index.ts';
 import { parseAddress } from '../wire/address.ts';
 import { packetText } from '../wire/text.ts';
 import { commands } from './commands.ts';
+import { argumentProblem, languageOf } from './language.ts';
 import { runJob } from './run-job.ts';
-
-const help = `Usage: halfopen start [OPTION]...
-
-Shows the classic three-way handshake: two hosts with Linux 6.18's defaults, joined by a wire of 25 ms, in virtual time.
-
-  --lang en|zh   language of the sentences (en)
-  --json         events instead of the drawing, one JSON object a line
-  --help
-`;
 
 const port = 8080;
 
@@ -59,69 +53,40 @@ function called(): string {
 }
 
 /** What to try next, as far as this version has it. */
-const suggestions: Readonly<Record<string, [string, Record<Language, string>]>> = {
-  run: [
-    `run --ladder ${typed(scripts)}`,
-    {
-      en: 'run packetdrill scripts, without root and in virtual time',
-      zh: '无需 root，在虚拟时间中运行 packetdrill 脚本',
-    },
-  ],
-  explain: [
-    'explain FILE.pcap',
-    { en: 'what happened to every connection attempt in a capture', zh: '解释抓包中每一次连接尝试的结局' },
-  ],
-  doctor: [
-    'doctor',
-    { en: 'find what makes connections fail on this machine', zh: '查找本机连接失败的原因' },
-  ],
-};
+const suggestions = {
+  run: [`run --ladder ${typed(scripts)}`, 'tryRun'],
+  explain: ['explain FILE.pcap', 'tryExplain'],
+  doctor: ['doctor', 'tryDoctor'],
+} as const;
 
 function drawing({ events }: Pair, language: Language): string {
+  const say = speaker(startTexts, language);
   const sent = events.find((event) => event.kind === 'sent');
   const source = sent === undefined ? '' : (/^\S+/.exec(packetText(sent.bytes, 'tshark'))?.[0] ?? '');
   const lines = ladder(events, {
     left: 'client',
     right: 'server',
-    leftTitle: ['client', source],
-    rightTitle: ['server', `192.0.2.2:${port}`],
+    leftTitle: [say('client'), source],
+    rightTitle: [say('server'), `192.0.2.2:${port}`],
     leftState: 'CLOSED',
     rightState: 'CLOSED',
     width: Math.min(process.stdout.columns ?? 80, 110),
     colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
     language,
   });
-  const title = {
-    en: 'The three-way handshake as Linux 6.18 does it: built-in TCP, virtual time',
-    zh: '三次握手，与 Linux 6.18 的行为一致：内置 TCP，虚拟时间',
-  }[language];
-  const lesson = {
-    en: [
-      'A SYN consumes one sequence number, so both acknowledgments are ISN + 1.',
-      'An option is in force only if both sides offered it; windows are scaled from the third packet on.',
-    ],
-    zh: [
-      'SYN 占用一个序号，因此双方的确认号都是 ISN + 1。',
-      '只有双方都提供的选项才生效；从第三个包起窗口才按比例放大。',
-    ],
-  }[language];
   const next = Object.entries(suggestions).filter(([name]) => name in commands);
   const width = Math.max(0, ...next.map(([, [command]]) => command.length));
-  const rows = next.map(
-    ([, [command, text]]) => `  ${called()} ${command.padEnd(width)}   ${text[language]}`,
-  );
+  const rows = next.map(([, [command, text]]) => `  ${called()} ${command.padEnd(width)}   ${say(text)}`);
   return [
-    title,
+    say('title'),
     '',
     ...lines,
     '',
-    ...lesson,
-    {
-      en: `The packetdrill script of it, ${script}, passes.`,
-      zh: `对应的 packetdrill 脚本 ${script} 运行通过。`,
-    }[language],
+    say('lessonNumbers'),
+    say('lessonOptions'),
+    say('scriptPasses', { script }),
     '',
-    { en: 'Try next:', zh: '接下来可以试试：' }[language],
+    say('next'),
     ...rows,
     '',
   ].join('\n');
@@ -145,6 +110,8 @@ function json({ events }: Pair): string {
 }
 
 export async function run(args: string[]): Promise<number> {
+  const language = languageOf(args);
+  const say = speaker(startTexts, language);
   let values: { lang?: string; json?: boolean; help?: boolean };
   try {
     ({ values } = parseArgs({
@@ -152,17 +119,12 @@ export async function run(args: string[]): Promise<number> {
       options: { lang: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     }));
   } catch (error) {
-    process.stderr.write(`halfopen start: ${(error as Error).message}\n\n${help}`);
+    process.stderr.write(`halfopen start: ${argumentProblem(error, language)}\n`);
     return 2;
   }
   if (values.help) {
-    process.stdout.write(help);
+    process.stdout.write(say('help'));
     return 0;
-  }
-  const language = values.lang ?? 'en';
-  if (language !== 'en' && language !== 'zh') {
-    process.stderr.write(`halfopen start: --lang must be en or zh, not '${language}'\n`);
-    return 2;
   }
   if (values.json) {
     process.stdout.write(json(story()));
@@ -170,9 +132,7 @@ export async function run(args: string[]): Promise<number> {
   }
   const failure = scriptFailure();
   if (failure !== null) {
-    process.stderr.write(
-      `halfopen start: the stack does not do what the script of the handshake says:\n${failure}\n`,
-    );
+    process.stderr.write(`halfopen start: ${say('scriptFails')}\n${failure}\n`);
     return 1;
   }
   process.stdout.write(drawing(story(), language));

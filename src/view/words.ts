@@ -1,13 +1,8 @@
 /** A sentence in English and in Chinese for every code of tcp/reasons.ts. */
+import type { Language, Words } from '../messages/message.ts';
 import type { Reason } from '../tcp/reasons.ts';
 
-export type Language = 'en' | 'zh';
-
-/** The same sentence in both languages. */
-export interface Words {
-  readonly en: string;
-  readonly zh: string;
-}
+export type { Language, Words } from '../messages/message.ts';
 
 export const words: Readonly<Record<Reason, Words>> = {
   'active-open': { en: 'connect() was called: a SYN goes out', zh: '调用了 connect()：发出 SYN' },
@@ -111,11 +106,11 @@ export const words: Readonly<Record<Reason, Words>> = {
   },
   'syn-in-connection': {
     en: 'a SYN inside a connection: answered with a challenge ACK',
-    zh: '连接中出现 SYN：以质询 ACK 应答',
+    zh: '连接中出现 SYN：以挑战 ACK 应答',
   },
   'rst-not-exact': {
     en: 'a RST in the window but not at its very edge: answered with a challenge ACK',
-    zh: 'RST 在窗口内但不在其左边缘：以质询 ACK 应答',
+    zh: 'RST 在窗口内但不在其左边缘：以挑战 ACK 应答',
   },
   'rst-out-of-window': { en: 'a RST outside the window: ignored', zh: 'RST 在窗口之外：忽略' },
   'accept-queue-full': {
@@ -160,9 +155,9 @@ export const words: Readonly<Record<Reason, Words>> = {
 
   'challenge-ack': {
     en: 'a challenge ACK: a peer that really lost its state will answer with an exact RST',
-    zh: '质询 ACK：真正丢失状态的对方会以准确的 RST 应答',
+    zh: '挑战 ACK：真正丢失状态的对方会以准确的 RST 应答',
   },
-  'duplicate-data': { en: 'a duplicate: reported with D-SACK', zh: '重复的数据：以 D-SACK 报告' },
+  'duplicate-data': { en: 'a duplicate: reported with D-SACK', zh: '重复的报文段：以 D-SACK 报告' },
   'syn-cookie-sent': {
     en: 'a SYN cookie is sent: nothing is remembered of the SYN',
     zh: '发送 SYN cookie：对这个 SYN 什么也不保存',

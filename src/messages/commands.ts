@@ -1,0 +1,28 @@
+/** The list of commands, and what `halfopen` itself says. */
+export const commandTexts = {
+  start: {
+    en: 'the three-way handshake, drawn as a ladder: the first minute',
+    zh: '画出三次握手：一分钟入门',
+  },
+  explain: {
+    en: 'what happened to every connection attempt in a capture',
+    zh: '说明抓包中每一次连接尝试的结果',
+  },
+  run: { en: 'run packetdrill scripts on the built-in stack', zh: '在内置协议栈上运行 packetdrill 脚本' },
+  lab: {
+    en: 'serve the lab: see a handshake, break it, understand it',
+    zh: '打开实验室页面：观察握手，动手破坏，弄懂原理',
+  },
+  doctor: { en: 'find what makes connections fail on this host', zh: '查出本机连接失败的原因' },
+  'self-connect': {
+    en: 'show how a program connects to itself, and how the guard prevents it',
+    zh: '演示程序如何连上自己，以及 guard 如何避免',
+  },
+  usage: { en: 'Usage: halfopen COMMAND [OPTION]...', zh: '用法：halfopen 命令 [选项]...' },
+  commands: { en: 'Commands:', zh: '命令：' },
+  more: {
+    en: 'halfopen COMMAND --help says more. All take --lang en or --lang zh; the locale decides if it is not given.',
+    zh: '各命令的用法见 halfopen 命令 --help。都可以加 --lang zh 或 --lang en；不加时按系统的语言设置。',
+  },
+  noCommand: { en: "there is no command '{name}'", zh: '没有命令“{name}”' },
+} as const;
