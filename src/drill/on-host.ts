@@ -353,6 +353,9 @@ export class HostSystem implements SystemUnderTest {
 const endless = (what: string): DrillError =>
   new DrillError('packet', `the limit of ${what} in one run is reached: is there no end to the script?`);
 
+/** A bit over eleven days: the host under test has been up for a while, as the one that scripts are written on. */
+const uptimeUs = 1_000_000_000_000;
+
 function hostOptions(
   network: DrillNetwork,
   world: World,
@@ -365,6 +368,7 @@ function hostOptions(
     random,
     interfaces: [{ name: link, addresses: [address], mtu: network.mtu }],
     isn,
+    uptimeUs,
   };
 }
 

@@ -43,6 +43,11 @@ export interface HostOptions {
   readonly isn?: 'siphash' | 'md5' | IsnGenerator;
   /** Unix time in µs when the clock stands at 0; 0 if not given. */
   readonly epochUs?: number;
+  /**
+   * How long the host has been up when the clock stands at 0, µs, a multiple of 1,000; 0 if not given. The protocol counts
+   * its time from boot, as a kernel does; it shows on the wire nowhere.
+   */
+  readonly uptimeUs?: number;
   /** What the clock of TCP timestamps (ms) shows when the host's clock stands at 0; random if not given. */
   readonly timestampBase?: number;
   /** Whether checksums of packets that come in are verified; yes if not given. */
@@ -70,14 +75,18 @@ export class Host {
   private readonly stirredSockets: Socket[] = [];
   private somethingStirred = false;
   private settling = false;
+  private readonly uptimeUs: number;
   private readonly groupKey: readonly number[];
   /** The group that was asked for last. */
   private readonly lastGroup = { local: anyIpv4, remote: anyIpv4, port: -1, hash: 0 };
 
   /** @throws RangeError for an address, a sysctl or an attribute that is none */
   constructor(options: HostOptions) {
-    const { random } = options;
+    const { random, uptimeUs = 0 } = options;
+    if (!(uptimeUs >= 0 && uptimeUs % 1000 === 0))
+      throw new RangeError(`uptimeUs must be a multiple of 1000 from 0 on, not ${uptimeUs}`);
     this.clock = options.clock;
+    this.uptimeUs = uptimeUs;
     for (const [name, value] of Object.entries(options.sysctls ?? {})) this.sysctls.set(name, value);
     for (const [i, it] of options.interfaces.entries()) this.addInterface(it, i);
     this.ports = new PortTable(this.sysctls.host, random);
@@ -88,8 +97,8 @@ export class Host {
       route: (destination, source) => this.network.route(destination, source),
       isn: isnGenerator(options.isn ?? 'siphash', words),
       random: () => random() | 0,
-      epochUs: options.epochUs ?? 0,
-      timestampBase: options.timestampBase ?? random() | 0,
+      epochUs: (options.epochUs ?? 0) - uptimeUs,
+      timestampBase: ((options.timestampBase ?? random() | 0) - uptimeUs / 1000) | 0,
       verifyChecksums: options.verifyChecksums ?? true,
     });
     this.out = this.tcp.out;
@@ -127,7 +136,11 @@ export class Host {
 
   /** Observes the protocol: transitions, drops, timers, notes. */
   set trace(observer: ((event: TraceEvent) => void) | null) {
-    this.tcp.trace = observer;
+    const { uptimeUs } = this;
+    this.tcp.trace =
+      observer === null || uptimeUs === 0
+        ? observer
+        : (event): void => observer({ ...event, at: event.at - uptimeUs });
   }
 
   /** A packet arrives; see `Node` of the simulated network. Packets for other hosts are dropped: nothing is forwarded. */
@@ -143,8 +156,8 @@ export class Host {
     if (!fromItself && isMartian(bytes, view, offset)) return;
     const protocol = bytes[offset]! >>> 4 === 4 ? bytes[offset + 9]! : bytes[offset + 6]!;
     if (protocol === protocolIcmp || protocol === protocolIcmpv6)
-      this.tcp.icmp(now, bytes.slice(offset, offset + length));
-    else this.tcp.input(now, bytes, view, offset, length);
+      this.tcp.icmp(now + this.uptimeUs, bytes.slice(offset, offset + length));
+    else this.tcp.input(now + this.uptimeUs, bytes, view, offset, length);
     if (this.somethingStirred) this.settle(now);
   }
 
@@ -158,14 +171,15 @@ export class Host {
 
   /** Does what is due at `now` (µs). */
   handleTimers(now: number): void {
-    if (this.tcp.nextDeadline() <= now) this.tcp.handleTimers(now);
+    const sinceBoot = now + this.uptimeUs;
+    if (this.tcp.nextDeadline() <= sinceBoot) this.tcp.handleTimers(sinceBoot);
     this.settle(now);
   }
 
   /** When `handleTimers` has to be called next, µs; Infinity if never. */
   nextDeadline(): number {
     if (this.somethingStirred) return this.clock.now;
-    let deadline = this.tcp.nextDeadline();
+    let deadline = this.tcp.nextDeadline() - this.uptimeUs;
     for (const { wait } of this.waits) if (wait.deadline < deadline) deadline = wait.deadline;
     return deadline;
   }
@@ -177,7 +191,7 @@ export class Host {
 
   /** Sets the protocol's time to the clock's: every call of an application begins with it. */
   touch(): void {
-    this.tcp.now = this.clock.now;
+    this.tcp.now = this.clock.now + this.uptimeUs;
   }
 
   /** A fresh TCP socket, as socket() makes it, without a descriptor. */
@@ -221,7 +235,7 @@ export class Host {
   private settle(now: number): void {
     if (this.settling) return;
     this.settling = true;
-    this.tcp.now = now;
+    this.tcp.now = now + this.uptimeUs;
     try {
       do {
         this.somethingStirred = false;
@@ -311,7 +325,7 @@ export class Host {
     const { tcp_tw_reuse: reuse, tcp_tw_reuse_delay: delayMs } = this.sysctls.tcp;
     if (entry.finWait2 || reuse === 0) return false;
     if (reuse === 2 && !isLoopback(local) && !isLoopback(remote)) return false;
-    return this.clock.now - entry.enteredAt > delayMs * 1000;
+    return this.clock.now + this.uptimeUs - entry.enteredAt > delayMs * 1000;
   }
 }
 

@@ -109,7 +109,11 @@ function cleanQueue(conn: Connection, seg: Segment): void {
   let retransmitted = false;
   for (let s = conn.sendQueue.head; s !== null && s !== conn.sendQueue.sendHead; s = conn.sendQueue.head) {
     if (seqGt(s.end, seg.ack)) {
-      if (seqGt(seg.ack, s.seq)) trimAcked(conn, s, seg.ack, mss);
+      // Linux takes the sample of a segment that is acknowledged in part, too, if a whole packet of it is.
+      if (seqGt(seg.ack, s.seq) && trimAcked(conn, s, seg.ack, mss)) {
+        if (s.retransmits > 0) retransmitted = true;
+        else if (ackedSince < 0) ackedSince = s.sentAt;
+      }
       break;
     }
     const { packets } = s;
@@ -124,7 +128,7 @@ function cleanQueue(conn: Connection, seg: Segment): void {
   }
   const acked = flightBefore - conn.packetsOut;
   if (acked > 0) conn.tcp.counters.TCPDelivered += acked;
-  sampleRtt(conn, seg, retransmitted ? -1 : now - ackedSince);
+  sampleRtt(conn, seg, retransmitted || ackedSince < 0 ? -1 : now - ackedSince);
   if (conn.caState === CaState.loss && seqGe(conn.sndUna, conn.highSeq)) {
     conn.caState = CaState.open;
     conn.retransmitsSince = -1;
@@ -136,16 +140,18 @@ function cleanQueue(conn: Connection, seg: Segment): void {
   if (conn.caState === CaState.loss && conn.state !== SYN_SENT) retransmitLost(conn);
 }
 
-/** Part of an offloaded segment was acknowledged. */
-function trimAcked(conn: Connection, s: TxSegment, ack: number, mss: number): void {
+/** Part of an offloaded segment was acknowledged. Says whether that part held a packet (tcp_tso_acked). */
+function trimAcked(conn: Connection, s: TxSegment, ack: number, mss: number): boolean {
   const n = seqDiff(ack, s.seq);
   // A single packet stays whole until all of it is acknowledged.
-  if (n > s.length || s.packets === 1) return;
+  if (n > s.length || s.packets === 1) return false;
+  const before = s.packets;
   s.data = s.data.subarray(n);
   s.length -= n;
   s.seq = ack;
   conn.sendQueue.bytes -= n;
   recount(conn, s, mss);
+  return s.packets < before;
 }
 
 /** Karn's rule: only segments sent once, or the timestamp's echo (RFC 6298 section 3, RFC 7323 section 4). */
