@@ -7,6 +7,7 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type TestAPI, test } from 'vitest';
+import { namespaceMeans } from '../src/linux/namespace.ts';
 
 /** The project's folder. */
 export const root: string = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -30,6 +31,7 @@ export type Need =
   | 'nft'
   | 'netns'
   | 'tracefs'
+  | 'namespaces'
   | 'captures'
   | 'kernel'
   | 'packetdrill-suite'
@@ -52,6 +54,10 @@ const checks: Record<Need, () => string | null> = {
     }).status === 0
       ? null
       : 'tracefs cannot be mounted here (Linux and root)',
+  namespaces: (): string | null => {
+    const means = namespaceMeans();
+    return means.how === null ? means.why : null;
+  },
   captures: (): string | null =>
     existsSync(join(shared, 'captures', 'truth'))
       ? null

@@ -16,7 +16,7 @@ const arrows: Record<string, readonly string[]> = {
   view: ['messages', 'wire', 'tcp', 'host', 'sim', 'explain'],
   doctor: ['messages', 'tcp'],
   guard: ['messages', 'tcp'],
-  linux: ['messages'],
+  linux: ['messages', 'wire', 'drill'],
 };
 
 /** Folders that must give the same output for the same input: no clock, no randomness, no I/O. */
