@@ -4,7 +4,7 @@ const full = process.env.HALFOPEN_FULL !== undefined;
 const every = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 /** Tests with real sockets, real time, browsers and package managers. */
 const machine = [
-  'test/{guard,hosts,kernel,lab}/**/*.test.ts',
+  'test/{cli,guard,hosts,kernel,lab}/**/*.test.ts',
   'test/{doctor*,explain-page,explain-command,explain-thread,readme,run-cli,tools}.test.ts',
 ];
 

@@ -51,7 +51,7 @@ test('a capture that is cut off has its lines, one message and exit code 1', () 
 test('an output that is full is one message and exit code 1', () => {
   expect(toFile('/dev/full', large)).toEqual({
     status: 1,
-    stderr: 'halfopen explain: cannot write standard output: ENOSPC: no space left on device, write\n',
+    stderr: 'halfopen explain: cannot write standard output: the disk is full\n',
   });
 });
 

@@ -206,7 +206,7 @@ describe('halfopen run', () => {
     expect(run('--pcap', 'no/such/out.pcapng', 'good.pkt')).toMatchObject({
       status: 1,
       stdout: '',
-      stderr: expect.stringMatching(/cannot be written/),
+      stderr: expect.stringMatching(/cannot write/),
     });
   });
 

@@ -1,9 +1,10 @@
 /** The command line of `halfopen explain`. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Attempt } from '../explain/attempt.ts';
 import { type Filter, filterCodes, filterOf } from '../explain/filter.ts';
+import { fsPath } from './output/names.ts';
 
 const usage = `Usage: halfopen explain [OPTION]... FILE...|-
 
@@ -119,7 +120,12 @@ export function parse(args: string[]): Options | null {
 /** Better now than after an hour of reading. */
 function checkPlace(option: string, path: string | null, folder: boolean): void {
   if (path === null) return;
-  const there = statSync(path, { throwIfNoEntry: false });
+  let there: Stats | undefined;
+  try {
+    there = statSync(fsPath(path), { throwIfNoEntry: false });
+  } catch {
+    return; // Opening it says why.
+  }
   if (there?.isDirectory() === true && !folder)
     throw new UsageError(
       `--${option} ${path}: is a folder${option === 'parquet' ? ' (--partition-by-day fills folders)' : ''}`,
@@ -127,7 +133,7 @@ function checkPlace(option: string, path: string | null, folder: boolean): void 
   if (there?.isDirectory() === false && folder)
     throw new UsageError(`--${option} ${path}: is a file, and --partition-by-day needs a folder`);
   const parent = dirname(path);
-  if (there === undefined && !folder && !existsSync(parent))
+  if (there === undefined && !folder && !existsSync(fsPath(parent)))
     throw new UsageError(`--${option} ${path}: there is no folder ${parent}`);
 }
 

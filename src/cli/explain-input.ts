@@ -1,9 +1,15 @@
 /** Captures from files and pipes, decompressed, in chunks. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
+import { isDrafting } from './output/file.ts';
+import { fsPath } from './output/names.ts';
 
 const CHUNK = 1 << 16;
+
+/** The longest this thread is busy without a look at signals while a draft is open, ms. */
+const TURN_MS = 100;
 
 /** Told after each chunk: bytes of the file read so far, and its size if it has one. */
 export type Progress = (read: number, size: number | null) => void;
@@ -29,8 +35,16 @@ export async function readCapture(
     }
     take(first.value);
     // To wait for what is there already would cost more than to read it.
-    if (Symbol.iterator in raw) for (const chunk of raw) take(chunk);
-    else for await (const chunk of raw) take(chunk);
+    if (Symbol.iterator in raw) {
+      let paused = performance.now();
+      for (const chunk of raw) {
+        take(chunk);
+        // A signal that has to remove a draft is heard between turns only.
+        if (!isDrafting() || performance.now() - paused < TURN_MS) continue;
+        await setImmediate();
+        paused = performance.now();
+      }
+    } else for await (const chunk of raw) take(chunk);
   } finally {
     await raw.return(undefined);
   }
@@ -58,7 +72,7 @@ async function* standardInput(progress: Progress): AsyncGenerator<Uint8Array> {
  * another thread gains nothing on a file that is in memory.
  */
 function* fileChunks(path: string, progress: Progress): Generator<Uint8Array> {
-  const file = openSync(path, 'r');
+  const file = openSync(fsPath(path), 'r');
   try {
     const { size } = fstatSync(file);
     const buffer = Buffer.allocUnsafe(CHUNK);

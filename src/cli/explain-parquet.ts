@@ -1,9 +1,11 @@
 /** Attempts into Parquet files: one file, or one a day. Rows are written in groups, so memory stays bounded. */
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Attempt } from '../explain/attempt.ts';
 import { type Cell, type Column, columns, dayOf } from '../explain/columns.ts';
-import { WriteError } from './explain-output.ts';
+import { WriteError } from './output/errors.ts';
+import { OutputFile } from './output/file.ts';
+import { fsPath } from './output/names.ts';
 
 type Library = typeof import('hyparquet-writer');
 type Schema = ConstructorParameters<Library['ParquetWriter']>[0]['schema'];
@@ -55,13 +57,17 @@ export class ParquetOutput {
   /**
    * Loads the library.
    * @param path a file, or the folder that dt=YYYY-MM-DD/ folders go into if `byDay`
+   * @throws WriteError
    */
   static async open(
     path: string,
     byDay: boolean,
     limits: ParquetLimits = defaultParquetLimits,
   ): Promise<ParquetOutput> {
-    return new ParquetOutput(await import('hyparquet-writer'), path, byDay, limits);
+    const output = new ParquetOutput(await import('hyparquet-writer'), path, byDay, limits);
+    // What cannot be written is told before a long capture is read.
+    if (!byDay) output.writing(() => output.files.set('', output.openFile('')));
+    return output;
   }
 
   /** Attempts that follow are from this capture. */
@@ -84,7 +90,7 @@ export class ParquetOutput {
     try {
       action();
     } catch (error) {
-      throw new WriteError(this.path, error);
+      throw error instanceof WriteError ? error : new WriteError(this.path, error as NodeJS.ErrnoException);
     }
   }
 
@@ -111,7 +117,7 @@ export class ParquetOutput {
         `${this.capture} has attempts on more than ${this.limits.days} days, so its clock is wrong: leave out --partition-by-day`,
       );
     const folder = join(this.path, `dt=${day}`);
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(fsPath(folder), { recursive: true });
     return new DayFile(this.library, join(folder, `${this.name}.parquet`));
   }
 
@@ -123,7 +129,6 @@ export class ParquetOutput {
   /** Everything is over. A file without rows is written too, but no folder without. @throws WriteError */
   close(): void {
     this.writing(() => {
-      if (!this.byDay && this.files.size === 0) this.files.set('', this.openFile(''));
       for (const file of this.files.values()) file.close();
     });
     this.files.clear();
@@ -137,20 +142,37 @@ export class ParquetOutput {
   }
 }
 
-/** One file. Until it is complete it has a name that no reader of the folder takes for data. */
+/** Bytes that wait before they are written. */
+const PIECE = 1 << 20;
+
+/** The library's writer, into an output of ours. */
+function fileWriter(library: Library, file: OutputFile): InstanceType<Library['ByteWriter']> {
+  const writer = new library.ByteWriter();
+  const flush = (): void => {
+    file.write(new Uint8Array(writer.buffer, 0, writer.index));
+    writer.index = 0;
+  };
+  const grow = writer.ensure.bind(writer);
+  writer.ensure = (size) => {
+    if (writer.index > PIECE) flush();
+    grow(size);
+  };
+  writer.finish = flush;
+  return writer;
+}
+
+/** One file. */
 class DayFile {
   /** Rows that wait. */
   rows = 0;
-  private readonly path: string;
-  private readonly draft: string;
+  private readonly file: OutputFile;
   private readonly writer: InstanceType<Library['ParquetWriter']>;
   private cells: Cell[][] = parquetColumns.map(() => []);
 
   constructor(library: Library, path: string) {
-    this.path = path;
-    this.draft = join(dirname(path), `.${basename(path)}.${process.pid}`);
+    this.file = OutputFile.open(path);
     this.writer = new library.ParquetWriter({
-      writer: library.fileWriter(this.draft),
+      writer: fileWriter(library, this.file),
       schema: schema(),
       createdBy: 'halfopen explain',
     });
@@ -177,11 +199,11 @@ class DayFile {
   close(): void {
     this.flush();
     this.writer.finish();
-    renameSync(this.draft, this.path);
+    this.file.commit();
   }
 
   discard(): void {
-    rmSync(this.draft, { force: true });
+    this.file.discard();
   }
 }
 

@@ -10,8 +10,9 @@ import type { Outlet } from '../explain/explain.ts';
 import type { LineBuffer } from '../explain/line-buffer.ts';
 import { PlainJson } from '../explain/plain-json.ts';
 import * as R from '../explain/records.ts';
-import { WriteError } from './explain-output.ts';
 import { DONE, FAILED, isFull, Ring, ringMemory, SENT, STARTING, STATE, UNWANTED } from './explain-ring.ts';
+import { WriteError } from './output/errors.ts';
+import { endUnread } from './output/print.ts';
 
 /** A thread that has not started after this long, in ms, never will. */
 const START_MS = 30_000;
@@ -49,7 +50,7 @@ class LineThread {
     this.worker = new Worker(new URL('./explain-worker.js', import.meta.url), { workerData });
     this.ended = new Promise((resolve, reject) => {
       // What cannot be written is told as a message, what is a mistake of ours as an error.
-      this.worker.once('message', (why: string) => reject(new WriteError('standard output', new Error(why))));
+      this.worker.once('message', (why) => reject(new WriteError(null, why)));
       this.worker.once('error', reject).once('exit', () => resolve());
     });
     // Whoever awaits it hears of it.
@@ -86,7 +87,7 @@ class LineThread {
       done = now;
     }
     const state = Atomics.load(ring.control, STATE);
-    if (state === UNWANTED) process.exit(0);
+    if (state === UNWANTED) endUnread();
     if (state === FAILED) throw new ThreadFailed('the thread that writes lines failed');
   }
 
@@ -101,7 +102,7 @@ class LineThread {
   /** Waits until all is written. @throws what ended the thread early */
   async end(): Promise<void> {
     await this.ended;
-    if (Atomics.load(this.ring.control, STATE) === UNWANTED) process.exit(0);
+    if (Atomics.load(this.ring.control, STATE) === UNWANTED) endUnread();
   }
 }
 

@@ -6,9 +6,11 @@ import { LineBuffer } from '../explain/line-buffer.ts';
 import type { Parcel } from '../explain/parcel.ts';
 import { PlainJson } from '../explain/plain-json.ts';
 import * as R from '../explain/records.ts';
-import { WriteError, writeOut } from './explain-output.ts';
+
 import { DONE, FAILED, Ring, RUNNING, SENT, STATE, UNWANTED } from './explain-ring.ts';
 import type { EncapsulationName, WorkerTask } from './explain-thread.ts';
+import { WriteError } from './output/errors.ts';
+import { writeOut } from './output/print.ts';
 
 const { memory, capture } = workerData as WorkerTask;
 const ring = new Ring(memory);
@@ -53,7 +55,8 @@ try {
 } catch (error) {
   ring.control[STATE] = FAILED;
   if (!(error instanceof WriteError)) throw error;
-  parentPort!.postMessage((error.cause as Error).message);
+  const { code, message } = error.cause as NodeJS.ErrnoException;
+  parentPort!.postMessage({ code, message });
 } finally {
   if (unwanted) ring.control[STATE] = UNWANTED;
   // Whoever waits for room has to see that there will be none.

@@ -1,6 +1,6 @@
 /** `halfopen explain`: what happened to every connection attempt in a capture. */
-import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { Attempt } from '../explain/attempt.ts';
 import { type CaptureSummary, Explainer } from '../explain/explain.ts';
 import { attemptJson } from '../explain/json.ts';
@@ -8,16 +8,23 @@ import { PlainJson } from '../explain/plain-json.ts';
 import { counted, Tally, unreadText } from '../explain/summary.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
 import { CaptureError } from '../wire/pcap-reader.ts';
+import { visible } from '../wire/visible.ts';
 import { help, type Options, parse } from './explain-args.ts';
 import { type Progress, readCapture } from './explain-input.ts';
 import { follow } from './explain-live.ts';
-import { standardOutput, WriteError } from './explain-output.ts';
+import { standardOutput } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
 import { Lines, mayHaveThread } from './explain-thread.ts';
+import { WriteError } from './output/errors.ts';
+import { isDrafting, writeOutput } from './output/file.ts';
+import { colour, columns, complain, print } from './output/print.ts';
+
+/** Attempts that are told in a turn while a draft is open: some 20 ms. */
+const TURN = 1000;
 
 const style: TextStyle = {
-  width: Math.min(process.stdout.columns ?? 80, 110),
-  colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  width: columns(110),
+  colour,
 };
 
 /** Runs the command. @returns the exit code */
@@ -26,11 +33,11 @@ export async function run(args: string[]): Promise<number> {
   try {
     options = parse(args);
   } catch (error) {
-    process.stderr.write(`halfopen explain: ${(error as Error).message}\n`);
+    complain('explain', visible((error as Error).message));
     return 2;
   }
   if (options === null) {
-    process.stdout.write(help());
+    print(help());
     return 0;
   }
   const { files, mode, parquet } = options;
@@ -38,7 +45,7 @@ export async function run(args: string[]): Promise<number> {
   const table = parquet === null ? null : await ParquetOutput.open(parquet, options.byDay);
   try {
     for (const file of files) {
-      if (files.length > 1 && mode !== 'json') process.stdout.write(`${file}:\n`);
+      if (files.length > 1 && mode !== 'json') print(`${visible(file)}:\n`);
       table?.begin(file);
       code = Math.max(code, await explainFile(file, options, table));
       table?.end();
@@ -47,7 +54,7 @@ export async function run(args: string[]): Promise<number> {
   } catch (error) {
     table?.discard();
     if (!(error instanceof WriteError)) throw error;
-    process.stderr.write(`halfopen explain: ${error.message}\n`);
+    complain('explain', error.message);
     return 1;
   }
   return code;
@@ -93,17 +100,18 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
     out.line(none ? 'None of them is what was asked for.' : summaryLines(tally, style).join('\n'));
   }
   out.flush();
-  if (page !== null) writePage(options.html!, page.html(nameOf(file), summary, problem));
+  if (page !== null) writeOutput(options.html!, page.html(visible(nameOf(file)), summary, problem));
   const unread = unreadText(summary);
   const hint = unread === null ? null : `${unread} (docs/explain.md lists the link types)`;
   for (const complaint of [problem, hint])
-    if (complaint !== null) process.stderr.write(`halfopen explain: ${file}: ${complaint}\n`);
+    if (complaint !== null) complain('explain', `${visible(file)}: ${complaint}`);
   if (problem !== null || isUnread(summary)) return 1;
   if (options.mode === 'attempt' && !found) {
-    process.stderr.write(
-      `halfopen explain: ${file} has ${summary.attempts} attempts, no attempt ${options.attempt}${
+    complain(
+      'explain',
+      `${visible(file)} has ${summary.attempts} attempts, no attempt ${options.attempt}${
         options.attempt <= summary.attempts ? ' that the filter lets through' : ''
-      }\n`,
+      }`,
     );
     return 1;
   }
@@ -118,14 +126,6 @@ function isUnread({ unread, packets }: CaptureSummary): boolean {
 }
 
 const nameOf = (file: string): string => (file === '-' ? 'standard input' : basename(file));
-
-function writePage(path: string, html: string): void {
-  try {
-    writeFileSync(path, html);
-  } catch (error) {
-    throw new WriteError(path, error);
-  }
-}
 
 /** Who wants to know how far it is. */
 interface Told {
@@ -155,6 +155,8 @@ async function feed(
   stop?.();
   bar(0, null);
   told.read();
+  // A signal that has to remove a draft is heard between turns only.
+  while (isDrafting() && !explainer.endSome(TURN)) await setImmediate();
   try {
     explainer.end(damage);
   } catch (error) {

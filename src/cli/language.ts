@@ -1,6 +1,7 @@
 /** In which language a command speaks: `--lang`, else the locale of the environment. JSON stays English unless asked. */
 import { common } from '../messages/common.ts';
 import { type Language, languageNamed, speaker } from '../messages/message.ts';
+import { visible } from '../wire/visible.ts';
 
 /** What follows `--lang` in the arguments; undefined if there is none, '' if nothing follows. The last one counts. */
 function asked(args: readonly string[]): string | undefined {
@@ -47,14 +48,14 @@ export function languageProblem(args: readonly string[], env: Environment = proc
 export function argumentProblem(error: unknown, language: Language): string {
   const say = speaker(common, language);
   const { code, message } = error as { code?: string; message: string };
-  const quoted = /'([^']*)'/.exec(message)?.[1] ?? '';
+  const quoted = visible(/'([^']*)'/.exec(message)?.[1] ?? '');
   const what =
     code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
       ? say('unknownOption', { option: quoted })
       : code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL'
         ? say('unexpected', { argument: quoted })
         : code !== 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE'
-          ? message
+          ? visible(message)
           : / does not take /.test(message)
             ? say('optionTakesNone', { option: quoted })
             : say('optionNeedsValue', { option: quoted.replace(/ <value>$/, '') });

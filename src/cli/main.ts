@@ -5,10 +5,14 @@
  */
 import { commandTexts } from '../messages/commands.ts';
 import { speaker } from '../messages/message.ts';
+import { visible } from '../wire/visible.ts';
 import { commands } from './commands.ts';
 import { languageOf, languageProblem } from './language.ts';
+import { WriteError } from './output/errors.ts';
+import { commandLine } from './output/names.ts';
+import { complain, guardStandardOutput, print, printError } from './output/print.ts';
 
-const given = process.argv.slice(2);
+const given = commandLine();
 /** `halfopen --lang zh COMMAND` says the same as `halfopen COMMAND --lang zh`. */
 const moved = given[0]?.startsWith('--lang') ? given.splice(0, given[0] === '--lang' ? 2 : 1) : [];
 const [name, ...rest] = given;
@@ -26,29 +30,31 @@ function usage(): string {
 async function main(): Promise<number> {
   const problem = languageProblem(args);
   if (problem !== null) {
-    process.stderr.write(`halfopen${name === undefined ? '' : ` ${name}`}: ${problem}\n`);
+    complain(visible(name ?? ''), visible(problem));
     return 2;
   }
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(usage());
+    print(usage());
     return name === undefined ? 2 : 0;
   }
   if (name === '--version' || name === '-V') {
-    process.stdout.write(`${(await import('../index.ts')).version}\n`);
+    print(`${(await import('../index.ts')).version}\n`);
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    process.stderr.write(`halfopen: ${say('noCommand', { name })}\n\n${usage()}`);
+    printError(`halfopen: ${say('noCommand', { name: visible(name) })}\n\n${usage()}`);
     return 2;
   }
   return (await command.load()).run(args);
 }
 
-// Whoever reads the output has gone (`| head`): end as other programs do, without a stack trace. 141 is 128 + SIGPIPE.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(141);
-});
-
-process.exitCode = await main();
+const command = name !== undefined && Object.hasOwn(commands, name) ? name : '';
+guardStandardOutput(command);
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof WriteError)) throw error;
+  complain(command, error.message);
+  process.exitCode = 1;
+}

@@ -6,6 +6,7 @@ import { type HostSystem, openHost } from '../drill/on-host.ts';
 import { runScript } from '../drill/run.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
 import type { WorldEvent } from '../sim/events.ts';
+import { fsPath } from './output/names.ts';
 import { python3 } from './python3.ts';
 
 export interface Job {
@@ -65,7 +66,7 @@ const mostBytes = 4 << 20;
 
 /** A script's text. @throws Error if it cannot be read, or is too long */
 export function readScript(path: string): string {
-  const file = openSync(path, 'r');
+  const file = openSync(fsPath(path), 'r');
   try {
     const chunks: Buffer[] = [];
     for (let total = 0; ; ) {

@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IpVersion } from '../drill/system-under-test.ts';
+import { fsPath, nameOfBytes } from './output/names.ts';
 import {
   emptyResult,
   failedResult,
@@ -24,11 +25,13 @@ interface Found {
 /** The *.pkt of a folder and of those below it, in order. */
 function scriptsIn(folder: string): Found[] {
   try {
-    const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
-    return entries.flatMap((entry) => {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) return scriptsIn(path);
-      return entry.name.endsWith('.pkt') ? [{ path, problem: null }] : [];
+    const entries = readdirSync(fsPath(folder), { withFileTypes: true, encoding: 'buffer' })
+      .map((entry) => ({ name: nameOfBytes(entry.name), isFolder: entry.isDirectory() }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return entries.flatMap(({ name, isFolder }) => {
+      const path = join(folder, name);
+      if (isFolder) return scriptsIn(path);
+      return name.endsWith('.pkt') ? [{ path, problem: null }] : [];
     });
   } catch (error) {
     return [{ path: folder, problem: `the folder cannot be read: ${whyUnreadable(error)}` }];
@@ -37,7 +40,7 @@ function scriptsIn(folder: string): Found[] {
 
 function isFolder(path: string): boolean {
   try {
-    return statSync(path).isDirectory();
+    return statSync(fsPath(path)).isDirectory();
   } catch {
     return false; // Reading it as a script says what is wrong.
   }
@@ -52,7 +55,7 @@ function scriptsUnder(path: string): Found[] {
 /** What can be read only once, such as a pipe, is read now: its text, or why it has none. A file is left for later. */
 function readNow(path: string): { text?: string; problem?: string } {
   try {
-    return statSync(path).isFile() ? {} : { text: readScript(path) };
+    return statSync(fsPath(path)).isFile() ? {} : { text: readScript(path) };
   } catch (error) {
     return { problem: `the script cannot be read: ${whyUnreadable(error)}` };
   }

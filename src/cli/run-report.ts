@@ -1,5 +1,4 @@
 /** The results of `halfopen run` for people, for programs, and as a capture. */
-import { styleText } from 'node:util';
 import type { Failure } from '../drill/failure.ts';
 import { formatFailure, type ReportStyle } from '../drill/report.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
@@ -8,6 +7,8 @@ import type { PacketEvent, WorldEvent } from '../sim/events.ts';
 import { ladder } from '../view/ladder.ts';
 import { pcapngHeader, pcapngPacket } from '../wire/pcap.ts';
 import { packetText } from '../wire/text.ts';
+import { visible, visibleLines } from '../wire/visible.ts';
+import { colour, columns, paint, print, printJson } from './output/print.ts';
 import type { JobResult } from './run-job.ts';
 
 export type Format = 'human' | 'json' | 'tap';
@@ -27,10 +28,6 @@ const ipNames: Readonly<Record<IpVersion, string>> = {
 /** A failed run of more events than these is drawn only if asked for. */
 const mostDrawn = 2000;
 
-/** Colour only on a terminal, and not against NO_COLOR. */
-const colour = process.stdout.isTTY === true && !process.env.NO_COLOR;
-type Paint = Parameters<typeof styleText>[0];
-const paint = (format: Paint, text: string): string => (colour ? styleText(format, text) : text);
 const style: ReportStyle = { bad: (text) => paint('red', text), dim: (text) => paint('dim', text) };
 
 export class Printer {
@@ -48,7 +45,7 @@ export class Printer {
   }
 
   start(): void {
-    if (this.options.format === 'tap') process.stdout.write(`TAP version 13\n1..${this.total}\n`);
+    if (this.options.format === 'tap') print(`TAP version 13\n1..${this.total}\n`);
   }
 
   result(result: JobResult): void {
@@ -56,9 +53,8 @@ export class Printer {
     else if (result.failure === null) this.passed++;
     else this.failed++;
     const { format } = this.options;
-    const lines =
-      format === 'json' ? [jsonLine(result)] : format === 'tap' ? this.tap(result) : this.human(result);
-    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    if (format === 'json') printJson(jsonOf(result));
+    else print(`${(format === 'tap' ? this.tap(result) : this.human(result)).join('\n')}\n`);
     if (this.progress) process.stderr.write(`\r${this.done()} of ${this.total}`);
   }
 
@@ -71,16 +67,17 @@ export class Printer {
     if (this.options.format !== 'human') return;
     const skipped = this.skipped > 0 ? `, ${this.skipped} skipped` : '';
     const counts = `${this.passed} passed, ${this.failed} failed${skipped}`;
-    process.stdout.write(`${paint(this.failed > 0 ? 'red' : 'green', counts)}\n`);
+    print(`${paint(this.failed > 0 ? 'red' : 'green', counts)}\n`);
   }
 
   private human(result: JobResult): string[] {
     const { failure } = result;
+    const file = visible(result.file);
     if (result.skipped !== null)
-      return [`skip ${result.file} (${ipNames[result.ip]})  ${style.dim(result.skipped)}`];
+      return [`skip ${file} (${ipNames[result.ip]})  ${style.dim(result.skipped)}`];
     const word = failure === null ? paint('green', 'ok  ') : paint('red', 'FAIL');
     const time = style.dim(`${seconds(result.virtualUs)} s virtual, ${result.wallMs.toFixed(1)} ms`);
-    const lines = [`${word} ${result.file} (${ipNames[result.ip]})  ${time}`];
+    const lines = [`${word} ${file} (${ipNames[result.ip]})  ${time}`];
     for (const warning of result.warnings)
       lines.push(...formatFailure(warning, result.text, style).split('\n'));
     if (this.options.verbose) for (const line of verboseLines(result)) lines.push(line);
@@ -93,8 +90,9 @@ export class Printer {
 
   private tap(result: JobResult): string[] {
     const number = this.done();
-    const name = `${result.file} (${ipNames[result.ip]})`;
-    if (result.skipped !== null) return [`ok ${number} - ${name} # SKIP ${result.skipped}`];
+    // A number sign would begin a directive, such as # SKIP.
+    const name = `${visible(result.file).replaceAll('#', '\\#')} (${ipNames[result.ip]})`;
+    if (result.skipped !== null) return [`ok ${number} - ${name} # SKIP ${visible(result.skipped)}`];
     if (result.failure === null) return [`ok ${number} - ${name}`];
     const message = formatFailure(result.failure, result.text).split('\n');
     return [`not ok ${number} - ${name}`, ...message.map((line) => `# ${line}`)];
@@ -103,8 +101,8 @@ export class Printer {
 
 const seconds = (us: number): string => String(Math.round(us / 1000) / 1000);
 
-function jsonLine(result: JobResult): string {
-  return JSON.stringify({
+function jsonOf(result: JobResult): unknown {
+  return {
     script: result.file,
     ip: ipNames[result.ip],
     ok: result.skipped === null ? result.failure === null : null,
@@ -112,7 +110,7 @@ function jsonLine(result: JobResult): string {
     wallMs: Math.round(result.wallMs * 1000) / 1000,
     error: result.failure === null ? null : jsonError(result.failure),
     ...(result.skipped === null ? {} : { skipped: result.skipped }),
-  });
+  };
 }
 
 function jsonError(failure: Failure): Record<string, string | number | null> {
@@ -133,7 +131,9 @@ function verboseLines(result: JobResult): string[] {
     const way = packet.from === 'host' ? 'outbound' : 'inbound ';
     return style.dim(`  ${way} ${(at / 1e6).toFixed(6).padStart(10)} ${packetText(bytes, 'short')}`);
   });
-  const printed = result.output.split('\n').filter((line) => line !== '');
+  const printed = visibleLines(result.output)
+    .split('\n')
+    .filter((line) => line !== '');
   return [...lines, ...printed.map((line) => `  ${line}`)];
 }
 
@@ -150,7 +150,7 @@ function ladderOf(result: JobResult): string[] {
     right: 'script',
     leftTitle: ['host under test'],
     rightTitle: ['script'],
-    width: Math.min(process.stdout.columns ?? 100, 120),
+    width: columns(120, 100),
     colour,
   });
   return ['', ...lines.map((line) => `  ${line}`), ''];

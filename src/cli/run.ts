@@ -1,9 +1,10 @@
 /** `halfopen run`: packetdrill scripts on the built-in stack, in virtual time. */
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { applyOption, defaultConfig, optionNames, optionTakesValue } from '../drill/config.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
+import { OutputFile } from './output/file.ts';
+import { complain, print } from './output/print.ts';
 import type { Job, JobResult } from './run-job.ts';
 import { planRuns } from './run-plan.ts';
 import { runPlan } from './run-pool.ts';
@@ -70,13 +71,13 @@ export async function run(args: string[]): Promise<number> {
   try {
     const options = parse(args);
     if (options === null) {
-      process.stdout.write(help);
+      print(help);
       return 0;
     }
     return await runAll(options);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`halfopen run: ${error.message}\n`);
+    complain('run', error.message);
     return 2;
   }
 }
@@ -182,25 +183,16 @@ async function runAll(options: Options): Promise<number> {
   if (plan.every((it) => 'result' in it && it.result.skipped !== null))
     throw new UsageError('none of the scripts is made for the address set-ups asked for');
   // A file that cannot be written is told before the scripts run, not after.
-  if (options.pcap !== null && !written(options.pcap, new Uint8Array(0))) return 1;
+  const capture = options.pcap === null ? null : OutputFile.open(options.pcap);
   const printer = new Printer(options, plan.length);
   const results: JobResult[] = [];
   printer.start();
   await runPlan(plan, options.jobs, (result) => {
-    if (options.pcap !== null && result.skipped === null) results.push(result);
+    if (capture !== null && result.skipped === null) results.push(result);
     printer.result(result);
   });
   printer.end();
-  if (options.pcap !== null && !written(options.pcap, captureOf(results))) return 1;
+  capture?.write(captureOf(results));
+  capture?.commit();
   return printer.failed > 0 ? 1 : 0;
-}
-
-function written(path: string, bytes: Uint8Array): boolean {
-  try {
-    writeFileSync(path, bytes);
-    return true;
-  } catch (error) {
-    process.stderr.write(`halfopen run: ${path} cannot be written: ${(error as Error).message}\n`);
-    return false;
-  }
 }

@@ -1,5 +1,5 @@
 /** What `halfopen self-connect` does and tells, wherever it is played. */
-import { styleText } from 'node:util';
+import { paint } from './output/print.ts';
 
 /** The story cannot be played here, or was asked for wrongly: the message is all that the user needs. */
 export class StoryError extends Error {}
@@ -63,10 +63,6 @@ export interface Seen {
 
 const most = { tries: 200_000, seconds: 60 };
 const wrote = 'Is the service there?';
-
-type Style = 'bold' | 'dim' | 'red' | 'green';
-const paint = (style: Style, text: string): string =>
-  process.stdout.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text;
 
 const count = (n: number): string => n.toLocaleString('en');
 const tried = ({ tries, seconds }: Search): string =>

@@ -1,6 +1,7 @@
 /** `halfopen self-connect`: a program that connects to itself, step by step. */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { complain, print, printJson } from './output/print.ts';
 import { KernelStage } from './self-connect-kernel.ts';
 import { play, type Seen, type Stage, StoryError } from './self-connect-story.ts';
 import { packetsOfSelfConnect, VirtualStage } from './self-connect-virtual.ts';
@@ -40,7 +41,7 @@ export async function run(args: string[]): Promise<number> {
   try {
     const options = parse(args);
     if (options === null) {
-      process.stdout.write(help);
+      print(help);
       return 0;
     }
     const { place } = options;
@@ -54,7 +55,7 @@ export async function run(args: string[]): Promise<number> {
     );
   } catch (error) {
     if (!(error instanceof StoryError)) throw error;
-    process.stderr.write(`halfopen self-connect: ${error.message}\n`);
+    complain('self-connect', error.message);
     return 2;
   }
 }
@@ -102,9 +103,10 @@ function runInNamespace(args: string[]): number | null {
     (way) => spawnSync('unshare', [...way, 'true'], { stdio: 'ignore' }).status === 0,
   );
   if (wayIn === undefined) {
-    process.stderr.write(
-      'halfopen self-connect: no network namespace can be made here (root, unshare and ip are needed), ' +
-        "so this is halfopen's own TCP; --here shows the kernel's.\n",
+    complain(
+      'self-connect',
+      'no network namespace can be made here (root, unshare and ip are needed), ' +
+        "so this is halfopen's own TCP; --here shows the kernel's.",
     );
     return null;
   }
@@ -146,8 +148,7 @@ function within(port: number, part: string): boolean {
 
 async function tell(stage: Stage, { port, json }: Options): Promise<number> {
   checkPort(stage, port);
-  const write = (text: string): void => void process.stdout.write(text);
-  const seen: Seen = await play(stage, port, packetsOfSelfConnect(port), json ? () => {} : write);
-  if (json) write(`${JSON.stringify(seen, null, 2)}\n`);
+  const seen: Seen = await play(stage, port, packetsOfSelfConnect(port), json ? () => {} : print);
+  if (json) printJson(seen, 2);
   return seen.guarded?.answer === undefined ? 1 : 0;
 }

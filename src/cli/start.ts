@@ -12,6 +12,7 @@ import { parseAddress } from '../wire/address.ts';
 import { packetText } from '../wire/text.ts';
 import { commands } from './commands.ts';
 import { argumentProblem, languageOf } from './language.ts';
+import { colour, columns, complain, print, printJson } from './output/print.ts';
 import { runJob } from './run-job.ts';
 
 const port = 8080;
@@ -70,8 +71,8 @@ function drawing({ events }: Pair, language: Language): string {
     rightTitle: [say('server'), `192.0.2.2:${port}`],
     leftState: 'CLOSED',
     rightState: 'CLOSED',
-    width: Math.min(process.stdout.columns ?? 80, 110),
-    colour: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    width: columns(110),
+    colour,
     language,
   });
   const next = Object.entries(suggestions).filter(([name]) => name in commands);
@@ -92,8 +93,8 @@ function drawing({ events }: Pair, language: Language): string {
   ].join('\n');
 }
 
-function json({ events }: Pair): string {
-  const rows = events.map((event) =>
+function rows({ events }: Pair): unknown[] {
+  return events.map((event) =>
     event.kind === 'tcp'
       ? {
           at: event.at,
@@ -106,7 +107,6 @@ function json({ events }: Pair): string {
         }
       : { at: event.at, kind: event.kind, ...event.packet, text: packetText(event.bytes, 'tshark') },
   );
-  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 }
 
 export async function run(args: string[]): Promise<number> {
@@ -119,22 +119,22 @@ export async function run(args: string[]): Promise<number> {
       options: { lang: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
     }));
   } catch (error) {
-    process.stderr.write(`halfopen start: ${argumentProblem(error, language)}\n`);
+    complain('start', argumentProblem(error, language));
     return 2;
   }
   if (values.help) {
-    process.stdout.write(say('help'));
+    print(say('help'));
     return 0;
   }
   if (values.json) {
-    process.stdout.write(json(story()));
+    for (const row of rows(story())) printJson(row);
     return 0;
   }
   const failure = scriptFailure();
   if (failure !== null) {
-    process.stderr.write(`halfopen start: ${say('scriptFails')}\n${failure}\n`);
+    complain('start', `${say('scriptFails')}\n${failure}`);
     return 1;
   }
-  process.stdout.write(drawing(story(), language));
+  print(drawing(story(), language));
   return 0;
 }

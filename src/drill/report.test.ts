@@ -29,6 +29,6 @@ test('the caret stands below its place, in lines of any length, which are cut', 
     }
 });
 
-test('tabs are kept before the caret, and signs that would move a cursor are not shown', () => {
-  expect(formatFailure(failure(4), '\ta\x1b[2J')).toBe('a.pkt:1: no\n    1 | \ta\ufffd[2J\n      | \t  ^');
+test('tabs are kept before the caret, and control characters are shown', () => {
+  expect(formatFailure(failure(4), '\ta\x1b[2J')).toBe('a.pkt:1: no\n    1 | \ta\\x1b[2J\n      | \t  ^');
 });

@@ -1,4 +1,5 @@
 /** Failures as text: packetdrill's message, the packets one above the other, the script's line with a caret. */
+import { visible, visibleLines } from '../wire/visible.ts';
 import type { Failure, PacketLine } from './failure.ts';
 
 /** How to emphasise; plain text if not given. */
@@ -9,9 +10,6 @@ export interface ReportStyle {
 
 const plain: ReportStyle = { bad: (text) => text, dim: (text) => text };
 
-/** What would move a terminal's cursor or worse, when somebody runs a file that is no script, as one sign each. */
-const printable = (text: string): string => text.replace(/(?![\t\n])\p{Cc}/gu, '\ufffd');
-
 /** As much of a line as is shown, characters. */
 const mostShown = 240;
 
@@ -19,14 +17,15 @@ const mostShown = 240;
 function shownSource(line: string, column: number): { text: string; before: string } {
   const start = line.length <= mostShown ? 0 : Math.max(0, column - 1 - mostShown / 2);
   const [head, tail] = [start > 0 ? '…' : '', start + mostShown < line.length ? '…' : ''];
-  const text = printable(line.slice(start, start + mostShown));
+  const text = visibleLines(line.slice(start, start + mostShown));
   return { text: head + text + tail, before: head + text.slice(0, column - 1 - start) };
 }
 
 /** The first line of a message, as packetdrill writes it: `file:line: what`. */
 export function headline({ file, line, message: text }: Failure): string {
-  const message = printable(text);
-  return line > 0 ? `${file}:${line}: ${message}` : `${file}: ${message}`;
+  const message = visibleLines(text);
+  const name = visible(file);
+  return line > 0 ? `${name}:${line}: ${message}` : `${name}: ${message}`;
 }
 
 /**
@@ -39,7 +38,7 @@ export function formatFailure(failure: Failure, text: string | null, style: Repo
     ...packetLines('script', failure.expected, style),
     ...packetLines('actual', failure.actual, style),
   );
-  lines.push(...failure.notes.map((note) => `  ${note}`));
+  lines.push(...failure.notes.map((note) => `  ${visibleLines(note)}`));
   const source = text?.split('\n')[failure.line - 1];
   if (source !== undefined && failure.line > 0) {
     const number = String(failure.line).padStart(5);

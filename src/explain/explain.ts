@@ -102,6 +102,15 @@ export class Explainer {
   }
 
   /**
+   * Finishes some attempts ahead of {@link end}, for callers that have to look at other things meanwhile. No bytes may come after.
+   * @param most how many at most
+   * @returns whether all are finished
+   */
+  endSome(most: number): boolean {
+    return this.tracker.end(most);
+  }
+
+  /**
    * Finishes all attempts.
    * @param problem what ended the capture early, if known; otherwise its end is checked
    * @throws CaptureError if the capture ends within a record, after all attempts were handed out
@@ -116,7 +125,7 @@ export class Explainer {
         failure = error;
       }
     }
-    this.tracker.end();
+    this.tracker.end(Number.POSITIVE_INFINITY);
     if (failure !== null) throw failure;
     return this.summary();
   }

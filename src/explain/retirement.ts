@@ -33,6 +33,7 @@ export class Retirement {
   /** Attempts that are over, as slot and number, in a ring. */
   private readonly queue: Int32Array;
   private queued = 0;
+  private ending: Iterator<number> | null = null;
 
   /** @param finish called with an attempt's slot before the slot is given back */
   constructor(
@@ -60,9 +61,19 @@ export class Retirement {
     this.store.release(slot);
   }
 
-  /** Finishes all attempts, in the order they began. */
-  end(): void {
-    for (const slot of this.store.byNumber()) this.retire(slot);
+  /**
+   * Finishes attempts, in the order they began. No packets may come after the first call.
+   * @param most so many at most, so that who calls can look at other things meanwhile
+   * @returns whether all are finished
+   */
+  end(most: number): boolean {
+    this.ending ??= this.store.byNumber().values();
+    for (let n = 0; n < most; n++) {
+      const next = this.ending.next();
+      if (next.done) return true;
+      this.retire(next.value);
+    }
+    return false;
   }
 
   /**

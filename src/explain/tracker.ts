@@ -154,8 +154,8 @@ export class Tracker {
   }
 
   /** Finishes all attempts, in the order they began. */
-  end(): void {
-    this.retirement.end();
+  end(most: number = Number.POSITIVE_INFINITY): boolean {
+    return this.retirement.end(most);
   }
 
   /** Tells of attempts that are over, before the end: see {@link Retirement.settle}. */
