@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { connected, importCircles } from './import-circles.ts';
 import { root } from './needs.ts';
 
 /** Which folders of src/ a folder may import from, beside itself. The arrows of ARCHITECTURE.md. */
@@ -18,6 +19,20 @@ const arrows: Record<string, readonly string[]> = {
   guard: ['messages', 'tcp'],
   linux: ['messages', 'wire', 'drill'],
 };
+
+/** Circles of imports that are still there. This list only gets shorter: whoever mends one takes it out. */
+const circlesLeft: readonly string[] = [
+  'cli/commands.ts cli/start.ts',
+  'drill/python-expression.ts drill/python-lexer.ts drill/python-values.ts drill/python.ts',
+  'drill/shell-commands.ts drill/shell.ts',
+  'embed/options.ts embed/stack.ts',
+  'explain/attempt.ts explain/sentences.ts',
+  'explain/event-log.ts explain/rewritten.ts',
+  'explain/layers.ts explain/tunnels.ts',
+  'host/host.ts host/socket.ts',
+  'view/attempt-words-zh.ts view/attempt-words.ts',
+  'wire/pcap-reader.ts wire/pcapng-blocks.ts',
+];
 
 /** Folders that must give the same output for the same input: no clock, no randomness, no I/O. */
 const deterministic = ['wire', 'tcp', 'host', 'sim', 'drill', 'view'];
@@ -42,6 +57,17 @@ describe('style', () => {
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  test('no files import each other in a circle, types included, but for those on a list that only shrinks', () => {
+    const graph = { a: ['b'], b: ['c'], c: ['a', 'd'], d: ['e'], e: [] };
+    expect(connected(new Map(Object.entries(graph))).filter((part) => part.length > 1)).toEqual([
+      ['a', 'b', 'c'],
+    ]);
+    const found = importCircles(join(root, 'src')).map((circle) => circle.join(' '));
+    expect(found).toEqual([...circlesLeft].sort());
+    const lab = importCircles(join(root, 'apps', 'lab', 'src')).map((circle) => circle.join(' '));
+    expect(lab).toEqual(['text/field-texts.ts text/fields.ts text/option-texts.ts']);
   });
 
   test('imports name their file with its ending', () => {

@@ -81,7 +81,7 @@ export class HostCommands implements CommandHost {
   private setTimestamp(text: string): string | null {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value > 0xffffffff) return 'EINVAL';
-    const environment = this.host.tcp.environment as { timestampBase: number };
+    const { environment } = this.host.tcp;
     this.host.touch();
     environment.timestampBase = (environment.timestampBase + value - this.host.tcp.clockMs()) | 0;
     return null;

@@ -1,6 +1,7 @@
 /** Where connect() leads: the addresses and the route of an active open (net/ipv4/tcp_ipv4.c tcp_v4_connect, 6.18). */
-import type { Route } from '../tcp/connection.ts';
+
 import { Errno } from '../tcp/errno.ts';
+import type { Route } from '../tcp/route.ts';
 import { type Address, ipv4, ipv6, isAny, isMapped, isMulticast, unmap } from '../wire/address.ts';
 import type { Network } from './network.ts';
 

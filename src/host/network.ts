@@ -1,5 +1,5 @@
 /** A host's interfaces, addresses and routes, and which of them a packet concerns. */
-import type { Route } from '../tcp/connection.ts';
+import type { Route } from '../tcp/route.ts';
 import { type Address, formatAddress, parseAddress, sameAddress, unmap } from '../wire/address.ts';
 
 /** An address with the length of its network's prefix, bits. */

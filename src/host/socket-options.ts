@@ -1,7 +1,7 @@
 /** getsockopt and setsockopt at the levels SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP and IPPROTO_IPV6 (net/core/sock.c, 6.18). */
 import { Errno } from '../tcp/errno.ts';
 import { keyBytes } from '../tcp/handshake/fast-open.ts';
-import { updateKeepalive } from '../tcp/send/retransmit.ts';
+import { updateKeepalive } from '../tcp/send/keepalive.ts';
 import { getTcpOption, setTcpOption, TcpOption } from '../tcp/socket/socket-options.ts';
 import { CLOSED, LISTEN } from '../tcp/state.ts';
 import type { Socket } from './socket.ts';

@@ -3,43 +3,49 @@
  * where it has them and the field's terms elsewhere. Behaviour lives in the files around it.
  */
 import { type Address, anyIpv4 } from '../wire/address.ts';
+import type { Segment } from '../wire/segment.ts';
 import type { Listener } from './handshake/accept-queue.ts';
-import type { Attempt } from './handshake/fast-open-active.ts';
-import type { Request } from './handshake/request.ts';
-import { OutOfOrderQueue, ReceiveQueue, SendQueue } from './send/send-queue.ts';
+import type { FastOpenAttempt } from './handshake/fast-open.ts';
+import type { ListenerTable } from './listeners.ts';
+import { OutOfOrderQueue, ReceiveQueue } from './receive/receive-queue.ts';
+import type { Route } from './route.ts';
+import { SendQueue } from './send/send-queue.ts';
+import type { Services } from './services.ts';
 import type { OptionName, Options } from './socket/options.ts';
 import { CLOSED } from './state.ts';
 import type { Tuple } from './table.ts';
-import type { Tcp } from './tcp.ts';
 import type { TimerOwner } from './timers.ts';
-
-/** What one hop towards a destination looks like to TCP: a route with its attributes. */
-export interface Route {
-  /** The local address that connections over this route get. */
-  readonly source: Address;
-  /** Bytes, IP header included. */
-  readonly mtu: number;
-  /** `advmss` of the route, 0 if not set. */
-  readonly advmss: number;
-  /** Segments; 0 if not set. */
-  readonly initcwnd: number;
-  readonly initrwnd: number;
-  /** `mtu lock`: path MTU discovery must not change it. */
-  readonly mtuLocked: boolean;
-  readonly loopback: boolean;
-  /** `features ecn`. */
-  readonly ecn?: boolean;
-  /** `rto_min` in µs, 0 if not set. */
-  readonly rtoMin?: number;
-  /** `quickack`. */
-  readonly quickack?: boolean;
-}
 
 /** What a connection tells whoever owns it: poll's event bits of what may have changed. */
 export interface ConnectionOwner {
   /** @param events EPOLL bits, such as EPOLLIN */
   wake(connection: Connection, events: number): void;
 }
+
+/** What a connection uses of its host: the services, and who runs its timers. */
+export interface ConnectionServices extends Services {
+  readonly listeners: ListenerTable<Connection>;
+  /** A timer of a connection went off. */
+  connectionTimer(conn: Connection, kind: number): void;
+}
+
+/** What a connection opened early by Fast Open needs of its request, until the SYN+ACK is answered. */
+export interface EarlyRequest {
+  readonly listener: Connection;
+  readonly iss: number;
+  /** µs when the SYN+ACK was sent first. */
+  readonly sentAt: number;
+  /** SYN+ACKs beyond the first that a timer sent, and all beyond the first. */
+  timeouts: number;
+  readonly retransmits: number;
+  /** Sends the SYN+ACK again. */
+  resend(): void;
+  /** What the request makes of a segment: see `Request`. */
+  handle(seg: Segment): RequestVerdict;
+}
+
+/** What became of a segment for a half-open connection; `Request.handle` explains. */
+export type RequestVerdict = 'established' | 'listener' | 'reset' | 'acknowledge' | 'done';
 
 /** Timer kinds of a connection. */
 export const Timer = { retransmit: 0, delayedAck: 1, keepalive: 2, probe: 3 } as const;
@@ -48,7 +54,7 @@ const noEdges: readonly number[] = [];
 
 /** A connection, from socket() to its end; also a listener, whose `listener` is then set. */
 export class Connection implements Tuple, TimerOwner {
-  readonly tcp: Tcp;
+  readonly services: ConnectionServices;
   /** A number that no other connection of this host has had. */
   readonly id: number;
   hash = 0;
@@ -62,7 +68,7 @@ export class Connection implements Tuple, TimerOwner {
   remote: Address = anyIpv4;
   remotePort = 0;
   route: Route | null = null;
-  listener: Listener | null = null;
+  listener: Listener<Connection> | null = null;
   /** The listener that a child not yet accepted belongs to. */
   parent: Connection | null = null;
 
@@ -72,7 +78,7 @@ export class Connection implements Tuple, TimerOwner {
   /** Bit 1: RCV_SHUTDOWN, bit 2: SEND_SHUTDOWN. */
   shutdown = 0;
   /** FIN received in order. */
-  done = false;
+  finReceived = false;
   /** A FIN that arrived ahead of a gap, and where it stands. */
   finSeen = false;
   finSeq = 0;
@@ -230,7 +236,7 @@ export class Connection implements Tuple, TimerOwner {
 
   // Fast Open, active side.
   /** The call that brings data for the SYN, while it goes on. */
-  fastOpenAttempt: Attempt | null = null;
+  fastOpenAttempt: FastOpenAttempt | null = null;
   /** connect() was called, but the SYN waits for data. */
   deferredConnect = false;
   /** A writer waits for the handshake to end: its data will carry the ACK. */
@@ -247,11 +253,11 @@ export class Connection implements Tuple, TimerOwner {
   /** Data that came with a SYN was taken: by the peer, or here. */
   synDataAcked = false;
   /** Passive side: what the SYN settled, while the SYN+ACK of a connection opened by it is unanswered. */
-  earlyRequest: Request | null = null;
+  earlyRequest: EarlyRequest | null = null;
   savedSyn: Uint8Array | null = null;
 
-  constructor(tcp: Tcp, id: number, options: Options) {
-    this.tcp = tcp;
+  constructor(services: ConnectionServices, id: number, options: Options) {
+    this.services = services;
     this.id = id;
     this.options = options;
   }
@@ -262,6 +268,6 @@ export class Connection implements Tuple, TimerOwner {
   }
 
   onTimer(kind: number): void {
-    this.tcp.onConnectionTimer(this, kind);
+    this.services.connectionTimer(this, kind);
   }
 }

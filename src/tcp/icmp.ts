@@ -7,15 +7,14 @@ import { decodeIcmp, protocolIcmp } from '../wire/icmp.ts';
 import { decodeIp } from '../wire/ip.ts';
 import { seqBetween } from '../wire/seq.ts';
 import { protocolTcp } from '../wire/tcp.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionServices } from './connection.ts';
 import { Errno } from './errno.ts';
 import { resendAll } from './handshake/fast-open-active.ts';
 import { Request } from './handshake/request.ts';
+import { sendMss, syncMss } from './send/mss.ts';
 import { retransmit } from './send/retransmit.ts';
-import { sendMss, syncMss } from './send/sender.ts';
 import { LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
-import { done, Poll } from './states/lifecycle.ts';
-import type { Tcp } from './tcp.ts';
+import { Poll, terminate } from './states/lifecycle.ts';
 
 /** The errno of an ICMPv4 "destination unreachable" code (icmp_err_convert), and whether it is final. */
 const unreachable4: readonly (readonly [number, boolean])[] = [
@@ -71,25 +70,25 @@ function meaning(v6: boolean, type: number, code: number, parameter: number): Me
 }
 
 /** Takes a packet with an ICMP error. What is no such thing is ignored, as a host does. */
-export function icmpInput(tcp: Tcp, packet: Uint8Array): void {
+export function icmpInput(services: ConnectionServices, packet: Uint8Array): void {
   try {
-    handle(tcp, packet);
+    handle(services, packet);
   } catch (error) {
     // A damaged packet from the network is nobody's fault here.
     if (!(error instanceof DecodeError)) throw error;
   }
 }
 
-function handle(tcp: Tcp, packet: Uint8Array): void {
+function handle(services: ConnectionServices, packet: Uint8Array): void {
   const ip = decodeIp(packet);
   const icmp = decodeIcmp(ip.payload);
   const what = meaning(ip.protocol !== protocolIcmp, icmp.type, icmp.code, icmp.parameter);
   if (what === null) return;
   const inner = innerHeaders(icmp.body);
   if (inner === null) return;
-  const entry = tcp.table.find(inner.source, inner.sourcePort, inner.destination, inner.destinationPort);
-  if (entry instanceof Request) requestError(tcp, entry, inner.seq, what);
-  else if (entry instanceof Connection) connectionError(tcp, entry, inner.seq, what);
+  const entry = services.table.find(inner.source, inner.sourcePort, inner.destination, inner.destinationPort);
+  if (entry instanceof Request) requestError(services, entry, inner.seq, what);
+  else if (entry instanceof Connection) connectionError(services, entry, inner.seq, what);
 }
 
 /** The packet quoted in an ICMP error is cut: its length fields say nothing, eight bytes of TCP are enough. */
@@ -117,21 +116,21 @@ function innerHeaders(body: Uint8Array): {
   };
 }
 
-function requestError(tcp: Tcp, request: Request, seq: number, what: Meaning): void {
+function requestError(services: ConnectionServices, request: Request, seq: number, what: Meaning): void {
   if (seq !== request.iss) {
-    tcp.counters.OutOfWindowIcmps++;
+    services.counters.OutOfWindowIcmps++;
     return;
   }
   if (what.mtu > 0) return;
-  tcp.counters.ListenDrops++;
+  services.counters.ListenDrops++;
   request.drop('icmp-error');
 }
 
-function connectionError(tcp: Tcp, conn: Connection, seq: number, what: Meaning): void {
+function connectionError(services: ConnectionServices, conn: Connection, seq: number, what: Meaning): void {
   if (conn.state === LISTEN) return;
   // Only what is in flight can have caused an error (RFC 5927 section 4.1).
   if (!seqBetween(conn.earlyRequest?.iss ?? conn.sndUna, seq, conn.sndNxt)) {
-    tcp.counters.OutOfWindowIcmps++;
+    services.counters.OutOfWindowIcmps++;
     return;
   }
   if (what.mtu > 0) {
@@ -142,7 +141,7 @@ function connectionError(tcp: Tcp, conn: Connection, seq: number, what: Meaning)
   const inUse = conn.earlyRequest !== null && conn.parent === null;
   if ((conn.state === SYN_SENT || conn.state === SYN_RECEIVED) && !inUse) {
     conn.error = what.error;
-    done(conn, 'icmp-error');
+    terminate(conn, 'icmp-error');
     return;
   }
   conn.softError = what.error;
@@ -163,7 +162,7 @@ function reduceMtu(conn: Connection, mtu: number): void {
   syncMss(conn);
   if (conn.state === SYN_SENT) conn.advMss = Math.min(conn.advMss, wanted - (conn.family === 4 ? 40 : 60));
   if (conn.mssCache >= before) return;
-  conn.tcp.note(conn, 'note', 'mtu-reduced', { mtu: wanted });
+  conn.services.note(conn, 'note', 'mtu-reduced', { mtu: wanted });
   if (conn.synData && conn.state === SYN_SENT) {
     // The SYN with its data was what was too big: all of it is lost (tcp_simple_retransmit).
     resendAll(conn);

@@ -4,53 +4,55 @@
  *   input ─ decode ─ four-tuple found?
  *             │         ├ Connection: SYN-SENT ────→ states/syn-sent.ts
  *             │         │             all others ──→ states/synchronized.ts
- *             │         ├ Request (half-open) ─────→ request.ts, then states/listen.ts makes the connection
- *             │         └ TimeWait ────────────────→ time-wait.ts, then perhaps a listener
+ *             │         ├ Request (half-open) ─────→ handshake/request.ts, then child.ts makes the connection
+ *             │         └ TimeWait ────────────────→ states/time-wait.ts, then perhaps a listener
  *             └ not found: a listener? ────────────→ states/listen.ts
  *                          nobody ─────────────────→ RST (reset.ts)
  *
  * (net/ipv4/tcp_ipv4.c tcp_v4_rcv, 6.18.)
  */
+
 import { decodeSegment, type Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionServices } from './connection.ts';
+import { onHandshakeAck } from './handshake/child.ts';
 import { Request } from './handshake/request.ts';
+import { sendResetFor } from './reset.ts';
 import { SYN_SENT } from './state.ts';
-import { onHandshakeAck, onListen } from './states/listen.ts';
+import { onListen } from './states/listen.ts';
 import { onSynSent } from './states/syn-sent.ts';
 import { synchronized } from './states/synchronized.ts';
-import type { TimeWait } from './states/time-wait.ts';
-import type { Tcp } from './tcp.ts';
+import { issAfter, TimeWait } from './states/time-wait.ts';
 
 /** Decodes a packet into `seg` and hands it to whoever it is for. */
 export function input(
-  tcp: Tcp,
+  services: ConnectionServices,
   seg: Segment,
   bytes: Uint8Array,
   view: DataView,
   offset: number,
   length: number,
 ): void {
-  const result = decodeSegment(seg, bytes, view, offset, length, tcp.environment.verifyChecksums);
+  const result = decodeSegment(seg, bytes, view, offset, length, services.environment.verifyChecksums);
   if (result === 'not-tcp' || result === 'not-ip' || result === 'fragment') return;
-  tcp.counters.InSegs++;
+  services.counters.InSegs++;
   if (result !== 'ok') {
-    tcp.counters.InErrs++;
-    if (result === 'bad-checksum') tcp.counters.InCsumErrors++;
+    services.counters.InErrs++;
+    if (result === 'bad-checksum') services.counters.InCsumErrors++;
     if (result === 'bad-header' || result === 'bad-checksum')
-      tcp.dropSegment(seg, result === 'bad-checksum' ? 'bad-checksum' : 'malformed');
+      services.dropSegment(seg, result === 'bad-checksum' ? 'bad-checksum' : 'malformed');
     return;
   }
   seg.packetOffset = offset;
   if (badAddresses(seg)) {
-    tcp.dropSegment(seg, 'multicast');
+    services.dropSegment(seg, 'multicast');
     return;
   }
-  const entry = tcp.table.findFor(seg);
-  if (entry === null) toListener(tcp, seg, null);
-  else if (entry instanceof Connection) toConnection(tcp, entry, seg);
-  else if (entry instanceof Request) toRequest(tcp, entry, seg);
-  else toTimeWait(tcp, entry, seg);
+  const entry = services.table.findFor(seg);
+  if (entry === null) toListener(services, seg, null);
+  else if (entry instanceof Connection) toConnection(services, entry, seg);
+  else if (entry instanceof Request) toRequest(services, entry, seg);
+  else if (entry instanceof TimeWait) toTimeWait(services, entry, seg);
 }
 
 /** Multicast and broadcast addresses, and IPv6 packets that claim to be IPv4, open nothing (RFC 9293 3.9.2.3). */
@@ -73,46 +75,45 @@ function badAddresses(seg: Segment): boolean {
   );
 }
 
-function toConnection(tcp: Tcp, conn: Connection, seg: Segment): void {
+function toConnection(services: ConnectionServices, conn: Connection, seg: Segment): void {
   conn.segsIn++;
   if (seg.payloadLength > 0) conn.dataSegsIn++;
-  if (conn.state === SYN_SENT) onSynSent(tcp, conn, seg);
-  else synchronized(tcp, conn, seg);
+  if (conn.state === SYN_SENT) onSynSent(services, conn, seg);
+  else synchronized(services, conn, seg);
 }
 
-function toRequest(tcp: Tcp, request: Request, seg: Segment): void {
+function toRequest(services: ConnectionServices, request: Request, seg: Segment): void {
   const verdict = request.handle(seg);
-  if (verdict === 'established') onHandshakeAck(tcp, request, seg);
+  if (verdict === 'established') onHandshakeAck(services, request, seg);
   else if (verdict === 'listener') {
     // An ACK that is not for our SYN+ACK: RST, the request lives on (RFC 9293 3.10.7.4, fifth).
-    tcp.dropTuple(request, 'unacceptable-ack');
-    tcp.sendReset(seg);
+    services.drop(request, 'unacceptable-ack');
+    sendResetFor(services, seg);
   }
 }
 
-function toTimeWait(tcp: Tcp, guard: TimeWait, seg: Segment): void {
+function toTimeWait(services: ConnectionServices, guard: TimeWait, seg: Segment): void {
   if (guard.handle(seg) === 'done') return;
-  const listener = tcp.listeners.find(seg, tcp.table);
+  const listener = services.listeners.find(seg, services.table);
   if (listener === null) {
-    tcp.dropSegment(seg, 'no-socket');
-    tcp.sendReset(seg);
+    services.dropSegment(seg, 'no-socket');
+    sendResetFor(services, seg);
     return;
   }
-  const iss = (guard.sndNxt + 65537) | 0 || 1;
-  tcp.endTimeWait(guard, 'time-wait-reused');
-  onListen(tcp, listener, seg, iss);
+  guard.end('time-wait-reused');
+  onListen(services, listener, seg, issAfter(guard));
 }
 
-function toListener(tcp: Tcp, seg: Segment, iss: number | null): void {
-  const listener = tcp.listeners.find(seg, tcp.table);
+function toListener(services: ConnectionServices, seg: Segment, iss: number | null): void {
+  const listener = services.listeners.find(seg, services.table);
   if (listener !== null) {
-    onListen(tcp, listener, seg, iss);
+    onListen(services, listener, seg, iss);
     return;
   }
   if ((seg.flags & Flag.rst) !== 0) {
-    tcp.dropSegment(seg, 'rst-to-nobody');
+    services.dropSegment(seg, 'rst-to-nobody');
     return;
   }
-  tcp.dropSegment(seg, 'no-socket');
-  tcp.sendReset(seg);
+  services.dropSegment(seg, 'no-socket');
+  sendResetFor(services, seg);
 }

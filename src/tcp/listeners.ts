@@ -1,20 +1,26 @@
 /** Listening sockets by port, and the choice among them (net/ipv4/inet_hashtables.c compute_score, 6.18). */
-import { isAny } from '../wire/address.ts';
+import { type Address, isAny } from '../wire/address.ts';
 import type { Segment } from '../wire/segment.ts';
-import type { Connection } from './connection.ts';
 import type { Tuple, TupleTable } from './table.ts';
 
-/** All listeners of a host. */
-export class ListenerTable {
-  private readonly byPort: Map<number, Connection[]> = new Map();
+/** What the choice goes by. */
+interface Listening {
+  readonly local: Address;
+  readonly localPort: number;
+  readonly options: { readonly v6Only: boolean };
+}
 
-  add(listener: Connection): void {
+/** All listeners of a host. */
+export class ListenerTable<L extends Listening> {
+  private readonly byPort: Map<number, L[]> = new Map();
+
+  add(listener: L): void {
     const list = this.byPort.get(listener.localPort);
     if (list === undefined) this.byPort.set(listener.localPort, [listener]);
     else list.push(listener);
   }
 
-  remove(listener: Connection): void {
+  remove(listener: L): void {
     const list = this.byPort.get(listener.localPort);
     if (list === undefined) return;
     const rest = list.filter((other) => other !== listener);
@@ -23,7 +29,7 @@ export class ListenerTable {
   }
 
   /** The listeners of a port. */
-  at(port: number): readonly Connection[] {
+  at(port: number): readonly L[] {
     return this.byPort.get(port) ?? [];
   }
 
@@ -31,12 +37,12 @@ export class ListenerTable {
    * The listener for a segment: a bound address beats the wildcard; among equals (SO_REUSEPORT) the hash of the
    * four-tuple decides.
    */
-  find(seg: Segment, table: TupleTable<Tuple>): Connection | null {
+  find(seg: Segment, table: TupleTable<Tuple>): L | null {
     const list = this.byPort.get(seg.destinationPort);
     if (list === undefined) return null;
     let best = 0;
     let equals = 0;
-    let found: Connection | null = null;
+    let found: L | null = null;
     for (const listener of list) {
       const score = scoreOf(listener, seg);
       if (score > best) {
@@ -52,7 +58,7 @@ export class ListenerTable {
   }
 }
 
-function scoreOf(listener: Connection, seg: Segment): number {
+function scoreOf(listener: Listening, seg: Segment): number {
   const { local } = listener;
   const { family } = seg;
   if (isAny(local)) {

@@ -1,11 +1,11 @@
 /** The RST that answers a segment nobody can use (RFC 9293 3.10.7.1; net/ipv4/tcp_ipv4.c tcp_v4_send_reset, 6.18). */
 import type { Segment } from '../wire/segment.ts';
 import { Flag } from '../wire/tcp.ts';
+import type { ConnectionServices } from './connection.ts';
 import { noOptions, Outgoing, writePacket } from './packet.ts';
-import type { Tcp } from './tcp.ts';
 
 /** Sends it; never in answer to a RST. */
-export function sendResetFor(tcp: Tcp, seg: Segment): void {
+export function sendResetFor(services: ConnectionServices, seg: Segment): void {
   if ((seg.flags & Flag.rst) !== 0) return;
   const acked = (seg.flags & Flag.ack) !== 0;
   const out = new Outgoing();
@@ -18,7 +18,7 @@ export function sendResetFor(tcp: Tcp, seg: Segment): void {
   out.ack = acked ? 0 : seg.end;
   out.flags = acked ? Flag.rst : Flag.rst | Flag.ack;
   out.options = noOptions();
-  writePacket(tcp.out, out, null, 0, 0);
-  tcp.counters.OutSegs++;
-  tcp.counters.OutRsts++;
+  writePacket(services.out, out, null, 0, 0);
+  services.counters.OutSegs++;
+  services.counters.OutRsts++;
 }

@@ -153,7 +153,7 @@ describe('a SYN that nobody answers', () => {
     pair.lose = () => true;
     const client = pair.connect(42678, 8080);
     let failedAt = -1;
-    client.owner = { wake: (conn) => (failedAt = conn.tcp.now) };
+    client.owner = { wake: (conn) => (failedAt = conn.services.now) };
     pair.advance(200_000_000);
     return { sent: pair.log.map(({ at }) => at / 1e6), failedAt: failedAt / 1e6, error: client.error };
   };

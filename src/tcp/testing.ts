@@ -2,10 +2,12 @@
 import { type Address, parseAddress } from '../wire/address.ts';
 import { decodeIp } from '../wire/ip.ts';
 import { decodeTcp, type TcpSegment } from '../wire/tcp.ts';
-import type { Connection, Route } from './connection.ts';
+import type { Connection } from './connection.ts';
+import type { Route } from './route.ts';
+import type { TcpEnvironment } from './services.ts';
 import { accept, listen, open } from './socket/socket-calls.ts';
 import { defaultTcpSysctls, type TcpSysctls } from './sysctls.ts';
-import { Tcp, type TcpEnvironment } from './tcp.ts';
+import { Tcp } from './tcp.ts';
 import type { TraceEvent } from './trace.ts';
 
 /** What a test may set of a TCP. */

@@ -44,7 +44,7 @@ export function validateCwnd(conn: Connection, limited: boolean): void {
 
 /** The window after a pause: halved for every time-out that passed, down to the initial one (RFC 5681 section 4.1). */
 export function restartAfterIdle(conn: Connection): void {
-  const { now, sysctls } = conn.tcp;
+  const { now, sysctls } = conn.services;
   let idle = now - conn.lastSendAt;
   if (sysctls.tcp_slow_start_after_idle === 0 || conn.packetsOut > 0 || idle <= conn.rto) return;
   const least = Math.min(initialCwnd(conn), conn.cwnd);

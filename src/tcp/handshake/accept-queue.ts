@@ -2,17 +2,27 @@
  * What a listening socket keeps: half-open requests and connections that wait for accept()
  * (net/ipv4/inet_connection_sock.c, 6.18).
  */
-import type { Connection } from '../connection.ts';
-import type { Request } from './request.ts';
+import type { Reason } from '../reasons.ts';
 
-/** The queues of one listener. */
-export class Listener {
+/** What the queue knows of a half-open connection. */
+interface HalfOpen {
+  /** Its place among its listener's requests. */
+  queued: boolean;
+  next: HalfOpen | null;
+  previous: HalfOpen | null;
+  readonly timeouts: number;
+  /** Forgets it. */
+  drop(reason: Reason): void;
+}
+
+/** The queues of one listener, which accepts children of type `Child`. */
+export class Listener<Child> {
   /** listen()'s argument, cut to net.core.somaxconn by the socket layer. */
   backlog: number;
   /** Established (or Fast Open) children in the order they will be accepted. */
-  readonly accepted: Connection[] = [];
+  readonly accepted: Child[] = [];
   /** The half-open request that came last, from which the others hang by `next`; and how many there are. */
-  private newest: Request | null = null;
+  private newest: HalfOpen | null = null;
   requestCount = 0;
   /** How many of those have not needed a retransmission. */
   young = 0;
@@ -38,7 +48,7 @@ export class Listener {
   }
 
   /** Takes a new request in. */
-  addRequest(request: Request): void {
+  addRequest(request: HalfOpen): void {
     request.next = this.newest;
     if (this.newest !== null) this.newest.previous = request;
     this.newest = request;
@@ -48,7 +58,7 @@ export class Listener {
   }
 
   /** Forgets a request; nothing if it was never taken in, or is forgotten already. */
-  removeRequest(request: Request): void {
+  removeRequest(request: HalfOpen): void {
     if (!request.queued) return;
     const { next, previous } = request;
     if (previous === null) this.newest = next;
@@ -61,10 +71,10 @@ export class Listener {
   }
 
   /** All requests, the newest first. */
-  *requests(): IterableIterator<Request> {
+  *requests(): IterableIterator<HalfOpen> {
     for (let request = this.newest; request !== null; ) {
       // Whoever gets it may forget it.
-      const { next }: Request = request;
+      const { next }: HalfOpen = request;
       yield request;
       request = next;
     }

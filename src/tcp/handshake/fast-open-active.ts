@@ -8,32 +8,23 @@ import { Flag } from '../../wire/tcp.ts';
 import { CaState } from '../congestion/congestion.ts';
 import type { Connection } from '../connection.ts';
 import { takeSynData } from '../receive/receive.ts';
+import { syncMss } from '../send/mss.ts';
 import { transmit } from '../send/output.ts';
 import { retransmitLost } from '../send/retransmit.ts';
 import { TxSegment } from '../send/send-queue.ts';
-import { syncMss } from '../send/sender.ts';
-import { type Cookie, FastOpenFailure } from './fast-open.ts';
+import { type Cookie, type FastOpenAttempt, FastOpenFailure } from './fast-open.ts';
 import { mssOfPath } from './negotiate.ts';
 
-/** A Fast Open under way: from the call that brings the data until it returns. */
-export interface Attempt {
-  readonly data: Uint8Array;
-  /** How much of it went with the SYN. */
-  copied: number;
-  /** The option of the SYN about to be sent; null once it was, for copies of the SYN go without. */
-  cookie: Cookie | null;
-}
-
 /** An attempt to send data with the SYN, which may be none. */
-export const newAttempt = (data: Uint8Array): Attempt => ({ data, copied: 0, cookie: null });
+export const newAttempt = (data: Uint8Array): FastOpenAttempt => ({ data, copied: 0, cookie: null });
 
 /** Middle boxes may add options: as much room as options can take is left for them. */
 const optionRoom = 40;
 
 /** Sends a SYN that stands in the queue, with as much data as fits, if a cookie allows it. */
-export function sendSynWithData(conn: Connection, syn: TxSegment, attempt: Attempt): void {
-  const { tcp } = conn;
-  const permission = tcp.fastOpen.permission(conn);
+export function sendSynWithData(conn: Connection, syn: TxSegment, attempt: FastOpenAttempt): void {
+  const { services } = conn;
+  const permission = services.fastOpen.permission(conn);
   const mss = permission.mss || conn.advMss;
   conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, mss) : mss;
   attempt.cookie = permission.cookie;
@@ -69,7 +60,7 @@ function sendTogether(conn: Connection, syn: TxSegment, data: Uint8Array): void 
   conn.writeSeq = rest.end;
   conn.packetsOut++;
   conn.synData = true;
-  conn.tcp.counters.TCPOrigDataSent++;
+  conn.services.counters.TCPOrigDataSent++;
 }
 
 /**
@@ -77,7 +68,7 @@ function sendTogether(conn: Connection, syn: TxSegment, data: Uint8Array): void 
  * @returns true if our data did not arrive and was sent again, which also acknowledges the SYN+ACK
  */
 export function onFastOpenSynAck(conn: Connection, seg: Segment): boolean {
-  const { tcp } = conn;
+  const { services } = conn;
   const unacked = conn.synData ? conn.sendQueue.head : null;
   // An unsolicited cookie is not for us.
   const cookie = conn.synFastOpen ? cookieOf(seg) : null;
@@ -85,18 +76,18 @@ export function onFastOpenSynAck(conn: Connection, seg: Segment): boolean {
   if (conn.synFastOpen && conn.totalRetransmits === 0 && cookie === null && !conn.synData)
     tries = conn.synFastOpenExperimental ? 2 : 1;
   const mss = conn.mssClamp === conn.options.userMss ? seg.mss : conn.mssClamp;
-  tcp.fastOpen.remember(conn, mss, cookie, tries);
+  services.fastOpen.remember(conn, mss, cookie, tries);
   if (unacked !== null) {
     const again = conn.totalRetransmits > 0;
     conn.fastOpenFailure = again ? FastOpenFailure.retransmitted : FastOpenFailure.notAcked;
-    tcp.counters.TCPFastOpenActiveFail++;
-    tcp.note(conn, 'note', 'fast-open-data-again');
+    services.counters.TCPFastOpenActiveFail++;
+    services.note(conn, 'note', 'fast-open-data-again');
     resendAll(conn);
     return true;
   }
   conn.synDataAcked = conn.synData;
   if (conn.synDataAcked) {
-    tcp.counters.TCPFastOpenActive++;
+    services.counters.TCPFastOpenActive++;
     // SYN and data were one packet.
     if (conn.delivered > 1) conn.delivered--;
   }

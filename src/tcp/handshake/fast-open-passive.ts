@@ -5,13 +5,14 @@
  */
 import type { Segment } from '../../wire/segment.ts';
 import { CaState, enterLoss, inFlight } from '../congestion/congestion.ts';
-import type { Connection } from '../connection.ts';
+import type { Connection, ConnectionServices, EarlyRequest } from '../connection.ts';
 import { takeSynData } from '../receive/receive.ts';
 import { initialRto } from '../recovery/rtt.ts';
-import { armRetransmit, armSynAck, writeError } from '../send/retransmit.ts';
-import type { Tcp } from '../tcp.ts';
+import { writeError } from '../send/give-up.ts';
+import { armRetransmit, armSynAck } from '../send/timer.ts';
+import { releaseEarly } from '../states/lifecycle.ts';
 import type { Listener } from './accept-queue.ts';
-import { FastOpenBit, releaseEarly } from './fast-open.ts';
+import { FastOpenBit } from './fast-open.ts';
 import type { Request } from './request.ts';
 
 /** Without a sample of the round-trip time the time-out is 3 s from the handshake on (RFC 6298 section 5.7). */
@@ -21,19 +22,19 @@ const rtoWithoutSample = 3_000_000;
  * Decides whether a SYN opens a connection at once; if not, puts the cookie to hand out into the request.
  * @returns true if the caller shall make the connection
  */
-export function opensAtOnce(tcp: Tcp, request: Request, seg: Segment): boolean {
-  const { fastOpen, counters } = tcp;
+export function opensAtOnce(services: ConnectionServices, request: Request, seg: Segment): boolean {
+  const { fastOpen, counters } = services;
   const { listener } = request;
   const asked = seg.cookieLength;
   if (asked === 0) counters.TCPFastOpenCookieReqd++;
   const anything = seg.payloadLength > 0 || asked >= 0;
-  if (!fastOpen.on(FastOpenBit.server) || !anything || !hasRoom(tcp, listener)) return false;
+  if (!fastOpen.on(FastOpenBit.server) || !anything || !hasRoom(services, listener)) return false;
   if (fastOpen.on(FastOpenBit.serverNoCookie) || listener.options.fastOpenNoCookie) return true;
   if (asked < 0) return false;
   const handOut = (cookie: Uint8Array | null): void => {
     if (cookie === null) return;
     request.cookie = { bytes: cookie, experimental: seg.cookieExperimental };
-    tcp.noteTuple(request, 'note', 'fast-open-cookie-sent');
+    services.note(request, 'note', 'fast-open-cookie-sent');
   };
   const cookieBy = (which: number): Uint8Array | null =>
     fastOpen.cookieFor(request.remote, request.local, which, listener.fastOpenKeys);
@@ -47,7 +48,7 @@ export function opensAtOnce(tcp: Tcp, request: Request, seg: Segment): boolean {
       return true;
     }
     counters.TCPFastOpenPassiveFail++;
-    tcp.noteTuple(request, 'note', 'fast-open-rejected');
+    services.note(request, 'note', 'fast-open-rejected');
   }
   handOut(own);
   return false;
@@ -62,13 +63,13 @@ function matches(cookie: Uint8Array | null, seg: Segment): boolean {
 }
 
 /** Whether the listener's limit (TCP_FASTOPEN) allows one more; resets long enough ago no longer count. */
-function hasRoom(tcp: Tcp, { listener, fastOpenQueue }: Connection): boolean {
+function hasRoom(services: ConnectionServices, { listener, fastOpenQueue }: Connection): boolean {
   const queue = listener!;
   if (fastOpenQueue === 0) return false;
   if (queue.fastOpenPending < fastOpenQueue) return true;
   const oldest = queue.fastOpenResets[0];
-  if (oldest === undefined || oldest > tcp.now) {
-    tcp.counters.TCPFastOpenListenOverflow++;
+  if (oldest === undefined || oldest > services.now) {
+    services.counters.TCPFastOpenListenOverflow++;
     return false;
   }
   queue.fastOpenResets.shift();
@@ -78,10 +79,10 @@ function hasRoom(tcp: Tcp, { listener, fastOpenQueue }: Connection): boolean {
 
 /** Makes a fresh child the early connection of its request: with the SYN's data, and the SYN+ACK's timer running. */
 export function openEarly(
-  tcp: Tcp,
+  services: ConnectionServices,
   child: Connection,
   request: Request,
-  queue: Listener,
+  queue: Listener<Connection>,
   seg: Segment,
 ): void {
   child.earlyRequest = request;
@@ -93,16 +94,16 @@ export function openEarly(
   takeSynData(child, seg);
   request.rcvNxt = child.rcvWup = child.rcvNxt;
   armSynAck(child, initialRto);
-  tcp.counters.TCPFastOpenPassive++;
+  services.counters.TCPFastOpenPassive++;
 }
 
 /** The SYN+ACK's timer of an early connection: nothing else is sent again before the client has answered. */
-export function onSynAckTimer(conn: Connection, request: Request): void {
-  const { tcp } = conn;
+export function onSynAckTimer(conn: Connection, request: EarlyRequest): void {
+  const { services } = conn;
   conn.retransmitTimer = -1;
-  tcp.counters.TCPTimeouts++;
+  services.counters.TCPTimeouts++;
   // One more than without Fast Open: the application may already be at work.
-  if (request.timeouts >= (conn.options.synRetries || tcp.sysctls.tcp_synack_retries + 1)) {
+  if (request.timeouts >= (conn.options.synRetries || services.sysctls.tcp_synack_retries + 1)) {
     writeError(conn);
     return;
   }
@@ -115,7 +116,7 @@ export function onSynAckTimer(conn: Connection, request: Request): void {
   request.timeouts++;
   conn.retransmits++;
   conn.totalRto++;
-  if (conn.retransmitsSince < 0) conn.retransmitsSince = tcp.now;
+  if (conn.retransmitsSince < 0) conn.retransmitsSince = services.now;
   armSynAck(conn, initialRto * 2 ** request.timeouts);
 }
 
@@ -126,5 +127,5 @@ export function earlyConfirmed(conn: Connection): void {
   if (conn.retransOut === 0) conn.retransmitsSince = -1;
   releaseEarly(conn, false);
   if (conn.packetsOut > 0) armRetransmit(conn);
-  else conn.retransmitTimer = conn.tcp.timers.cancel(conn.retransmitTimer);
+  else conn.retransmitTimer = conn.services.timers.cancel(conn.retransmitTimer);
 }

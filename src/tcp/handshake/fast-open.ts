@@ -4,9 +4,9 @@
  * The passive side is in fast-open-passive.ts, the active one in fast-open-active.ts.
  */
 import type { Address } from '../../wire/address.ts';
-import type { Connection } from '../connection.ts';
+import type { Counters } from '../counters.ts';
 import { ESTABLISHED } from '../state.ts';
-import type { Tcp } from '../tcp.ts';
+import type { TcpSysctls } from '../sysctls.ts';
 import { sipHash24, sipHashHigh, swap } from './isn.ts';
 
 /** The bits of net.ipv4.tcp_fastopen. */
@@ -19,6 +19,33 @@ export const FastOpenBit = {
   allListeners: 0x400,
 } as const;
 
+/** What of the host's services Fast Open uses. */
+interface FastOpenServices {
+  readonly sysctls: TcpSysctls;
+  readonly counters: Counters;
+  readonly now: number;
+  random(): number;
+}
+
+/** What of a connection Fast Open looks at and sets. */
+interface FastOpenUser {
+  readonly local: Address;
+  readonly remote: Address;
+  readonly route: { readonly loopback: boolean } | null;
+  readonly options: { readonly fastOpenNoCookie: boolean };
+  readonly state: number;
+  readonly retransmits: number;
+  readonly dataSegsIn: number;
+  readonly finSeen: boolean;
+  readonly finReceived: boolean;
+  readonly outOfOrder: { readonly empty: boolean };
+  readonly synFastOpen: boolean;
+  readonly synData: boolean;
+  readonly synDataAcked: boolean;
+  fastOpenFailure: number;
+  fastOpenTrial: boolean;
+}
+
 /** Why data did not go with the SYN, or was not taken there (enum tcp_fastopen_client_fail). */
 export const FastOpenFailure = { none: 0, noCookie: 1, notAcked: 2, retransmitted: 3 } as const;
 
@@ -27,6 +54,15 @@ export interface Cookie {
   readonly bytes: Uint8Array;
   /** In option 254 with the magic 0xF989 instead of option 34. */
   readonly experimental: boolean;
+}
+
+/** A Fast Open under way: from the call that brings the data until it returns. */
+export interface FastOpenAttempt {
+  readonly data: Uint8Array;
+  /** How much of it went with the SYN. */
+  copied: number;
+  /** The option of the SYN about to be sent; null once it was, for copies of the SYN go without. */
+  cookie: Cookie | null;
 }
 
 /** What a client may put into a SYN. */
@@ -52,12 +88,10 @@ export const keyBytes = 16;
 /** So many servers are remembered; the one longest known is forgotten first. */
 const mostRemembered = 4096;
 const second = 1_000_000;
-/** A connection that a client reset goes on counting against the listener's limit (RFC 7413 section 5.1). */
-const resetPenalty = 60 * second;
 
 /** Fast Open's memory of one host. */
 export class FastOpen {
-  private readonly tcp: Tcp;
+  private readonly services: FastOpenServices;
   private readonly cache: Map<string, Remembered> = new Map();
   private keyText = '';
   private keys: readonly (readonly number[])[] = [];
@@ -65,20 +99,20 @@ export class FastOpen {
   private disabledAt = 0;
   private disabledTimes = 0;
 
-  constructor(tcp: Tcp) {
-    this.tcp = tcp;
+  constructor(services: FastOpenServices) {
+    this.services = services;
   }
 
   /** Whether a bit of net.ipv4.tcp_fastopen is set. */
   on(bit: number): boolean {
-    return (this.tcp.sysctls.tcp_fastopen & bit) !== 0;
+    return (this.services.sysctls.tcp_fastopen & bit) !== 0;
   }
 
   /** tcp_fastopen_key: the first key, and a second one that is still accepted. A host without a key chooses one. */
   private currentKeys(): readonly (readonly number[])[] {
-    const { sysctls } = this.tcp;
+    const { sysctls } = this.services;
     if (sysctls.tcp_fastopen_key === '') {
-      const word = (): string => (this.tcp.random() >>> 0).toString(16).padStart(8, '0');
+      const word = (): string => (this.services.random() >>> 0).toString(16).padStart(8, '0');
       sysctls.tcp_fastopen_key = [word(), word(), word(), word()].join('-');
     }
     if (this.keyText !== sysctls.tcp_fastopen_key) {
@@ -113,7 +147,7 @@ export class FastOpen {
   }
 
   /** What a SYN of this connection may carry (tcp_fastopen_cookie_check). */
-  permission(conn: Connection): Permission {
+  permission(conn: FastOpenUser): Permission {
     const known = this.cache.get(cacheKey(conn));
     const mss = known?.mss ?? 0;
     if (this.avoided(conn)) return { data: false, mss, cookie: null };
@@ -130,7 +164,7 @@ export class FastOpen {
    * @param mss 0 leaves it as it is
    * @param tries see `Remembered`; counts only while there is no cookie
    */
-  remember(conn: Connection, mss: number, cookie: Cookie | null, tries: number): void {
+  remember(conn: FastOpenUser, mss: number, cookie: Cookie | null, tries: number): void {
     const key = cacheKey(conn);
     let known = this.cache.get(key);
     if (known === undefined) {
@@ -144,39 +178,39 @@ export class FastOpen {
   }
 
   /** Whether Fast Open is given up for a while because something on the way seems to swallow it. */
-  private avoided(conn: Connection): boolean {
-    const pause = this.tcp.sysctls.tcp_fastopen_blackhole_timeout_sec * second;
+  private avoided(conn: FastOpenUser): boolean {
+    const pause = this.services.sysctls.tcp_fastopen_blackhole_timeout_sec * second;
     if (pause === 0 || this.disabledTimes === 0) return false;
-    if (this.tcp.now < this.disabledAt + pause * 2 ** Math.min(this.disabledTimes - 1, 6)) return true;
+    if (this.services.now < this.disabledAt + pause * 2 ** Math.min(this.disabledTimes - 1, 6)) return true;
     conn.fastOpenTrial = true;
     return false;
   }
 
   private giveUp(): void {
-    if (this.tcp.sysctls.tcp_fastopen_blackhole_timeout_sec === 0) return;
-    this.disabledAt = this.tcp.now;
+    if (this.services.sysctls.tcp_fastopen_blackhole_timeout_sec === 0) return;
+    this.disabledAt = this.services.now;
     this.disabledTimes++;
-    this.tcp.counters.TCPFastOpenBlackhole++;
+    this.services.counters.TCPFastOpenBlackhole++;
   }
 
   /** A retransmission timer ran out: at the third in a row, or when it is the last, Fast Open is suspected. */
-  timedOut(conn: Connection, last: boolean): void {
+  timedOut(conn: FastOpenUser, last: boolean): void {
     if (!conn.synFastOpen && !conn.synData && !conn.synDataAcked) return;
     if (conn.retransmits !== 2 && !(conn.retransmits < 2 && last)) return;
     this.giveUp();
-    this.tcp.counters.TCPFastOpenActiveFail++;
+    this.services.counters.TCPFastOpenActiveFail++;
   }
 
   /** A RST came out of order before any data did: perhaps from something that dislikes Fast Open. */
-  strangeReset(conn: Connection): void {
+  strangeReset(conn: FastOpenUser): void {
     if (conn.synFastOpen && conn.dataSegsIn === 0 && conn.state === ESTABLISHED) this.giveUp();
   }
 
   /** A connection is over: a lone FIN ahead of a gap is suspect, data received on trial clears the suspicion. */
-  over(conn: Connection): void {
+  over(conn: FastOpenUser): void {
     if (!conn.synFastOpen) return;
     if (conn.dataSegsIn === 0) {
-      if (conn.finSeen && !conn.done && conn.outOfOrder.empty) this.giveUp();
+      if (conn.finSeen && !conn.finReceived && conn.outOfOrder.empty) this.giveUp();
     } else if (conn.fastOpenTrial && conn.route?.loopback !== true) this.disabledTimes = 0;
   }
 }
@@ -188,17 +222,5 @@ function keysOf(bytes: Uint8Array): readonly (readonly number[])[] {
   return bytes.length === keyBytes ? [key(0)] : [key(0), key(keyBytes)];
 }
 
-const cacheKey = ({ local, remote }: Connection): string =>
+const cacheKey = ({ local, remote }: FastOpenUser): string =>
   `${local.w0},${local.w1},${local.w2},${local.w3}>${remote.w0},${remote.w1},${remote.w2},${remote.w3}`;
-
-/**
- * An early connection is one no longer: its place in the listener's Fast Open queue is free.
- * @param reset the client sent RST: if the connection was accepted by then, its place stays taken for a minute
- */
-export function releaseEarly(conn: Connection, reset: boolean): void {
-  const queue = conn.earlyRequest?.listener.listener;
-  conn.earlyRequest = null;
-  if (queue === undefined || queue === null) return;
-  if (reset && conn.parent === null) queue.fastOpenResets.push(conn.tcp.now + resetPenalty);
-  else queue.fastOpenPending--;
-}

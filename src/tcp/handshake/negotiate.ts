@@ -4,8 +4,9 @@
  */
 import type { Segment } from '../../wire/segment.ts';
 import { Flag } from '../../wire/tcp.ts';
-import type { Connection, Route } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import { noOptions, type OptionSet } from '../packet.ts';
+import type { Route } from '../route.ts';
 import type { TcpSysctls } from '../sysctls.ts';
 
 /** The largest shift a window scale option may ask for (RFC 7323 section 2.3). */
@@ -88,13 +89,14 @@ export function readOffer(seg: Segment, sysctls: TcpSysctls, userMss: number): O
 }
 
 /** The options of our own SYN. */
-export function synOptions(conn: Connection, sysctls: TcpSysctls): OptionSet {
+export function synOptions(conn: Connection): OptionSet {
+  const { sysctls } = conn.services;
   const options = noOptions();
   options.mss = conn.advMss;
   options.sackPermitted = sysctls.tcp_sack !== 0;
   if (sysctls.tcp_timestamps !== 0) {
     options.timestamps = true;
-    options.tsVal = conn.tcp.timestamp(conn.tsOffset);
+    options.tsVal = conn.services.timestamp(conn.tsOffset);
     options.tsEcr = conn.tsRecent;
   }
   if (sysctls.tcp_window_scaling !== 0) options.windowScale = conn.rcvWscale;
@@ -112,4 +114,4 @@ export function currentMss(conn: Connection): number {
 
 /** What path MTU and the peer's MSS leave for data and options. */
 export const mssOfPath = (conn: Connection): number =>
-  Math.max(Math.min(conn.pmtu - headers(conn.family), conn.mssClamp), conn.tcp.sysctls.tcp_min_snd_mss);
+  Math.max(Math.min(conn.pmtu - headers(conn.family), conn.mssClamp), conn.services.sysctls.tcp_min_snd_mss);

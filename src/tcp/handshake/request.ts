@@ -2,17 +2,25 @@
  * A half-open connection on the passive side: a small record with a life of its own until the handshake's last ACK
  * (RFC 9293 3.10.7.4 in SYN-RECEIVED; Linux' request_sock, net/ipv4/tcp_minisocks.c tcp_check_req, 6.18).
  */
+
 import type { Address } from '../../wire/address.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { type Connection, type Route, Timer } from '../connection.ts';
+import {
+  type Connection,
+  type ConnectionServices,
+  type EarlyRequest,
+  type RequestVerdict,
+  Timer,
+} from '../connection.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
 import type { Reason } from '../reasons.ts';
 import { initialRto } from '../recovery/rtt.ts';
-import { SYN_RECEIVED } from '../state.ts';
+import { sendResetFor } from '../reset.ts';
+import type { Route } from '../route.ts';
+import { CLOSED, SYN_RECEIVED } from '../state.ts';
 import type { Tuple } from '../table.ts';
-import type { Tcp } from '../tcp.ts';
 import type { TimerOwner } from '../timers.ts';
 import type { Cookie } from './fast-open.ts';
 
@@ -20,9 +28,9 @@ import type { Cookie } from './fast-open.ts';
 const outgoing = new Outgoing();
 
 /** What is settled by the SYN, and what is kept until the ACK. */
-export class Request implements Tuple, TimerOwner {
+export class Request implements Tuple, TimerOwner, EarlyRequest {
   readonly state: number = SYN_RECEIVED;
-  readonly tcp: Tcp;
+  readonly services: ConnectionServices;
   readonly listener: Connection;
   readonly id: number;
   hash = 0;
@@ -70,9 +78,17 @@ export class Request implements Tuple, TimerOwner {
   /**
    * @param remote the segment's source
    * @param route the way back, from the segment's destination
+   * @param irs the peer's initial sequence number, if the segment is not its SYN
    */
-  constructor(listener: Connection, seg: Segment, remote: Address, route: Route, id: number) {
-    this.tcp = listener.tcp;
+  constructor(
+    listener: Connection,
+    seg: Segment,
+    remote: Address,
+    route: Route,
+    id: number,
+    irs: number = seg.seq,
+  ) {
+    this.services = listener.services;
     this.listener = listener;
     this.id = id;
     this.local = route.source;
@@ -80,8 +96,8 @@ export class Request implements Tuple, TimerOwner {
     this.remote = remote;
     this.remotePort = seg.sourcePort;
     this.route = route;
-    this.irs = seg.seq;
-    this.rcvNxt = seqAdd(seg.seq, 1);
+    this.irs = irs;
+    this.rcvNxt = seqAdd(irs, 1);
   }
 
   onTimer(): void {
@@ -97,7 +113,7 @@ export class Request implements Tuple, TimerOwner {
     options.sackPermitted = this.sackOk;
     if (this.timestampsOk) {
       options.timestamps = true;
-      options.tsVal = this.tcp.timestamp(this.tsOffset);
+      options.tsVal = this.services.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;
     }
     options.cookie = this.cookie;
@@ -115,7 +131,7 @@ export class Request implements Tuple, TimerOwner {
       options,
     );
     this.cookie = null;
-    if (this.sentAt < 0) this.sentAt = this.tcp.now;
+    if (this.sentAt < 0) this.sentAt = this.services.now;
   }
 
   private write(seq: number, flags: number, window: number, options: OptionSet): void {
@@ -129,15 +145,15 @@ export class Request implements Tuple, TimerOwner {
     out.ttl = listener.options.ttl;
     out.dontFragment = listener.options.pmtuDiscover !== 0;
     out.options = options;
-    writePacket(this.tcp.out, out, null, 0, 0);
-    this.tcp.counters.OutSegs++;
+    writePacket(this.services.out, out, null, 0, 0);
+    this.services.counters.OutSegs++;
   }
 
   private sendAck(): void {
     const options = noOptions();
     if (this.timestampsOk) {
       options.timestamps = true;
-      options.tsVal = this.tcp.timestamp(this.tsOffset);
+      options.tsVal = this.services.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;
     }
     this.write(seqAdd(this.iss, 1), Flag.ack, this.rcvWnd >> this.rcvWscale, options);
@@ -145,7 +161,7 @@ export class Request implements Tuple, TimerOwner {
 
   /** Starts or restarts the SYN+ACK timer: 1 s, doubled for every time-out. */
   arm(): void {
-    const { timers, now, sysctls } = this.tcp;
+    const { timers, now, sysctls } = this.services;
     timers.cancel(this.timer);
     const wait = Math.min(initialRto * 2 ** this.timeouts, sysctls.tcp_rto_max_ms * 1000);
     this.timer = timers.arm(this, Timer.retransmit, now + wait);
@@ -154,7 +170,7 @@ export class Request implements Tuple, TimerOwner {
   /** How many SYN+ACKs may be repeated; fewer when the queue fills up with old requests. */
   private retryLimit(): number {
     const queue = this.listener.listener!;
-    let most = this.listener.options.synRetries || this.tcp.sysctls.tcp_synack_retries;
+    let most = this.listener.options.synRetries || this.services.sysctls.tcp_synack_retries;
     const length = queue.requestCount;
     if (2 * length > Math.max(8, queue.backlog)) {
       let young = queue.young << 1;
@@ -177,12 +193,12 @@ export class Request implements Tuple, TimerOwner {
     const expire = defer === 0 ? late : late && (!this.acked || this.timeouts >= defer);
     const resend = defer === 0 || !this.acked || this.timeouts >= defer - 1;
     if (expire) {
-      this.tcp.counters.AttemptFails++;
+      this.services.counters.AttemptFails++;
       this.drop('synack-timeout');
       return;
     }
     if (resend) {
-      this.tcp.counters.TCPTimeouts++;
+      this.services.counters.TCPTimeouts++;
       this.resend();
     }
     if (this.timeouts++ === 0) queue.young--;
@@ -192,22 +208,22 @@ export class Request implements Tuple, TimerOwner {
   /** Sends the SYN+ACK again. */
   resend(): void {
     this.retransmits++;
-    this.tcp.counters.RetransSegs++;
-    this.tcp.counters.TCPSynRetrans++;
-    this.tcp.noteTuple(this, 'timer', 'synack-retransmit', { retransmits: this.retransmits });
+    this.services.counters.RetransSegs++;
+    this.services.counters.TCPSynRetrans++;
+    this.services.note(this, 'timer', 'synack-retransmit', { retransmits: this.retransmits });
     this.sendSynAck();
   }
 
   /** Forgets the request. */
   drop(reason: Reason): void {
-    this.timer = this.tcp.timers.cancel(this.timer);
-    this.tcp.table.remove(this);
+    this.timer = this.services.timers.cancel(this.timer);
+    this.services.table.remove(this);
     this.listener.listener?.removeRequest(this);
-    this.tcp.stateChanged(this, SYN_RECEIVED, 7, reason);
+    this.services.stateChanged(this, SYN_RECEIVED, CLOSED, reason);
   }
 
   private rateLimited(): boolean {
-    const { now, sysctls, counters } = this.tcp;
+    const { now, sysctls, counters } = this.services;
     if (now - this.lastAckAt < sysctls.tcp_invalid_ratelimit * 1000) {
       counters.TCPACKSkippedSynRecv++;
       return true;
@@ -222,8 +238,8 @@ export class Request implements Tuple, TimerOwner {
    *   `listener` if the segment goes to the listener, `reset` if an early connection is over, `acknowledge` if an early
    *   connection shall only send an ACK
    */
-  handle(seg: Segment): 'established' | 'listener' | 'reset' | 'acknowledge' | 'done' {
-    const { tcp, rcvNxt } = this;
+  handle(seg: Segment): RequestVerdict {
+    const { services, rcvNxt } = this;
     let { flags } = seg;
     flags &= Flag.rst | Flag.syn | Flag.ack;
     const stamped = seg.hasTimestamps && this.timestampsOk;
@@ -239,8 +255,8 @@ export class Request implements Tuple, TimerOwner {
     // What an early connection may have acknowledged is checked there: it may have sent data.
     if (!this.early && (flags & Flag.ack) !== 0 && seg.ack !== seqAdd(this.iss, 1)) return 'listener';
     if (paws || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, this.rcvWnd))) {
-      if (paws) tcp.counters.PAWSEstab++;
-      tcp.dropTuple(this, paws ? 'paws' : 'out-of-window');
+      if (paws) services.counters.PAWSEstab++;
+      services.drop(this, paws ? 'paws' : 'out-of-window');
       if ((flags & Flag.rst) !== 0 || this.rateLimited()) return 'done';
       if (this.early) return 'acknowledge';
       this.sendAck();
@@ -249,22 +265,22 @@ export class Request implements Tuple, TimerOwner {
     if (stamped && !seqGt(seg.seq, rcvNxt)) this.tsRecent = seg.tsVal;
     if (seg.seq === this.irs) flags &= ~Flag.syn;
     if ((flags & (Flag.rst | Flag.syn)) !== 0) {
-      tcp.counters.AttemptFails++;
-      if ((flags & Flag.rst) === 0) tcp.sendReset(seg);
+      services.counters.AttemptFails++;
+      if ((flags & Flag.rst) === 0) sendResetFor(services, seg);
       if (this.early) return (flags & Flag.rst) !== 0 ? 'reset' : 'done';
-      tcp.counters.EmbryonicRsts++;
+      services.counters.EmbryonicRsts++;
       this.drop((flags & Flag.rst) !== 0 ? 'rst-received' : 'syn-in-connection');
       return 'done';
     }
     if ((flags & Flag.ack) === 0) {
-      tcp.dropTuple(this, 'no-ack');
+      services.drop(this, 'no-ack');
       return 'done';
     }
     if (this.early) return 'established';
     if (this.timeouts < this.listener.options.deferAccept && seg.end === rcvNxt) {
       this.acked = true;
-      tcp.counters.TCPDeferAcceptDrop++;
-      tcp.dropTuple(this, 'deferred-ack');
+      services.counters.TCPDeferAcceptDrop++;
+      services.drop(this, 'deferred-ack');
       return 'done';
     }
     return 'established';

@@ -4,8 +4,8 @@
  */
 import type { Address } from '../../wire/address.ts';
 import type { Segment } from '../../wire/segment.ts';
+import type { Tuple } from '../table.ts';
 import { sipHash24 } from './isn.ts';
-import type { Request } from './request.ts';
 
 /** The sizes a cookie can name, per family. */
 const mssTable = { 4: [536, 1300, 1440, 1460], 6: [1280 - 60, 1480 - 60, 1500 - 60, 9000 - 60] } as const;
@@ -21,6 +21,15 @@ const tsMask = (1 << tsBits) - 1;
 const tsWindowScale = 0xf;
 const tsSack = 0x10;
 const tsEcn = 0x20;
+
+/** What of a request goes into its cookie. */
+interface Offered extends Pick<Tuple, 'local' | 'localPort' | 'remote' | 'remotePort'> {
+  mss: number;
+  readonly irs: number;
+  readonly sndWscale: number;
+  readonly sackOk: boolean;
+  readonly ecnOk: boolean;
+}
 
 /** The two secrets of a host. */
 export type CookieKeys = readonly [readonly number[], readonly number[]];
@@ -48,7 +57,7 @@ function mssIndex(family: 4 | 6, mss: number): number {
 }
 
 /** The ISN for a request's SYN+ACK; cuts the request's MSS to what the cookie can say. */
-export function makeCookie(request: Request, keys: CookieKeys, now: number): number {
+export function makeCookie(request: Offered, keys: CookieKeys, now: number): number {
   const { local, localPort, remote, remotePort } = request;
   const index = mssIndex(local.family, request.mss);
   request.mss = mssTable[local.family][index]!;
@@ -59,7 +68,7 @@ export function makeCookie(request: Request, keys: CookieKeys, now: number): num
 }
 
 /** The TSval of a cookie's SYN+ACK: the clock with its low bits replaced, never ahead of the clock. */
-export function cookieTimestamp(request: Request, clock: number): number {
+export function cookieTimestamp(request: Offered, clock: number): number {
   let bits = request.sndWscale >= 0 ? request.sndWscale : tsWindowScale;
   if (request.sackOk) bits |= tsSack;
   if (request.ecnOk) bits |= tsEcn;

@@ -12,14 +12,15 @@ import type { Reason } from '../reasons.ts';
 import { sendAck } from '../send/output.ts';
 import { CLOSE_WAIT, CLOSING, LAST_ACK, SYN_RECEIVED } from '../state.ts';
 import { reset } from '../states/lifecycle.ts';
-import { enterQuickAck, reportDuplicate } from './receive.ts';
+import { enterQuickAck } from './delayed-ack.ts';
+import { reportDuplicate } from './receive.ts';
 import { receiveWindow } from './window.ts';
 
 /** Whether an answer to a useless segment must wait, lest two ends answer each other for ever. */
 function rateLimited(conn: Connection, seg: Segment): boolean {
   // Data without SYN is no part of such a loop.
   if (seg.payloadLength > 0 && (seg.flags & Flag.syn) === 0) return false;
-  const { now, sysctls } = conn.tcp;
+  const { now, sysctls } = conn.services;
   if (now - conn.lastOutOfWindowAckAt < sysctls.tcp_invalid_ratelimit * 1000) return true;
   conn.lastOutOfWindowAckAt = now;
   return false;
@@ -27,15 +28,15 @@ function rateLimited(conn: Connection, seg: Segment): boolean {
 
 /** Answers a segment that may be forged with an ACK, so that a real peer in trouble can show itself (RFC 5961). */
 export function sendChallengeAck(conn: Connection, reason: Reason): void {
-  const { tcp } = conn;
-  tcp.drop(conn, reason);
-  if (tcp.now - conn.lastOutOfWindowAckAt < tcp.sysctls.tcp_invalid_ratelimit * 1000) {
-    tcp.counters.TCPACKSkippedChallenge++;
+  const { services } = conn;
+  services.drop(conn, reason);
+  if (services.now - conn.lastOutOfWindowAckAt < services.sysctls.tcp_invalid_ratelimit * 1000) {
+    services.counters.TCPACKSkippedChallenge++;
     return;
   }
-  conn.lastOutOfWindowAckAt = tcp.now;
-  tcp.counters.TCPChallengeACK++;
-  tcp.note(conn, 'note', 'challenge-ack');
+  conn.lastOutOfWindowAckAt = services.now;
+  services.counters.TCPChallengeACK++;
+  services.note(conn, 'note', 'challenge-ack');
   sendAck(conn);
 }
 
@@ -53,7 +54,7 @@ function pawsRejects(conn: Connection, seg: Segment): boolean {
   if (!conn.timestampsOk || !seg.hasTimestamps || conn.tsRecentAt < 0) return false;
   const age = (conn.tsRecent - seg.tsVal) | 0;
   if (age <= 0) return false;
-  if (conn.tcp.now - conn.tsRecentAt >= 24 * 86400e6) return false;
+  if (conn.services.now - conn.tsRecentAt >= 24 * 86400e6) return false;
   return !disorderedAck(conn, seg, age);
 }
 
@@ -92,34 +93,34 @@ const resetOfFin = (conn: Connection, seg: Segment): boolean =>
 const resetError = (state: number): number => (state === CLOSE_WAIT ? Errno.EPIPE : Errno.ECONNRESET);
 
 function synChallenge(conn: Connection): false {
-  conn.tcp.counters.InErrs++;
-  conn.tcp.counters.TCPSYNChallenge++;
+  conn.services.counters.InErrs++;
+  conn.services.counters.TCPSYNChallenge++;
   sendChallengeAck(conn, 'syn-in-connection');
   return false;
 }
 
 /** True if the segment may be processed; otherwise it has been answered or dropped as the rules say. */
 export function acceptable(conn: Connection, seg: Segment): boolean {
-  const { tcp } = conn;
+  const { services } = conn;
   const rst = (seg.flags & Flag.rst) !== 0;
   const syn = (seg.flags & Flag.syn) !== 0;
   if (!rst && pawsRejects(conn, seg)) {
     if (syn) return synChallenge(conn);
-    tcp.counters.PAWSEstab++;
-    tcp.drop(conn, 'paws');
-    if (rateLimited(conn, seg)) tcp.counters.TCPACKSkippedPAWS++;
+    services.counters.PAWSEstab++;
+    services.drop(conn, 'paws');
+    if (rateLimited(conn, seg)) services.counters.TCPACKSkippedPAWS++;
     else acknowledgeAgain(conn, seg);
     return false;
   }
   if (outsideWindow(conn, seg)) {
     if (rst) {
       if (resetOfFin(conn, seg)) reset(conn, resetError(conn.state), 'rst-received');
-      else tcp.drop(conn, 'rst-out-of-window');
+      else services.drop(conn, 'rst-out-of-window');
       return false;
     }
     if (syn) return synChallenge(conn);
-    tcp.drop(conn, 'out-of-window');
-    if (rateLimited(conn, seg)) tcp.counters.TCPACKSkippedSeq++;
+    services.drop(conn, 'out-of-window');
+    if (rateLimited(conn, seg)) services.counters.TCPACKSkippedSeq++;
     else acknowledgeAgain(conn, seg);
     return false;
   }
@@ -127,7 +128,7 @@ export function acceptable(conn: Connection, seg: Segment): boolean {
     const exact = seg.seq === conn.rcvNxt || resetOfFin(conn, seg) || seg.seq === highestSack(conn);
     if (exact) reset(conn, resetError(conn.state), 'rst-received');
     else {
-      tcp.fastOpen.strangeReset(conn);
+      services.fastOpen.strangeReset(conn);
       sendChallengeAck(conn, 'rst-not-exact');
     }
     return false;

@@ -1,43 +1,26 @@
 /**
- * Data coming in, and when it is acknowledged (RFC 9293 3.8.6, RFC 5681 4.2, RFC 2018, RFC 2883;
- * net/ipv4/tcp_input.c, 6.18: tcp_data_queue, __tcp_ack_snd_check).
+ * Data coming in (RFC 9293 3.10.7.4, seventh; RFC 2018, RFC 2883; net/ipv4/tcp_input.c tcp_data_queue, 6.18).
  */
 
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { type Connection, Timer } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import { sendAck } from '../send/output.ts';
 import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED } from '../state.ts';
 import { enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from '../states/lifecycle.ts';
-import { growWindow, possibleWindow, receiveWindow } from './window.ts';
-
-const shortestAto = 40_000;
-const longestDelay = 200_000;
-const mostQuickAcks = 16;
-
-/** An ACK is owed: now, or with the next data, or when the delayed-ACK timer says so. */
-const scheduleAck = (conn: Connection): void => {
-  conn.ackPending = true;
-};
-
-/** Acknowledges the next segments at once: the peer is in slow start, or something was lost. */
-export function enterQuickAck(conn: Connection, most: number = mostQuickAcks): void {
-  const quick = Math.min(Math.max(Math.floor(conn.rcvWnd / (2 * conn.rcvMss)), 2), most);
-  conn.quickAcks = Math.max(conn.quickAcks, quick);
-  conn.pingpong = 0;
-  conn.ato = shortestAto;
-}
+import { enterQuickAck, incrementQuickAcks, scheduleAck, shortestAto } from './delayed-ack.ts';
+import { growWindow, receiveWindow } from './window.ts';
 
 /** Reports a duplicate in the next ACK (RFC 2883). */
 export function reportDuplicate(conn: Connection, left: number, right: number): void {
-  if (!conn.sackOk || conn.tcp.sysctls.tcp_dsack === 0) return;
-  if (seqLt(left, conn.rcvNxt)) conn.tcp.counters.TCPDSACKOldSent++;
-  else conn.tcp.counters.TCPDSACKOfoSent++;
+  if (!conn.sackOk || conn.services.sysctls.tcp_dsack === 0) return;
+  if (seqLt(left, conn.rcvNxt)) conn.services.counters.TCPDSACKOldSent++;
+  else conn.services.counters.TCPDSACKOfoSent++;
   conn.dsack = true;
   conn.dsackLeft = left;
   conn.dsackRight = right;
-  conn.tcp.note(conn, 'note', 'duplicate-data');
+  conn.services.note(conn, 'note', 'duplicate-data');
 }
 
 /** A first guess at the peer's segment size, for deciding what "two segments" means. */
@@ -69,7 +52,7 @@ function measureRcvMss(conn: Connection, seg: Segment): void {
 
 /** Adapts the delayed ACK to the rhythm of arriving data (tcp_event_data_recv). */
 function dataReceived(conn: Connection, seg: Segment): void {
-  const { now } = conn.tcp;
+  const { now } = conn.services;
   scheduleAck(conn);
   measureRcvMss(conn, seg);
   if (conn.ato === 0) {
@@ -86,11 +69,6 @@ function dataReceived(conn: Connection, seg: Segment): void {
   growWindow(conn, seg.payloadLength);
 }
 
-function incrementQuickAcks(conn: Connection): void {
-  const quick = Math.min(Math.max(Math.floor(conn.rcvWnd / (2 * conn.rcvMss)), 2), mostQuickAcks);
-  conn.quickAcks = Math.max(conn.quickAcks, quick);
-}
-
 /** Queues the data and FIN of an acceptable segment. Its bytes are copied: the caller's buffer is not kept. */
 export function queueData(conn: Connection, seg: Segment): void {
   if (seg.seq === seg.end) return;
@@ -104,7 +82,7 @@ export function queueData(conn: Connection, seg: Segment): void {
   const window = receiveWindow(conn);
   if (seg.seq === conn.rcvNxt) {
     if (window === 0 && !(fin && seg.payloadLength === 0)) {
-      conn.tcp.counters.TCPZeroWindowDrop++;
+      conn.services.counters.TCPZeroWindowDrop++;
       outOfWindow(conn);
       return;
     }
@@ -137,7 +115,7 @@ function queueInOrder(conn: Connection, seg: Segment, dataEnd: number, fin: bool
     deliver(conn, conn.rcvNxt, dataEnd, seg.bytes.slice(at, at + n));
     dataReceived(conn, seg);
   }
-  if (fin) finReceived(conn);
+  if (fin) takeFin(conn);
   if (!conn.outOfOrder.empty) {
     drainOutOfOrder(conn);
     // A filled gap is acknowledged at once (RFC 5681 section 4.2).
@@ -162,12 +140,12 @@ export function takeSynData(conn: Connection, seg: Segment): void {
     deliver(conn, conn.rcvNxt, end, data);
   }
   conn.synDataAcked = true;
-  if ((seg.flags & Flag.fin) !== 0) finReceived(conn);
+  if ((seg.flags & Flag.fin) !== 0) takeFin(conn);
 }
 
 /** Keeps data that came ahead of a gap. A FIN among it is remembered by its sequence number. */
 function queueOutOfOrder(conn: Connection, seg: Segment, dataEnd: number, fin: boolean): void {
-  const { counters } = conn.tcp;
+  const { counters } = conn.services;
   counters.TCPOFOQueue++;
   scheduleAck(conn);
   if (fin) {
@@ -198,7 +176,7 @@ function drainOutOfOrder(conn: Connection): void {
       deliver(conn, conn.rcvNxt, r.end, skip === 0 ? r.data : r.data.slice(skip));
     }
   }
-  if (conn.finSeen && conn.finSeq === conn.rcvNxt && (conn.shutdown & 1) === 0) finReceived(conn);
+  if (conn.finSeen && conn.finSeq === conn.rcvNxt && (conn.shutdown & 1) === 0) takeFin(conn);
 }
 
 /** The list of SACK blocks: the range just changed first, then the others in the order they changed (RFC 2018 section 4). */
@@ -220,18 +198,18 @@ function updateSack(conn: Connection, changed: { seq: number; end: number } | nu
 }
 
 /** The peer's FIN is in order (tcp_fin). */
-function finReceived(conn: Connection): void {
+function takeFin(conn: Connection): void {
   conn.rcvNxt = seqAdd(conn.rcvNxt, 1);
   scheduleAck(conn);
   conn.shutdown |= 1;
-  conn.done = true;
+  conn.finReceived = true;
   conn.outOfOrder.clear();
   conn.sackEdges = [];
   switch (conn.state) {
     case SYN_RECEIVED:
     case ESTABLISHED:
       setState(conn, CLOSE_WAIT, 'fin-received');
-      conn.pingpong = conn.tcp.sysctls.tcp_pingpong_thresh;
+      conn.pingpong = conn.services.sysctls.tcp_pingpong_thresh;
       break;
     case FIN_WAIT_1:
       sendAck(conn);
@@ -243,61 +221,4 @@ function finReceived(conn: Connection): void {
       return;
   }
   conn.owner?.wake(conn, wakeAll);
-}
-
-/** Acknowledges what is owed: at once after two segments or in a hurry, else after a delay (RFC 9293 3.8.6.3). */
-export function ackIfDue(conn: Connection): void {
-  if (!conn.ackPending) return;
-  const unacked = seqDiff(conn.rcvNxt, conn.rcvWup);
-  const unread = seqDiff(conn.rcvNxt, conn.copiedSeq);
-  const twoSegments =
-    unacked > conn.rcvMss && (unread < conn.options.rcvLowat || possibleWindow(conn) >= conn.rcvWnd);
-  const hurry = conn.quickAcks > 0 && conn.pingpong < conn.tcp.sysctls.tcp_pingpong_thresh;
-  if (twoSegments || hurry || conn.ackNow || conn.route?.quickack === true || !conn.outOfOrder.empty)
-    sendAck(conn);
-  else delayAck(conn);
-}
-
-/** Arms the delayed-ACK timer (tcp_send_delayed_ack). */
-function delayAck(conn: Connection): void {
-  const { timers, now } = conn.tcp;
-  let { ato } = conn;
-  if (ato > shortestAto) {
-    let most = 500_000;
-    if (conn.pingpong >= conn.tcp.sysctls.tcp_pingpong_thresh || conn.ackPushed) most = longestDelay;
-    if (conn.srtt > 0) most = Math.min(most, Math.max(conn.srtt >> 3, shortestAto));
-    ato = Math.min(ato, most);
-  }
-  conn.ackPending = true;
-  const deadline = now + ato;
-  if (conn.delayedAckTimer >= 0) {
-    const armed = timers.deadline(conn.delayedAckTimer);
-    if (armed <= now + (ato >> 2)) {
-      sendAck(conn);
-      return;
-    }
-    if (armed <= deadline) return;
-    timers.cancel(conn.delayedAckTimer);
-  }
-  conn.delayedAckTimer = timers.arm(conn, Timer.delayedAck, deadline);
-}
-
-/** After the application has read: tells the peer if that opened the window much, or pays an ACK that is due. */
-export function afterRead(conn: Connection, copied: number): void {
-  let due = false;
-  if (conn.ackPending) {
-    const pingpong = conn.pingpong >= conn.tcp.sysctls.tcp_pingpong_thresh;
-    const pushed = conn.ackPushedTwice || (conn.ackPushed && !pingpong);
-    due =
-      seqDiff(conn.rcvNxt, conn.rcvWup) > conn.rcvMss ||
-      (copied > 0 && pushed && conn.receiveQueue.memory === 0);
-  }
-  if (copied > 0 && !due && (conn.shutdown & 1) === 0) {
-    const now = receiveWindow(conn);
-    if (2 * now <= conn.windowClamp) {
-      const possible = possibleWindow(conn);
-      due = possible > 0 && possible >= 2 * now;
-    }
-  }
-  if (due) sendAck(conn);
 }

@@ -36,7 +36,7 @@ export function possibleWindow(conn: Connection): number {
 
 /** Settles the window for a segment about to leave and returns the field's value. */
 export function selectWindow(conn: Connection): number {
-  const { counters, sysctls } = conn.tcp;
+  const { counters, sysctls } = conn.services;
   const before = conn.rcvWnd;
   const current = receiveWindow(conn);
   let window = possibleWindow(conn);

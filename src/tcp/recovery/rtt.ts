@@ -9,10 +9,10 @@ import type { Connection } from '../connection.ts';
 export const initialRto = 1_000_000;
 
 /** The longest time-out, µs. */
-export const maxRto = (conn: Connection): number => conn.tcp.sysctls.tcp_rto_max_ms * 1000;
+export const maxRto = (conn: Connection): number => conn.services.sysctls.tcp_rto_max_ms * 1000;
 
 /** The shortest time-out, µs: 200 ms in Linux, below RFC 6298's one second. */
-const minRto = (conn: Connection): number => conn.route?.rtoMin || conn.tcp.sysctls.tcp_rto_min_us;
+const minRto = (conn: Connection): number => conn.route?.rtoMin || conn.services.sysctls.tcp_rto_min_us;
 
 /** Takes a sample in µs into the estimate and sets the time-out. */
 export function rttSample(conn: Connection, sample: number): void {

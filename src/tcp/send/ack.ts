@@ -14,16 +14,18 @@ import { sendChallengeAck } from '../receive/acceptance.ts';
 import { rttSample } from '../recovery/rtt.ts';
 import { SYN_SENT } from '../state.ts';
 import { Poll } from '../states/lifecycle.ts';
-import { armProbe, armRetransmit, retransmitLost, stopRetransmit } from './retransmit.ts';
+import { recount, sendMss, syncMss } from './mss.ts';
+import { retransmitLost } from './retransmit.ts';
 import type { TxSegment } from './send-queue.ts';
-import { recount, sendMss, syncMss, writable } from './sender.ts';
+import { writable } from './sender.ts';
+import { armProbe, armRetransmit, stopRetransmit } from './timer.ts';
 
 /** How an ACK field was taken: `new` or `same` are acceptable, the rest has been answered or must be. */
 type AckResult = 'ok' | 'old' | 'too-old' | 'future';
 
 /** Takes the ACK, window and timestamp of a segment. */
 export function handleAck(conn: Connection, seg: Segment, challenge: boolean): AckResult {
-  const { tcp } = conn;
+  const { services } = conn;
   const before = conn.sndUna;
   if (seqLt(seg.ack, before)) {
     // Blind injection: an ACK older than the largest window ever (RFC 5961 section 5.2).
@@ -45,7 +47,7 @@ export function handleAck(conn: Connection, seg: Segment, challenge: boolean): A
   }
   conn.softError = 0;
   conn.probes = 0;
-  conn.lastAckAt = tcp.now;
+  conn.lastAckAt = services.now;
   if (conn.urgentMode && seqGe(seg.ack, conn.sndUp)) conn.urgentMode = false;
   if (conn.packetsOut === 0) {
     if (conn.sendQueue.sendHead !== null) windowAnswered(conn);
@@ -64,10 +66,10 @@ function takeTimestamp(conn: Connection, seg: Segment): void {
 
 /** Keeps a TSval that is not older than what is kept, or when what is kept is older than 24 days. */
 export function storeTimestamp(conn: Connection, seg: Segment): void {
-  const stale = conn.tcp.now - conn.tsRecentAt > 24 * 86400e6;
+  const stale = conn.services.now - conn.tsRecentAt > 24 * 86400e6;
   if (conn.tsRecentAt >= 0 && seqLt(seg.tsVal, conn.tsRecent) && !stale) return;
   conn.tsRecent = seg.tsVal;
-  conn.tsRecentAt = conn.tcp.now;
+  conn.tsRecentAt = conn.services.now;
 }
 
 function updateWindow(conn: Connection, seg: Segment): void {
@@ -102,7 +104,7 @@ function windowAnswered(conn: Connection): void {
 
 /** Drops what is acknowledged from the queue; samples the RTT; restarts or stops the timer (tcp_clean_rtx_queue). */
 function cleanQueue(conn: Connection, seg: Segment): void {
-  const { now } = conn.tcp;
+  const { now } = conn.services;
   const mss = sendMss(conn);
   const flightBefore = conn.packetsOut;
   let ackedSince = -1;
@@ -127,7 +129,7 @@ function cleanQueue(conn: Connection, seg: Segment): void {
     conn.sendQueue.shift();
   }
   const acked = flightBefore - conn.packetsOut;
-  if (acked > 0) conn.tcp.counters.TCPDelivered += acked;
+  if (acked > 0) conn.services.counters.TCPDelivered += acked;
   sampleRtt(conn, seg, retransmitted || ackedSince < 0 ? -1 : now - ackedSince);
   if (conn.caState === CaState.loss && seqGe(conn.sndUna, conn.highSeq)) {
     conn.caState = CaState.open;
@@ -146,10 +148,7 @@ function trimAcked(conn: Connection, s: TxSegment, ack: number, mss: number): bo
   // A single packet stays whole until all of it is acknowledged.
   if (n > s.length || s.packets === 1) return false;
   const before = s.packets;
-  s.data = s.data.subarray(n);
-  s.length -= n;
-  s.seq = ack;
-  conn.sendQueue.bytes -= n;
+  conn.sendQueue.trim(s, ack);
   recount(conn, s, mss);
   return s.packets < before;
 }
@@ -157,7 +156,7 @@ function trimAcked(conn: Connection, s: TxSegment, ack: number, mss: number): bo
 /** Karn's rule: only segments sent once, or the timestamp's echo (RFC 6298 section 3, RFC 7323 section 4). */
 function sampleRtt(conn: Connection, seg: Segment, sample: number): void {
   if (sample < 0 && conn.timestampsOk && seg.hasTimestamps && seg.tsEcr !== 0) {
-    const delta = seqDiff(conn.tcp.timestamp(conn.tsOffset), seg.tsEcr);
+    const delta = seqDiff(conn.services.timestamp(conn.tsOffset), seg.tsEcr);
     if (delta >= 0 && delta < 0x7fffffff / 1000) sample = Math.max(delta, 1) * 1000;
   }
   if (sample < 0) return;

@@ -1,9 +1,10 @@
 /** Every segment that leaves a connection passes here (net/ipv4/tcp_output.c, 6.18: __tcp_transmit_skb). */
 import { Flag } from '../../wire/tcp.ts';
 import type { Connection } from '../connection.ts';
+import { synOptions } from '../handshake/negotiate.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
 import { selectWindow } from '../receive/window.ts';
-import { SYN_RECEIVED } from '../state.ts';
+import { CLOSED, SYN_RECEIVED } from '../state.ts';
 import type { TxSegment } from './send-queue.ts';
 
 /** The options of a segment without SYN. SACK blocks take what room timestamps leave (RFC 2018 section 3). */
@@ -11,7 +12,7 @@ function establishedOptions(conn: Connection): OptionSet {
   const options = noOptions();
   if (conn.timestampsOk) {
     options.timestamps = true;
-    options.tsVal = conn.tcp.timestamp(conn.tsOffset);
+    options.tsVal = conn.services.timestamp(conn.tsOffset);
     options.tsEcr = conn.tsRecent;
   }
   const blocks = sackBlocks(conn);
@@ -36,17 +37,17 @@ export function sackSize(conn: Connection): number {
 
 /** The ACK field says all there is to acknowledge: nothing is owed any more. */
 function ackSent(conn: Connection): void {
-  const { tcp } = conn;
+  const { services } = conn;
   if (conn.quickAcks > 0) conn.quickAcks--;
   conn.ackPending = conn.ackNow = conn.ackPushed = conn.ackPushedTwice = false;
-  conn.delayedAckTimer = tcp.timers.cancel(conn.delayedAckTimer);
+  conn.delayedAckTimer = services.timers.cancel(conn.delayedAckTimer);
   conn.dsack = false;
   conn.lastAckSent = conn.rcvNxt;
 }
 
 /** Data sent soon after data received: the two sides talk in turns, so acknowledgments can ride on data. */
 function dataSent(conn: Connection): void {
-  const now = conn.tcp.now;
+  const now = conn.services.now;
   conn.lastSendAt = now;
   if (now - conn.lastDataAt < conn.ato) conn.pingpong = Math.min(conn.pingpong + 1, 255);
 }
@@ -64,7 +65,7 @@ function write(
   offset: number,
   length: number,
 ): void {
-  const { tcp } = conn;
+  const { services } = conn;
   // ECN-capable transport only on new data, never on a pure ACK or a retransmission (RFC 3168 section 6.1).
   const ect = conn.ecnOk && length > 0 && segment !== null && segment.retransmits === 0 ? 2 : 0;
   const echo = conn.ecnOk && conn.ecnDemandCwr ? Flag.ece : 0;
@@ -88,22 +89,22 @@ function write(
   out.ipId = conn.ipId;
   out.dontFragment = conn.options.pmtuDiscover !== 0;
   out.options = options;
-  writePacket(tcp.out, out, segment === null ? null : segment.data, offset, length);
+  writePacket(services.out, out, segment === null ? null : segment.data, offset, length);
   conn.ipId = (conn.ipId + 1) & 0xffff;
   conn.segsOut++;
-  conn.lastTransmitAt = tcp.now;
+  conn.lastTransmitAt = services.now;
   if (length > 0) {
     conn.dataSegsOut++;
     conn.bytesSent += length;
   }
-  tcp.counters.OutSegs++;
+  services.counters.OutSegs++;
 }
 
 /** Sends a segment of the queue: one packet for every `mss` bytes; PSH and FIN only on the last. */
 export function transmit(conn: Connection, segment: TxSegment, mss: number): void {
-  const { tcp } = conn;
+  const { services } = conn;
   const isSyn = (segment.flags & Flag.syn) !== 0;
-  const options = isSyn ? tcp.synOptionsOf(conn, segment) : establishedOptions(conn);
+  const options = isSyn ? synOptions(conn) : establishedOptions(conn);
   const window = isSyn ? Math.min(conn.rcvWnd, 65535) : selectWindow(conn);
   // What makes several packets always ends with PSH: it lets the receiver's offload go on (__tcp_transmit_skb, 6.18).
   if (!isSyn && segment.length > mss) segment.flags |= Flag.psh;
@@ -126,13 +127,13 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   } while (offset < segment.length);
   if ((flags & Flag.ack) !== 0) ackSent(conn);
   if (segment.length > 0) dataSent(conn);
-  segment.sentAt = tcp.now;
-  if (segment.firstSentAt < 0) segment.firstSentAt = tcp.now;
+  segment.sentAt = services.now;
+  if (segment.firstSentAt < 0) segment.firstSentAt = services.now;
 }
 
 /** Sends an ACK without data, now. */
 export function sendAck(conn: Connection): void {
-  if (conn.state === 7) return;
+  if (conn.state === CLOSED) return;
   write(conn, conn.sndNxt, Flag.ack, selectWindow(conn), establishedOptions(conn), null, 0, 0);
   ackSent(conn);
 }
@@ -154,7 +155,7 @@ export function sendActiveReset(conn: Connection): void {
     0,
     0,
   );
-  conn.tcp.counters.OutRsts++;
+  conn.services.counters.OutRsts++;
 }
 
 function resetOptions(conn: Connection): OptionSet {

@@ -7,11 +7,11 @@ import { Flag } from '../../wire/tcp.ts';
 import { CaState, cwndQuota, inFlight, restartAfterIdle, validateCwnd } from '../congestion/congestion.ts';
 import type { Connection } from '../connection.ts';
 import { Errno } from '../errno.ts';
-import { currentMss } from '../handshake/negotiate.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
-import { sackSize, transmit } from './output.ts';
-import { armProbe, armRetransmit } from './retransmit.ts';
+import { boundToHalfWindow, packetCount, sendMss } from './mss.ts';
+import { transmit } from './output.ts';
 import { TxSegment } from './send-queue.ts';
+import { armProbe, armRetransmit } from './timer.ts';
 
 /** How eager a push is: Nagle's rule, no small segment at all (cork), or everything now. */
 export const Nagle = { on: 0, off: 1, cork: 2, push: 4 } as const;
@@ -29,22 +29,6 @@ const Msg = {
 /** Bytes a whole offloaded segment may have (GSO_LEGACY_MAX_SIZE less headers). */
 const mostGsoBytes = 65215;
 
-/** Never more than half the largest window the peer ever offered, so that a small window is not filled by one segment. */
-function boundToHalfWindow(conn: Connection, size: number): number {
-  const cutoff = conn.maxWindow > 536 ? conn.maxWindow >> 1 : conn.maxWindow;
-  return cutoff > 0 && size > cutoff ? Math.max(cutoff, 48) : size;
-}
-
-/** The data a full segment carries now: the MSS less what SACK blocks take, bounded by the peer's window. */
-export function sendMss(conn: Connection): number {
-  return Math.max(boundToHalfWindow(conn, conn.mssCache) - sackSize(conn), 1);
-}
-
-/** Takes the path MTU and the peer's MSS into the segment size (tcp_sync_mss). */
-export function syncMss(conn: Connection): void {
-  conn.mssCache = boundToHalfWindow(conn, currentMss(conn));
-}
-
 const sizeGoal = (conn: Connection, mss: number): number =>
   Math.max(Math.floor(boundToHalfWindow(conn, mostGsoBytes) / mss) * mss, mss);
 
@@ -61,7 +45,7 @@ const windowEnd = (conn: Connection): number => seqAdd(conn.sndUna, conn.sndWnd)
 export const notSent = (conn: Connection): number => seqDiff(conn.writeSeq, conn.sndNxt);
 
 const lowWater = (conn: Connection): number =>
-  conn.options.notsentLowat || conn.tcp.sysctls.tcp_notsent_lowat;
+  conn.options.notsentLowat || conn.services.sysctls.tcp_notsent_lowat;
 
 /** Whether a write may queue more. */
 const memoryFree = (conn: Connection): boolean =>
@@ -169,20 +153,6 @@ export const pushFrames = (conn: Connection): void => {
   if (conn.sendQueue.sendHead !== null) pushPending(conn, sendMss(conn), nagleOf(conn));
 };
 
-/** How many packets a segment makes. */
-export const packetCount = (segment: TxSegment, mss: number): number =>
-  segment.length <= mss ? 1 : Math.ceil(segment.length / mss);
-
-/** Counts the packets of a segment that was sent before anew, wherever they are counted (tcp_adjust_pcount). */
-export function recount(conn: Connection, segment: TxSegment, mss: number): void {
-  const more = packetCount(segment, mss) - segment.packets;
-  segment.packets += more;
-  conn.packetsOut += more;
-  if (segment.sacked) conn.sackedOut += more;
-  if (segment.retransmitted) conn.retransOut += more;
-  if (segment.lost) conn.lostOut += more;
-}
-
 const minshallHolds = (conn: Connection): boolean =>
   seqGt(conn.sndSml, conn.sndUna) && seqLe(conn.sndSml, conn.sndNxt);
 
@@ -213,7 +183,7 @@ function offloadPackets(conn: Connection, mss: number): number {
   // Short paths are no bottleneck worth cutting for (tcp_tso_rtt_log 9).
   const shortness = Math.floor(conn.minRtt / 512);
   if (shortness < 32) bytes += mostGsoBytes >>> shortness;
-  return Math.max(Math.floor(Math.min(bytes, mostGsoBytes) / mss), conn.tcp.sysctls.tcp_min_tso_segs);
+  return Math.max(Math.floor(Math.min(bytes, mostGsoBytes) / mss), conn.services.sysctls.tcp_min_tso_segs);
 }
 
 /** The next ACK will let a larger segment out: worth waiting for (tcp_tso_should_defer). */
@@ -223,7 +193,7 @@ function worthWaiting(
   mss: number,
   packets: number,
 ): 'cwnd' | 'window' | null {
-  const { now, sysctls } = conn.tcp;
+  const { now, sysctls } = conn.services;
   if (conn.caState >= CaState.recovery || now - conn.lastTransmitAt > 1000) return null;
   const window = seqDiff(windowEnd(conn), s.seq);
   const congestion = (conn.cwnd - inFlight(conn)) * mss;
@@ -296,7 +266,7 @@ function newDataSent(conn: Connection, segment: TxSegment, mss: number): void {
   conn.sendQueue.sendHead = segment.next;
   conn.sndNxt = segment.end;
   conn.packetsOut += packets;
-  conn.tcp.counters.TCPOrigDataSent += packets;
+  conn.services.counters.TCPOrigDataSent += packets;
   if (segment.length < mss * packets) conn.sndSml = segment.end;
   if (before === 0) armRetransmit(conn);
 }

@@ -17,7 +17,7 @@ function optionBits(conn: Connection): number {
   return bits;
 }
 
-const since = (conn: Connection, at: number): number => Math.floor((conn.tcp.now - at) / 1000);
+const since = (conn: Connection, at: number): number => Math.floor((conn.services.now - at) / 1000);
 
 /** A snapshot; times in the units Linux uses: µs, and ms for those named last_*. */
 export function tcpInfo(conn: Connection): Record<string, number> {

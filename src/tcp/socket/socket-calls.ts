@@ -6,18 +6,21 @@
 import type { Address } from '../../wire/address.ts';
 import { seqAdd, seqDiff } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { type Connection, type Route, Timer } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { Listener } from '../handshake/accept-queue.ts';
 import { FastOpenBit, FastOpenFailure } from '../handshake/fast-open.ts';
 import { newAttempt, sendSynWithData } from '../handshake/fast-open-active.ts';
 import { advertisedMss, initialWindow, windowFromSpace } from '../handshake/negotiate.ts';
-import { afterRead, initializeRcvMss } from '../receive/receive.ts';
+import { afterRead } from '../receive/delayed-ack.ts';
+import { initializeRcvMss } from '../receive/receive.ts';
 import { initialRto } from '../recovery/rtt.ts';
+import type { Route } from '../route.ts';
+import { syncMss } from '../send/mss.ts';
 import { sendActiveReset, transmit } from '../send/output.ts';
-import { armRetransmit, finTime } from '../send/retransmit.ts';
 import { TxSegment } from '../send/send-queue.ts';
-import { sendData, sendFin, syncMss, writable } from '../send/sender.ts';
+import { sendData, sendFin, writable } from '../send/sender.ts';
+import { armRetransmit } from '../send/timer.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -29,7 +32,9 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
 } from '../state.ts';
-import { abort, done, enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from '../states/lifecycle.ts';
+import { orphanInFinWait2 } from '../states/fin-wait-2.ts';
+import { abort, Poll, setState, terminate, wakeAll } from '../states/lifecycle.ts';
+import { reuseTimeWait } from '../states/time-wait.ts';
 
 const noBytes: Uint8Array = new Uint8Array(0);
 
@@ -44,7 +49,7 @@ interface OpenRequest {
 
 /** Starts an active open: sends the SYN (RFC 9293 3.10.1). The tuple must be free. */
 export function open(conn: Connection, request: OpenRequest): void {
-  const { tcp } = conn;
+  const { services } = conn;
   conn.local = request.local;
   conn.localPort = request.localPort;
   conn.remote = request.remote;
@@ -55,15 +60,15 @@ export function open(conn: Connection, request: OpenRequest): void {
   conn.synData = conn.synFastOpen = conn.synDataAcked = conn.fastOpenTrial = false;
   conn.fastOpenFailure = FastOpenFailure.none;
   prepare(conn);
-  const iss = tcp.reuseTimeWait(conn) ?? tcp.chooseIsn(conn);
+  const iss = reuseTimeWait(conn) ?? services.chooseIsn(conn);
   conn.iss = iss;
   conn.sndUna = conn.sndNxt = conn.sndSml = conn.sndUp = iss;
   conn.writeSeq = conn.pushedSeq = seqAdd(iss, 1);
-  tcp.table.add(conn);
+  services.table.add(conn);
   setState(conn, SYN_SENT, 'active-open');
   if (conn.options.fastOpenConnect && conn.fastOpenAttempt === null) {
     // With a cookie the SYN waits for data; without one it asks for a cookie.
-    conn.deferredConnect = tcp.fastOpen.permission(conn).data;
+    conn.deferredConnect = services.fastOpen.permission(conn).data;
     if (conn.deferredConnect) return;
     conn.fastOpenAttempt = newAttempt(noBytes);
   }
@@ -71,21 +76,21 @@ export function open(conn: Connection, request: OpenRequest): void {
 }
 
 function sendSyn(conn: Connection): void {
-  const { tcp } = conn;
+  const { services } = conn;
   const syn = new TxSegment(conn.iss, Flag.syn, 0);
   syn.end = conn.writeSeq;
-  conn.ecnRequested = tcp.sysctls.tcp_ecn === 1 || conn.route!.ecn === true;
+  conn.ecnRequested = services.sysctls.tcp_ecn === 1 || conn.route!.ecn === true;
   if (conn.ecnRequested) syn.flags |= Flag.ece | Flag.cwr;
   conn.sendQueue.append(syn);
-  conn.retransmitsSince = tcp.now;
-  conn.firstTsVal = tcp.timestamp(conn.tsOffset);
+  conn.retransmitsSince = services.now;
+  conn.firstTsVal = services.timestamp(conn.tsOffset);
   conn.sendQueue.sendHead = null;
   syn.packets = 1;
   conn.packetsOut = 1;
   if (conn.fastOpenAttempt === null) transmit(conn, syn, conn.mssCache);
   else sendSynWithData(conn, syn, conn.fastOpenAttempt);
   conn.sndNxt = conn.pushedSeq = conn.writeSeq;
-  tcp.counters.ActiveOpens++;
+  services.counters.ActiveOpens++;
   armRetransmit(conn);
 }
 
@@ -95,7 +100,7 @@ function sendSyn(conn: Connection): void {
  * @returns 0, -EOPNOTSUPP if Fast Open is off, -EALREADY if another such call goes on
  */
 export function beginFastOpen(conn: Connection, data: Uint8Array): number {
-  if (!conn.tcp.fastOpen.on(FastOpenBit.client)) return -Errno.EOPNOTSUPP;
+  if (!conn.services.fastOpen.on(FastOpenBit.client)) return -Errno.EOPNOTSUPP;
   if (conn.fastOpenAttempt !== null) return -Errno.EALREADY;
   conn.fastOpenAttempt = newAttempt(data);
   if (conn.deferredConnect && conn.state === SYN_SENT) sendSyn(conn);
@@ -115,7 +120,7 @@ export function endFastOpen(conn: Connection): number {
 
 /** Everything that a SYN says of this side (tcp_connect_init). */
 function prepare(conn: Connection): void {
-  const { tcp } = conn;
+  const { services } = conn;
   const route = conn.route!;
   conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, 536) : 536;
   conn.pmtu = route.mtu;
@@ -130,9 +135,9 @@ function prepare(conn: Connection): void {
     space,
     conn.advMss,
     conn.windowClamp,
-    tcp.sysctls.tcp_window_scaling !== 0,
+    services.sysctls.tcp_window_scaling !== 0,
     route.initrwnd,
-    tcp.sysctls,
+    services.sysctls,
   );
   conn.rcvWnd = conn.rcvSsthresh = chosen.window;
   conn.rcvWscale = chosen.scale;
@@ -142,9 +147,9 @@ function prepare(conn: Connection): void {
   conn.retransmits = conn.backoff = conn.totalRto = conn.srtt = 0;
   conn.tsRecent = 0;
   conn.tsRecentAt = -1;
-  conn.tsOffset = tcp.chooseTsOffset(conn);
-  conn.ipId = tcp.random() & 0xffff;
-  conn.done = false;
+  conn.tsOffset = services.chooseTsOffset(conn);
+  conn.ipId = services.random() & 0xffff;
+  conn.finReceived = false;
 }
 
 /** Makes a bound connection a listener; a second call only changes the backlog. */
@@ -154,11 +159,11 @@ export function listen(conn: Connection, backlog: number): void {
     return;
   }
   conn.listener = new Listener(backlog);
-  const { fastOpen } = conn.tcp;
+  const { fastOpen } = conn.services;
   const everywhere = fastOpen.on(FastOpenBit.server) && fastOpen.on(FastOpenBit.allListeners);
   if (everywhere && conn.fastOpenQueue === 0) conn.fastOpenQueue = backlog;
   setState(conn, LISTEN, 'passive-open');
-  conn.tcp.listeners.add(conn);
+  conn.services.listeners.add(conn);
 }
 
 /** Takes the first connection from a listener's queue, or null. */
@@ -174,12 +179,12 @@ export const send = (conn: Connection, data: Uint8Array, from: number, flags: nu
 
 /** Bytes that can be read without waiting. */
 export const readable = (conn: Connection): number => {
-  const inQueue = seqDiff(conn.rcvNxt, conn.copiedSeq) - (conn.done ? 1 : 0);
+  const inQueue = seqDiff(conn.rcvNxt, conn.copiedSeq) - (conn.finReceived ? 1 : 0);
   return conn.state === LISTEN || conn.state === SYN_SENT ? 0 : Math.max(inQueue, 0);
 };
 
 /** What TCP_INQ tells: bytes left to read, and 1 if only the peer's FIN is left, so that one reads on (tcp_inq_hint). */
-export const inqHint = (conn: Connection): number => readable(conn) || (conn.done ? 1 : 0);
+export const inqHint = (conn: Connection): number => readable(conn) || (conn.finReceived ? 1 : 0);
 
 /**
  * Reads up to `into.length` bytes.
@@ -197,7 +202,7 @@ export function receive(conn: Connection, into: Uint8Array, peek: boolean): numb
     return n;
   }
   if (into.length === 0) return 0;
-  if (conn.done) return 0;
+  if (conn.finReceived) return 0;
   if (conn.error !== 0) return -takeError(conn);
   if ((conn.shutdown & 1) !== 0) return 0;
   if (conn.state === CLOSED) return -Errno.ENOTCONN;
@@ -239,7 +244,7 @@ export function shutdownSend(conn: Connection): void {
       sendFin(conn);
       break;
     case SYN_SENT:
-      done(conn, 'close-called');
+      terminate(conn, 'close-called');
       break;
   }
 }
@@ -262,7 +267,7 @@ export function shutdown(conn: Connection, how: number): number {
     return 0;
   }
   if (state === SYN_SENT) {
-    done(conn, 'aborted');
+    terminate(conn, 'aborted');
     return 0;
   }
   conn.shutdown |= how;
@@ -274,9 +279,9 @@ export function shutdown(conn: Connection, how: number): number {
 
 /** Closes a listener: what waits in its queues is reset (inet_csk_listen_stop). */
 function stopListening(conn: Connection): void {
-  const { tcp } = conn;
+  const { services } = conn;
   const queue = conn.listener!;
-  tcp.listeners.remove(conn);
+  services.listeners.remove(conn);
   for (const child of queue.accepted) {
     child.parent = null;
     child.owner = null;
@@ -286,26 +291,26 @@ function stopListening(conn: Connection): void {
   for (const request of queue.requests()) request.drop('listener-closed');
   conn.listener = null;
   setState(conn, CLOSED, 'close-called');
-  tcp.released(conn);
+  services.onReleased?.(conn, false);
   conn.owner?.wake(conn, wakeAll);
 }
 
 /** The application lets go of a connection (tcp_close): FIN, or RST if it left data unread or asked for it. */
 export function close(conn: Connection): void {
-  const { tcp } = conn;
+  const { services } = conn;
   conn.shutdown = 3;
   const unread = readable(conn);
   if (conn.state === LISTEN) stopListening(conn);
   else if (conn.state !== CLOSED) {
     if (unread > 0) {
-      tcp.counters.TCPAbortOnClose++;
+      services.counters.TCPAbortOnClose++;
       orphan(conn);
       sendActiveReset(conn);
-      done(conn, 'aborted');
+      terminate(conn, 'aborted');
       return;
     }
     if (conn.options.linger === 0) {
-      tcp.counters.TCPAbortOnData++;
+      services.counters.TCPAbortOnData++;
       orphan(conn);
       abort(conn, 'aborted');
       return;
@@ -319,21 +324,6 @@ export function close(conn: Connection): void {
 function orphan(conn: Connection): void {
   conn.orphaned = true;
   conn.owner = null;
-}
-
-function orphanInFinWait2(conn: Connection): void {
-  const { tcp } = conn;
-  if (conn.options.linger2 < 0) {
-    sendActiveReset(conn);
-    tcp.counters.TCPAbortOnLinger++;
-    done(conn, 'orphan-timeout');
-    return;
-  }
-  const wait = finTime(conn);
-  if (wait > timeWaitLength) {
-    conn.keepaliveTimer = tcp.timers.cancel(conn.keepaliveTimer);
-    conn.keepaliveTimer = tcp.timers.arm(conn, Timer.keepalive, tcp.now + wait - timeWaitLength);
-  } else enterTimeWait(conn, true, wait);
 }
 
 /** Dissolves a connection, as connect(AF_UNSPEC) does (tcp_disconnect): the socket can be used again. */
@@ -350,6 +340,6 @@ export function disconnect(conn: Connection): void {
   endFastOpen(conn);
   conn.fastOpenFailure = FastOpenFailure.none;
   conn.shutdown = 0;
-  conn.done = false;
+  conn.finReceived = false;
   conn.owner?.wake(conn, wakeAll);
 }

@@ -2,9 +2,10 @@
 import type { Connection } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { synSchedule } from '../handshake/syn-timeout.ts';
+import { updateKeepalive } from '../send/keepalive.ts';
+import { sendMss } from '../send/mss.ts';
 import { sendAck } from '../send/output.ts';
-import { updateKeepalive } from '../send/retransmit.ts';
-import { Nagle, pushFrames, pushPending, sendMss, writable } from '../send/sender.ts';
+import { Nagle, pushFrames, pushPending, writable } from '../send/sender.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN } from '../state.ts';
 import { Poll } from '../states/lifecycle.ts';
 
@@ -121,7 +122,7 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
       return 0;
     case TcpOption.fastopenConnect:
       if (value !== 0 && value !== 1) return bad;
-      if ((conn.tcp.sysctls.tcp_fastopen & 1) === 0) return -Errno.EOPNOTSUPP;
+      if ((conn.services.sysctls.tcp_fastopen & 1) === 0) return -Errno.EOPNOTSUPP;
       if (conn.state !== CLOSED) return bad;
       conn.setOption('fastOpenConnect', value !== 0);
       return 0;
@@ -167,13 +168,13 @@ function setWindowClamp(conn: Connection, value: number): number {
 
 function setQuickAck(conn: Connection, value: number): void {
   if (value === 0) {
-    conn.pingpong = conn.tcp.sysctls.tcp_pingpong_thresh;
+    conn.pingpong = conn.services.sysctls.tcp_pingpong_thresh;
     return;
   }
   conn.pingpong = 0;
   if ((conn.state === ESTABLISHED || conn.state === CLOSE_WAIT) && conn.ackPending) {
     sendAck(conn);
-    if ((value & 1) === 0) conn.pingpong = conn.tcp.sysctls.tcp_pingpong_thresh;
+    if ((value & 1) === 0) conn.pingpong = conn.services.sysctls.tcp_pingpong_thresh;
   }
 }
 
@@ -182,7 +183,7 @@ function setQuickAck(conn: Connection, value: number): void {
  * @returns the value, or null if there is no such option
  */
 export function getTcpOption(conn: Connection, option: number): number | null {
-  const { sysctls } = conn.tcp;
+  const { sysctls } = conn.services;
   switch (option) {
     case TcpOption.nodelay:
       return conn.options.nodelay ? 1 : 0;
@@ -217,7 +218,7 @@ export function getTcpOption(conn: Connection, option: number): number | null {
     case TcpOption.fastopenNoCookie:
       return conn.options.fastOpenNoCookie ? 1 : 0;
     case TcpOption.timestamp:
-      return conn.tcp.timestamp(conn.tsOffset);
+      return conn.services.timestamp(conn.tsOffset);
     case TcpOption.notsentLowat:
       return conn.options.notsentLowat;
     case TcpOption.inq:
@@ -230,7 +231,7 @@ export function getTcpOption(conn: Connection, option: number): number | null {
 
 /** How long connect() of this socket takes to fail if nobody answers, µs. */
 export const connectTimeout = (conn: Connection): number => {
-  const { sysctls } = conn.tcp;
+  const { sysctls } = conn.services;
   return synSchedule({
     synRetries: conn.options.synRetries || sysctls.tcp_syn_retries,
     synLinearTimeouts: sysctls.tcp_syn_linear_timeouts,

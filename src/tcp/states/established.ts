@@ -1,7 +1,7 @@
 /** What every connection gets when its handshake is complete (net/ipv4/tcp_input.c tcp_init_transfer, 6.18). */
 import { initialCwnd } from '../congestion/congestion.ts';
 import type { Connection } from '../connection.ts';
-import { updateKeepalive } from '../send/retransmit.ts';
+import { updateKeepalive } from '../send/keepalive.ts';
 
 /** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
 function segmentMemory(conn: Connection): number {
@@ -11,21 +11,21 @@ function segmentMemory(conn: Connection): number {
 
 /** Sizes buffers and the congestion window, starts keepalive, tells the observer what was negotiated. */
 export function establish(conn: Connection): void {
-  const { tcp } = conn;
+  const { services } = conn;
   // A handshake that needed more than one time-out starts with one segment, unless the first copy was what got through.
   const spurious = conn.timestampsOk && conn.rcvTsEcr === conn.firstTsVal;
   conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);
-  conn.lastAckAt = tcp.now;
+  conn.lastAckAt = services.now;
   if (!conn.options.sndBufLocked) {
     const segments = Math.max(conn.cwnd, 10, conn.reordering + 1);
     const wanted = 2 * segments * segmentMemory(conn);
-    conn.sndBuf = Math.max(conn.sndBuf, Math.min(wanted, tcp.sysctls.tcp_wmem[2]));
+    conn.sndBuf = Math.max(conn.sndBuf, Math.min(wanted, services.sysctls.tcp_wmem[2]));
   }
   conn.windowClamp = Math.min(conn.windowClamp, 2 ** 30);
   conn.rcvSsthresh = Math.min(conn.rcvSsthresh, conn.windowClamp);
   if (conn.options.keepalive) updateKeepalive(conn);
-  if (tcp.trace === null) return;
-  tcp.note(conn, 'note', 'negotiated', {
+  if (services.trace === null) return;
+  services.note(conn, 'note', 'negotiated', {
     mss: conn.mssCache,
     sendScale: conn.windowScaling ? conn.sndWscale : -1,
     receiveScale: conn.windowScaling ? conn.rcvWscale : -1,

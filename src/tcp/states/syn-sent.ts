@@ -5,33 +5,35 @@
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqDiff, seqGt, seqLe } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { type Connection, Timer } from '../connection.ts';
+import { type Connection, type ConnectionServices, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { onFastOpenSynAck } from '../handshake/fast-open-active.ts';
 import { asksEcn, readOffer } from '../handshake/negotiate.ts';
-import { enterQuickAck, initializeRcvMss } from '../receive/receive.ts';
+import { enterQuickAck } from '../receive/delayed-ack.ts';
+import { initializeRcvMss } from '../receive/receive.ts';
+import { sendResetFor } from '../reset.ts';
 import { handleAck, storeTimestamp } from '../send/ack.ts';
+import { syncMss } from '../send/mss.ts';
 import { sendAck, transmit } from '../send/output.ts';
-import { armRetransmit } from '../send/retransmit.ts';
-import { pushFrames, syncMss } from '../send/sender.ts';
+import { pushFrames } from '../send/sender.ts';
+import { armRetransmit } from '../send/timer.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
-import type { Tcp } from '../tcp.ts';
 import { establish } from './established.ts';
 import { reset, setState, wakeAll } from './lifecycle.ts';
 
 /** A segment for a connection that waits for SYN+ACK. */
-export function onSynSent(tcp: Tcp, conn: Connection, seg: Segment): void {
+export function onSynSent(services: ConnectionServices, conn: Connection, seg: Segment): void {
   const { flags } = seg;
   if ((flags & Flag.ack) !== 0) {
     if (seqLe(seg.ack, conn.sndUna) || seqGt(seg.ack, conn.sndNxt)) {
       // An old connection's answer: reset it, and try again soon.
       if (conn.retransmits === 0 && conn.retransmitTimer >= 0) armRetransmit(conn, 2000);
-      unacceptable(tcp, conn, seg);
+      unacceptable(services, conn, seg);
       return;
     }
     if (!echoPlausible(conn, seg)) {
-      tcp.counters.PAWSActive++;
-      unacceptable(tcp, conn, seg);
+      services.counters.PAWSActive++;
+      unacceptable(services, conn, seg);
       return;
     }
     if ((flags & Flag.rst) !== 0) {
@@ -39,35 +41,35 @@ export function onSynSent(tcp: Tcp, conn: Connection, seg: Segment): void {
       return;
     }
     if ((flags & Flag.syn) === 0) {
-      tcp.drop(conn, 'not-syn');
+      services.drop(conn, 'not-syn');
       return;
     }
-    onSynAck(tcp, conn, seg);
+    onSynAck(services, conn, seg);
     return;
   }
   // A RST without ACK proves nothing (RFC 9293 3.10.7.3, second).
   if ((flags & Flag.rst) !== 0) {
-    tcp.drop(conn, 'rst-not-exact');
+    services.drop(conn, 'rst-not-exact');
     return;
   }
   if ((flags & Flag.syn) !== 0) onSyn(conn, seg);
-  else tcp.drop(conn, 'no-ack');
+  else services.drop(conn, 'no-ack');
 }
 
-function unacceptable(tcp: Tcp, conn: Connection, seg: Segment): void {
-  tcp.drop(conn, 'unacceptable-ack');
-  if ((seg.flags & Flag.rst) === 0) tcp.sendReset(seg);
+function unacceptable(services: ConnectionServices, conn: Connection, seg: Segment): void {
+  services.drop(conn, 'unacceptable-ack');
+  if ((seg.flags & Flag.rst) === 0) sendResetFor(services, seg);
 }
 
 /** The timestamp echoed must be one that this attempt sent. */
 function echoPlausible(conn: Connection, seg: Segment): boolean {
-  if (!seg.hasTimestamps || conn.tcp.sysctls.tcp_timestamps === 0 || seg.tsEcr === 0) return true;
-  const now = conn.tcp.timestamp(conn.tsOffset);
+  if (!seg.hasTimestamps || conn.services.sysctls.tcp_timestamps === 0 || seg.tsEcr === 0) return true;
+  const now = conn.services.timestamp(conn.tsOffset);
   return seqDiff(seg.tsEcr, conn.firstTsVal) >= 0 && seqDiff(now, seg.tsEcr) >= 0;
 }
 
 function takeOffer(conn: Connection, seg: Segment): void {
-  const offer = readOffer(seg, conn.tcp.sysctls, conn.options.userMss);
+  const offer = readOffer(seg, conn.services.sysctls, conn.options.userMss);
   conn.mssClamp = offer.mss;
   conn.windowScaling = offer.windowScale >= 0;
   conn.sndWscale = Math.max(offer.windowScale, 0);
@@ -82,7 +84,7 @@ function takeOffer(conn: Connection, seg: Segment): void {
   storeTimestamp(conn, seg);
 }
 
-function onSynAck(tcp: Tcp, conn: Connection, seg: Segment): void {
+function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment): void {
   // ECN is on only if the answer is exactly ECE without CWR (RFC 3168 6.1.1).
   conn.ecnOk = conn.ecnRequested && (seg.flags & (Flag.ece | Flag.cwr)) === Flag.ece;
   takeOffer(conn, seg);
@@ -96,7 +98,7 @@ function onSynAck(tcp: Tcp, conn: Connection, seg: Segment): void {
   syncMss(conn);
   initializeRcvMss(conn);
   if (conn.timestampsOk) conn.advMss -= 12;
-  conn.lastDataAt = tcp.now;
+  conn.lastDataAt = services.now;
   conn.retransmitsSince = -1;
   conn.totalRto = 0;
   setState(conn, ESTABLISHED, 'syn-ack-received');
@@ -108,13 +110,17 @@ function onSynAck(tcp: Tcp, conn: Connection, seg: Segment): void {
 }
 
 function acknowledgeSynAck(conn: Connection): void {
-  const { tcp } = conn;
-  if (conn.writePending || conn.options.deferAccept > 0 || conn.pingpong >= tcp.sysctls.tcp_pingpong_thresh) {
+  const { services } = conn;
+  if (
+    conn.writePending ||
+    conn.options.deferAccept > 0 ||
+    conn.pingpong >= services.sysctls.tcp_pingpong_thresh
+  ) {
     // The first data shall carry the ACK.
     conn.ackPending = true;
     enterQuickAck(conn);
-    conn.delayedAckTimer = tcp.timers.cancel(conn.delayedAckTimer);
-    conn.delayedAckTimer = tcp.timers.arm(conn, Timer.delayedAck, tcp.now + 200_000);
+    conn.delayedAckTimer = services.timers.cancel(conn.delayedAckTimer);
+    conn.delayedAckTimer = services.timers.arm(conn, Timer.delayedAck, services.now + 200_000);
   } else sendAck(conn);
 }
 

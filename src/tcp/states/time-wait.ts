@@ -2,22 +2,24 @@
  * TIME-WAIT as a small record (RFC 9293 3.6.1, RFC 6191, RFC 7323 section 5; net/ipv4/tcp_minisocks.c
  * tcp_timewait_state_process, 6.18). An orphan's FIN-WAIT-2 lives here too.
  */
+
 import type { Address } from '../../wire/address.ts';
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqGt, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { type Connection, Timer } from '../connection.ts';
+import { type Connection, type ConnectionServices, Timer } from '../connection.ts';
 import { noOptions, Outgoing, writePacket } from '../packet.ts';
+import type { Reason } from '../reasons.ts';
 import { receiveWindow } from '../receive/window.ts';
-import { TIME_WAIT } from '../state.ts';
+import { sendResetFor } from '../reset.ts';
+import { CLOSED, FIN_WAIT_2, TIME_WAIT } from '../state.ts';
 import type { Tuple } from '../table.ts';
-import type { Tcp } from '../tcp.ts';
 import type { TimerOwner } from '../timers.ts';
 
 /** What remains of a closed connection. */
 export class TimeWait implements Tuple, TimerOwner {
   readonly state: number = TIME_WAIT;
-  readonly tcp: Tcp;
+  readonly services: ConnectionServices;
   hash = 0;
   readonly local: Address;
   readonly localPort: number;
@@ -44,7 +46,7 @@ export class TimeWait implements Tuple, TimerOwner {
   enteredAt: number;
 
   constructor(conn: Connection, finWait2: boolean) {
-    this.tcp = conn.tcp;
+    this.services = conn.services;
     this.id = conn.id;
     this.local = conn.local;
     this.localPort = conn.localPort;
@@ -63,26 +65,37 @@ export class TimeWait implements Tuple, TimerOwner {
     this.tos = conn.options.tos;
     this.reuse = conn.options.reuse;
     this.claim = conn.claim;
-    this.enteredAt = conn.tcp.now;
+    this.enteredAt = conn.services.now;
   }
 
   onTimer(): void {
     this.timer = -1;
-    this.tcp.endTimeWait(this, 'time-wait-over');
+    this.end('time-wait-over');
+  }
+
+  /** Ends the guard: the tuple is free. */
+  end(reason: Reason): void {
+    const { services } = this;
+    this.timer = services.timers.cancel(this.timer);
+    services.table.remove(this);
+    services.timeWaits--;
+    if (!this.finWait2) services.counters.TW++;
+    services.stateChanged(this, this.finWait2 ? FIN_WAIT_2 : TIME_WAIT, CLOSED, reason);
+    services.onGuardEnded?.(this);
   }
 
   private restart(length: number): void {
-    const { timers, now } = this.tcp;
+    const { timers, now } = this.services;
     timers.cancel(this.timer);
     this.timer = timers.arm(this, Timer.keepalive, now + length);
   }
 
   private sendAck(): void {
-    const { tcp } = this;
+    const { services } = this;
     const options = noOptions();
     if (this.timestampsOk) {
       options.timestamps = true;
-      options.tsVal = tcp.timestamp(this.tsOffset);
+      options.tsVal = services.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;
     }
     const out = new Outgoing().between(this);
@@ -93,18 +106,18 @@ export class TimeWait implements Tuple, TimerOwner {
     out.trafficClass = this.tos;
     out.ttl = this.ttl;
     out.options = options;
-    writePacket(tcp.out, out, null, 0, 0);
-    tcp.counters.OutSegs++;
+    writePacket(services.out, out, null, 0, 0);
+    services.counters.OutSegs++;
   }
 
   /** Acknowledges again, but not more often than every tcp_invalid_ratelimit. */
   private acknowledgeAgain(): void {
-    const { tcp } = this;
-    if (tcp.now - this.lastAckAt < tcp.sysctls.tcp_invalid_ratelimit * 1000) {
-      tcp.counters.TCPACKSkippedTimeWait++;
+    const { services } = this;
+    if (services.now - this.lastAckAt < services.sysctls.tcp_invalid_ratelimit * 1000) {
+      services.counters.TCPACKSkippedTimeWait++;
       return;
     }
-    this.lastAckAt = tcp.now;
+    this.lastAckAt = services.now;
     this.sendAck();
   }
 
@@ -113,7 +126,7 @@ export class TimeWait implements Tuple, TimerOwner {
    * @returns `new` if it is a SYN that may open the tuple anew: the caller hands it to a listener
    */
   handle(seg: Segment): 'new' | 'done' {
-    const { tcp } = this;
+    const { services } = this;
     const stamped = seg.hasTimestamps && this.timestampsOk;
     const paws =
       stamped && this.tsRecentAt >= 0 && seqLt(seg.tsVal, this.tsRecent) && (seg.flags & Flag.rst) === 0;
@@ -123,14 +136,14 @@ export class TimeWait implements Tuple, TimerOwner {
     if (!paws && seg.seq === this.rcvNxt && bare) {
       if ((flags & Flag.rst) !== 0) {
         // TIME-WAIT assassination (RFC 1337): Linux lets it happen unless told not to.
-        if (tcp.sysctls.tcp_rfc1337 === 0) tcp.endTimeWait(this, 'rst-received');
+        if (services.sysctls.tcp_rfc1337 === 0) this.end('rst-received');
       } else this.restart(60_000_000);
       if (stamped) this.takeTimestamp(seg);
       return 'done';
     }
     const newer = seqGt(seg.seq, this.rcvNxt) || (stamped && seqLt(this.tsRecent, seg.tsVal));
     if ((flags & (Flag.syn | Flag.rst | Flag.ack)) === Flag.syn && !paws && newer) return 'new';
-    if (paws) tcp.counters.PAWSEstab++;
+    if (paws) services.counters.PAWSEstab++;
     if ((flags & Flag.rst) === 0) {
       // A copy of the peer's FIN means that our last ACK was lost: wait the full time again.
       if (paws || (flags & Flag.ack) !== 0) this.restart(60_000_000);
@@ -141,11 +154,11 @@ export class TimeWait implements Tuple, TimerOwner {
 
   private takeTimestamp(seg: Segment): void {
     this.tsRecent = seg.tsVal;
-    this.tsRecentAt = this.tcp.now;
+    this.tsRecentAt = this.services.now;
   }
 
   private handleFinWait2(seg: Segment, paws: boolean): 'new' | 'done' {
-    const { tcp } = this;
+    const { services } = this;
     const { flags } = seg;
     const inWindow = !seqLt(seg.end, this.rcvNxt) && !seqGt(seg.seq, seqAdd(this.rcvNxt, this.rcvWnd));
     if (paws || !inWindow) {
@@ -153,7 +166,7 @@ export class TimeWait implements Tuple, TimerOwner {
       return 'done';
     }
     if ((flags & Flag.rst) !== 0) {
-      tcp.endTimeWait(this, 'rst-received');
+      this.end('rst-received');
       return 'done';
     }
     if ((flags & Flag.syn) !== 0 && !seqLt(seg.seq, this.rcvNxt)) {
@@ -166,18 +179,36 @@ export class TimeWait implements Tuple, TimerOwner {
       return 'done';
     }
     this.finWait2 = false;
-    this.enteredAt = tcp.now;
+    this.enteredAt = services.now;
     this.rcvNxt = seg.end;
     if (seg.hasTimestamps && this.timestampsOk) this.takeTimestamp(seg);
     this.restart(60_000_000);
-    tcp.timeWaitEntered(this);
+    services.stateChanged(this, FIN_WAIT_2, TIME_WAIT, 'fin-received');
     this.sendAck();
     return 'done';
   }
 
   /** Data nobody will read: the peer has to be told. */
   private refuse(seg: Segment): void {
-    this.tcp.sendReset(seg);
-    this.tcp.endTimeWait(this, 'after-close');
+    sendResetFor(this.services, seg);
+    this.end('after-close');
   }
+}
+
+/** The initial sequence number of a connection that takes over from a guard: beyond all that the old one sent. */
+export const issAfter = (guard: TimeWait): number => (guard.sndNxt + 65537) | 0 || 1;
+
+/**
+ * Lets an active open take over a tuple in TIME-WAIT (tcp_tw_reuse; the socket layer has checked that it may).
+ * @returns the ISN that keeps old duplicates out, or null if the tuple is free
+ */
+export function reuseTimeWait(conn: Connection): number | null {
+  const { services } = conn;
+  const guard = services.table.find(conn.local, conn.localPort, conn.remote, conn.remotePort);
+  if (!(guard instanceof TimeWait)) return null;
+  services.counters.TCPTimeWaitReuse++;
+  conn.tsRecent = guard.tsRecent;
+  conn.tsRecentAt = guard.tsRecentAt;
+  guard.end('time-wait-reused');
+  return issAfter(guard);
 }

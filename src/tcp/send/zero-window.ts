@@ -1,0 +1,41 @@
+/** Probing a window that is shut (RFC 9293 3.8.6.1; net/ipv4/tcp_timer.c tcp_probe_timer, 6.18). */
+import type { Connection } from '../connection.ts';
+import { maxRto } from '../recovery/rtt.ts';
+import { orphanRetries, writeError } from './give-up.ts';
+import { sendOldSequence } from './output.ts';
+import { pushOneSegment } from './sender.ts';
+import { armProbe } from './timer.ts';
+
+/** The zero-window probe timer. */
+export function onProbeTimer(conn: Connection): void {
+  conn.retransmitTimer = -1;
+  conn.probing = false;
+  const { services } = conn;
+  if (conn.packetsOut > 0 || conn.sendQueue.sendHead === null) {
+    conn.probes = 0;
+    conn.backoff = 0;
+    return;
+  }
+  if (conn.retransmitsSince < 0) conn.retransmitsSince = services.now;
+  const tooLong =
+    conn.options.userTimeout > 0 && services.now - conn.retransmitsSince >= conn.options.userTimeout * 1000;
+  const alive = Math.max(conn.rto, 200_000) * 2 ** conn.backoff < maxRto(conn);
+  const most = conn.orphaned ? orphanRetries(conn, alive) : services.sysctls.tcp_retries2;
+  if (tooLong || conn.probes >= most) {
+    writeError(conn);
+    return;
+  }
+  probe(conn);
+  if (conn.packetsOut > 0) return;
+  conn.probes++;
+  if (conn.backoff < services.sysctls.tcp_retries2) conn.backoff++;
+  armProbe(conn);
+}
+
+/** Sends what the window takes of the next segment, or an old sequence number (tcp_write_wakeup). */
+function probe(conn: Connection): void {
+  if (pushOneSegment(conn)) return;
+  conn.services.counters.TCPWinProbe++;
+  conn.services.note(conn, 'timer', 'zero-window-probe');
+  sendOldSequence(conn);
+}

@@ -1,0 +1,187 @@
+/**
+ * What the parts of TCP may use of their host: time, chance, sysctls, timers, counters, the trace, the way out, and the
+ * table of tuples. No part knows more of the whole than this.
+ */
+import { type Address, anyIpv4, sameAddress } from '../wire/address.ts';
+import { PacketQueue } from '../wire/packet-queue.ts';
+import type { Segment } from '../wire/segment.ts';
+import { type Counters, newCounters } from './counters.ts';
+import { FastOpen } from './handshake/fast-open.ts';
+import { chooseIsn, type IsnGenerator, sipHash24 } from './handshake/isn.ts';
+import type { CookieKeys } from './handshake/syn-cookies.ts';
+import type { Reason } from './reasons.ts';
+import type { Route } from './route.ts';
+import { stateName } from './state.ts';
+import type { TcpSysctls } from './sysctls.ts';
+import { type Tuple, TupleTable } from './table.ts';
+import { Timers } from './timers.ts';
+import type { TraceEvent } from './trace.ts';
+
+/** What a host gives its TCP. */
+export interface TcpEnvironment {
+  readonly sysctls: TcpSysctls;
+  /** The route to a destination, from a given source if one is bound: then the route's `source` is that; null if there is none. */
+  route(destination: Address, source: Address | null): Route | null;
+  /** How initial sequence numbers are chosen. */
+  readonly isn: IsnGenerator;
+  /** 32 random bits as an int32, from the host's own generator. */
+  random(): number;
+  /** Unix time in µs at which the host's clock stood at 0. */
+  readonly epochUs: number;
+  /** What the millisecond timestamp clock showed at 0 of the host's clock. */
+  timestampBase: number;
+  /** Whether checksums of incoming packets are verified. */
+  readonly verifyChecksums: boolean;
+}
+
+/** Room for two addresses. */
+const tupleWords = new Int32Array(8);
+
+/** Writes an address's words from `at` on; returns where they end. */
+function wordsOf(a: Address, at: number): number {
+  if (a.family === 6) {
+    tupleWords[at++] = a.w0;
+    tupleWords[at++] = a.w1;
+    tupleWords[at++] = a.w2;
+  }
+  tupleWords[at++] = a.w3;
+  return at;
+}
+
+/** The four parts that name a connection. */
+type Endpoints = Pick<Tuple, 'local' | 'localPort' | 'remote' | 'remotePort'>;
+
+/** Whoever has a port for itself. */
+interface Claimant {
+  /** What the socket layer keeps about the local port. */
+  claim: object | null;
+  /** The application has closed its descriptor. */
+  readonly orphaned: boolean;
+}
+
+/** The services of one host. */
+export class Services {
+  readonly environment: TcpEnvironment;
+  readonly sysctls: TcpSysctls;
+  readonly counters: Counters = newCounters();
+  readonly timers: Timers = new Timers();
+  readonly table: TupleTable<Tuple>;
+  /** IP packets to send, oldest first. */
+  readonly out: PacketQueue = new PacketQueue();
+  /** µs on the host's clock, as of the present call. */
+  now = 0;
+  /** How many records are in TIME-WAIT. */
+  timeWaits = 0;
+  /** The observer, if anybody watches. Events are made only then. */
+  trace: ((event: TraceEvent) => void) | null = null;
+  /** Told when a connection's tuple is free, or guarded by TIME-WAIT from now on: the socket layer keeps ports by it. */
+  onReleased: ((conn: Claimant, guarded: boolean) => void) | null = null;
+  /** Told when a guard ends. */
+  onGuardEnded: ((guard: Pick<Claimant, 'claim'>) => void) | null = null;
+  /** The two secrets of SYN cookies. */
+  readonly cookieKeys: CookieKeys;
+  readonly fastOpen: FastOpen = new FastOpen(this);
+  private readonly tsKey: readonly number[];
+  /** The pair of addresses that was asked for last, and its timestamp offset. */
+  private tsLocal: Address = anyIpv4;
+  private tsRemote: Address = anyIpv4;
+  private tsOffset = 0;
+  private ids = 0;
+
+  constructor(environment: TcpEnvironment) {
+    this.environment = environment;
+    this.sysctls = environment.sysctls;
+    const words = (n: number): number[] => Array.from({ length: n }, () => environment.random());
+    this.table = new TupleTable(environment.random());
+    this.tsKey = words(4);
+    this.cookieKeys = [words(4), words(4)];
+  }
+
+  /** A number that names one attempt in traces. */
+  nextId(): number {
+    return ++this.ids;
+  }
+
+  /** 32 random bits as an int32. */
+  random(): number {
+    return this.environment.random();
+  }
+
+  /** The millisecond clock behind TSval, without an offset. */
+  clockMs(): number {
+    return (Math.floor(this.now / 1000) + this.environment.timestampBase) | 0;
+  }
+
+  /** TSval now, int32. */
+  timestamp(offset: number): number {
+    return (this.clockMs() + offset) | 0;
+  }
+
+  /** The timestamp offset of a pair of addresses: keyed, so that uptime stays private (tcp_timestamps=1). */
+  chooseTsOffset(t: { readonly local: Address; readonly remote: Address }): number {
+    if (this.sysctls.tcp_timestamps !== 1) return 0;
+    const { local, remote } = t;
+    // A client and a server that talk often ask for the same pair again and again.
+    if (!sameAddress(remote, this.tsRemote) || !sameAddress(local, this.tsLocal)) {
+      this.tsOffset = sipHash24(this.tsKey, tupleWords, wordsOf(remote, wordsOf(local, 0)));
+      this.tsLocal = local;
+      this.tsRemote = remote;
+    }
+    return this.tsOffset;
+  }
+
+  /** An initial sequence number for a connection from `local` to `remote`. */
+  chooseIsn(t: {
+    readonly local: Address;
+    readonly localPort: number;
+    readonly remote: Address;
+    readonly remotePort: number;
+  }): number {
+    const { isn, epochUs } = this.environment;
+    return chooseIsn(isn, t, epochUs + this.now);
+  }
+
+  /** Tells the observer of a transition. */
+  stateChanged(t: Endpoints, from: number, to: number, reason: Reason): void {
+    if (this.trace === null) return;
+    const { local, localPort, remote, remotePort } = t;
+    this.trace({
+      at: this.now,
+      kind: 'state',
+      reason,
+      local,
+      localPort,
+      remote,
+      remotePort,
+      from: stateName(from),
+      to: stateName(to),
+    });
+  }
+
+  /** Tells the observer that a segment for a connection, a request or a guard was not acted on. */
+  drop(t: Endpoints, reason: Reason): void {
+    this.note(t, 'drop', reason);
+  }
+
+  /** The same for a segment that belongs to nobody. */
+  dropSegment(seg: Segment, reason: Reason): void {
+    if (this.trace === null) return;
+    this.trace({
+      at: this.now,
+      kind: 'drop',
+      reason,
+      local: seg.destination(),
+      localPort: seg.destinationPort,
+      remote: seg.source(),
+      remotePort: seg.sourcePort,
+    });
+  }
+
+  /** Tells the observer of anything else. */
+  note(t: Endpoints, kind: 'timer' | 'note' | 'drop', reason: Reason, args?: TraceEvent['args']): void {
+    if (this.trace === null) return;
+    const { local, localPort, remote, remotePort } = t;
+    const event = { at: this.now, kind, reason, local, localPort, remote, remotePort };
+    this.trace(args === undefined ? event : { ...event, args });
+  }
+}
