@@ -2,11 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 const full = process.env.HALFOPEN_FULL !== undefined;
 const every = ['src/**/*.test.ts', 'test/**/*.test.ts'];
-/** Tests with real sockets, real time, browsers and package managers. */
-const machine = [
-  'test/{cli,guard,hosts,kernel,lab}/**/*.test.ts',
-  'test/{doctor*,explain-page,explain-command,explain-thread,readme,run-cli,tools}.test.ts',
-];
+/** Tests with commands, real sockets, real time, browsers and package managers. All others are pure: the same everywhere. */
+const machine = ['test/{cli,compare,doctor,exec,guard,hosts,kernel,lab,package,ports,runtimes,tshark}/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -14,6 +11,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two workers: the machines this runs on have two cores, and more only makes timings worse.
     maxWorkers: 2,
+    reporters: ['default', './tools/slowest.mjs'],
     projects: [
       { extends: true, test: { name: 'pure', include: every, exclude: machine } },
       // A busy machine can fail these once; the report says so. What is deterministic gets no second try.

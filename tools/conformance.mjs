@@ -1,10 +1,10 @@
 // npm run conformance -- DIR: runs every packetdrill script under a folder outside the project (ipv4) and prints how many
-// pass, folder by folder. Fails if one fails that test/conformance-passes.txt lists; --update rewrites that list.
+// pass, folder by folder. Fails if one fails that test/drill/conformance-passes.txt lists; --update rewrites that list.
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import { build, install, root } from './setup.mjs';
 
-const list = join(root, 'test', 'conformance-passes.txt');
+const list = join(root, 'test', 'drill', 'conformance-passes.txt');
 const args = process.argv.slice(2);
 const update = args.includes('--update');
 const verbose = args.includes('--verbose');

@@ -1,7 +1,7 @@
 // What a fresh clone needs before anything runs: dependencies and a build. No dependencies of its own.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -65,6 +65,8 @@ export function build() {
   );
   if (existsSync(stampFile) && statSync(stampFile).mtimeMs > Math.max(...sources)) return;
   note('building ...');
+  // What a file that is gone by now left behind would be packed.
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
   runTool('tsc', ['-p', 'tsconfig.build.json']);
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(stampFile, '');

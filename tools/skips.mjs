@@ -23,7 +23,7 @@ for (const line of skips) {
 }
 const skipped = report.numPendingTests + (report.numTodoTests ?? 0);
 if (skipped > 0 && skips.length === 0) {
-  console.log('tests were skipped without a reason: skip through test/needs.ts');
+  console.log('tests were skipped without a reason: skip through test/support/needs.ts');
   inexcusable++;
 }
 console.log(`${report.numPassedTests} passed, ${report.numFailedTests} failed, ${skipped} skipped`);

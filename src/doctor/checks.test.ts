@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Differences, hostWith, type SocketText } from '../../test/doctor/host.ts';
 import { type Examination, examine } from './check.ts';
 import { checks, settings } from './checks.ts';
+import { type Differences, hostWith, type SocketText } from './testing.ts';
 
 const look = (differences: Differences): Examination => examine(hostWith(differences), checks);
 const found = (differences: Differences): string[] =>

@@ -2,11 +2,11 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { socketLine, writeCopies } from '../../test/doctor/host.ts';
 import { examine } from './check.ts';
 import { checks } from './checks.ts';
 import { collect, locate, nothingRead, parseAcceptLimits, parseCounters, sample } from './collect.ts';
 import type { Host } from './host.ts';
+import { socketLine, writeCopies } from './testing.ts';
 
 let folder: string;
 beforeEach(() => {

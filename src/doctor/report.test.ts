@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { type Differences, hostWith } from '../../test/doctor/host.ts';
 import { parseAcceptances, withoutAccepted } from './accept.ts';
 import { type Examination, examine, severities } from './check.ts';
 import { checks } from './checks.ts';
@@ -14,6 +13,7 @@ import {
   type Paint,
   type Report,
 } from './report.ts';
+import { type Differences, hostWith } from './testing.ts';
 
 const plain: Paint = (_, text) => text;
 

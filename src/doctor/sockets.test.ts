@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { socketLine } from '../../test/doctor/host.ts';
 import { endpointText, isLoopback, SocketParser, state } from './sockets.ts';
+import { socketLine } from './testing.ts';
 
 const parse = (text: string, littleEndian = true): SocketParser => {
   const parser = new SocketParser(littleEndian);

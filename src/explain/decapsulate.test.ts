@@ -1,4 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { parseAddress } from '../wire/address.ts';
+import { encodeIp, ipPacket } from '../wire/ip.ts';
+import { LINKTYPE_ETHERNET } from '../wire/pcap.ts';
+import type { Attempt } from './attempt.ts';
 import {
   concatenate,
   epoch,
@@ -9,12 +13,8 @@ import {
   Talk,
   type TalkOptions,
   type Wrap,
-} from '../../test/explain-captures.ts';
-import * as wrap from '../../test/explain-wraps.ts';
-import { parseAddress } from '../wire/address.ts';
-import { encodeIp, ipPacket } from '../wire/ip.ts';
-import { LINKTYPE_ETHERNET } from '../wire/pcap.ts';
-import type { Attempt } from './attempt.ts';
+} from './testing.ts';
+import * as wrap from './testing-wraps.ts';
 
 const v6: TalkOptions = { client: '2001:db8::1', server: '2001:db8::2' };
 

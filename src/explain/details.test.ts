@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { explainOne, type Fields, film, linuxOptions, type Talk } from '../../test/explain-captures.ts';
 import { synSchedule } from '../tcp/handshake/syn-timeout.ts';
 import type { TcpOption } from '../wire/options.ts';
 import type { Attempt } from './attempt.ts';
 import { connectTimeouts } from './details.ts';
+import { explainOne, type Fields, film, linuxOptions, type Talk } from './testing.ts';
 
 const one = (tell: (t: Talk) => void): Attempt => explainOne(film(tell));
 

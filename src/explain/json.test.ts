@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { epoch, explainOne, film } from '../../test/explain-captures.ts';
 import { timeText } from './attempt.ts';
 import { attemptJson } from './json.ts';
+import { epoch, explainOne, film } from './testing.ts';
 
 /** The row of a connection with a last packet so many ms after the first. */
 const row = (lastMs: number): Record<string, unknown> =>

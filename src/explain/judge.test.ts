@@ -1,15 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  explainAll,
-  explainOne,
-  Film,
-  film,
-  linuxOptions,
-  Talk,
-  type TalkOptions,
-} from '../../test/explain-captures.ts';
 import type { TcpOption } from '../wire/options.ts';
 import type { Attempt } from './attempt.ts';
+import { explainAll, explainOne, Film, film, linuxOptions, Talk, type TalkOptions } from './testing.ts';
 import type { Verdict } from './verdicts.ts';
 
 /** An attempt that must get a verdict, and ones that nearly do, with what they must get instead. */

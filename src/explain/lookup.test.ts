@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { explainAll, Film, Talk } from '../../test/explain-captures.ts';
+import { explainAll, Film, Talk } from './testing.ts';
 
 test('a SYN+ACK on the tuple of a connection that is closed begins another, whose SYN is not in the capture', () => {
   const made = new Film();

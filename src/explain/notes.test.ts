@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { explainAll, explainOne, Film, film, linuxOptions, Talk } from '../../test/explain-captures.ts';
-import { ethernet, vlan } from '../../test/explain-wraps.ts';
 import type { TcpOption } from '../wire/options.ts';
 import { LINKTYPE_ETHERNET } from '../wire/pcap.ts';
 import type { Attempt } from './attempt.ts';
+import { explainAll, explainOne, Film, film, linuxOptions, Talk } from './testing.ts';
+import { ethernet, vlan } from './testing-wraps.ts';
 import { type Note, notes, verdicts } from './verdicts.ts';
 
 /** Changes the MSS of a raw IPv4 SYN of linuxOptions, and the checksum with it (RFC 1624). */

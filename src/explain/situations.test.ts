@@ -1,10 +1,10 @@
 /** What real networks and real ways of capturing do, and what must not be made of it. */
 import { describe, expect, test } from 'vitest';
-import { explainAll, explainOne, Film, film, linuxOptions, Talk } from '../../test/explain-captures.ts';
-import { ethernet, vxlan } from '../../test/explain-wraps.ts';
 import type { TcpOption } from '../wire/options.ts';
 import { LINKTYPE_ETHERNET } from '../wire/pcap.ts';
 import type { Attempt } from './attempt.ts';
+import { explainAll, explainOne, Film, film, linuxOptions, Talk } from './testing.ts';
+import { ethernet, vxlan } from './testing-wraps.ts';
 
 const attemptsOf = (tell: (f: Film) => void): Attempt[] => {
   const made = new Film();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { epoch, Film, film, Talk } from '../../test/explain-captures.ts';
 import type { Attempt } from './attempt.ts';
 import { Explainer } from './explain.ts';
+import { epoch, Film, film, Talk } from './testing.ts';
 
 /** Explains with small limits; the attempts in the order in which they are told. */
 function told(made: Film, relaxed: number, attempts = 1000): Attempt[] {

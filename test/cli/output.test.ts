@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generate } from '../../bench/explain-generate.mjs';
-import { root, testNeeding } from '../needs.ts';
+import { root, testNeeding } from '../support/needs.ts';
 
 const main = join(root, 'dist', 'cli', 'main.js');
 const sample = join(root, 'docs', 'examples', 'attempts.pcapng');

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 function output(...args: string[]): { code: number | null; out: string; err: string } {
   const main = join(root, 'dist', 'cli', 'main.js');

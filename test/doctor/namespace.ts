@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 /** The compiled command. */
 export const main: string = join(root, 'dist', 'cli', 'main.js');

@@ -4,8 +4,8 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { zoo } from '../explain-zoo.ts';
-import { full, root, shared, testNeeding } from '../needs.ts';
+import { zoo } from '../explain/zoo.ts';
+import { full, root, shared, testNeeding } from '../support/needs.ts';
 
 const places: string[] = [];
 const place = (): string => {

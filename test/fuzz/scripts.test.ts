@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { formatFailure, runScript } from '../../src/drill/index.ts';
 import { openHost } from '../../src/drill/on-host.ts';
-import { full, root } from '../needs.ts';
+import { full, root } from '../support/needs.ts';
 
 const folder = join(root, 'scripts');
 const scripts = readdirSync(folder)

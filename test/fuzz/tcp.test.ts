@@ -23,7 +23,7 @@ import type { Address } from '../../src/wire/address.ts';
 import { decodeIp, encodeIp, ipPacket } from '../../src/wire/ip.ts';
 import type { TcpOption } from '../../src/wire/options.ts';
 import { decodeTcp, encodeTcp, Flag, protocolTcp, tcpChecksumOk } from '../../src/wire/tcp.ts';
-import { full } from '../needs.ts';
+import { full } from '../support/needs.ts';
 
 const segmentsPerRun = 50;
 const runs = (full ? 1_000_000 : 15_000) / segmentsPerRun;

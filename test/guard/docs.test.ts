@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { root, testNeeding } from '../needs.ts';
+import { root, testNeeding } from '../support/needs.ts';
 import { inNamespace } from './namespace.ts';
 
 const here = 'test/guard/docs.test.ts';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { full, root, testNeeding } from '../needs.ts';
+import { full, root, testNeeding } from '../support/needs.ts';
 import { guard, inNamespace, observe, ports, type Run } from './namespace.ts';
 
 const here = 'test/guard/guard.test.ts';

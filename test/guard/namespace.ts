@@ -2,7 +2,7 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 /** What the built guard is imported by. */
 export const guard: string = pathToFileURL(join(root, 'dist', 'guard', 'index.js')).href;

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { root, testNeeding } from '../needs.ts';
+import { root, testNeeding } from '../support/needs.ts';
 import { inNamespace, ports } from './namespace.ts';
 
 const here = 'test/guard/self-connect.test.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { openTrace, type Trace, TraceError, type TraceEvent } from '../../src/linux/trace-events.ts';
-import { root, testNeeding } from '../needs.ts';
+import { root, testNeeding } from '../support/needs.ts';
 
 const inTracefs = (command: string): string =>
   spawnSync(

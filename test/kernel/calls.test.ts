@@ -1,7 +1,7 @@
 /** The same socket calls on the host and on the real kernel, in a network namespace: every result has to be the same. */
 import { describe, expect } from 'vitest';
 import { Prng } from '../../src/sim/index.ts';
-import { full, testNeeding } from '../needs.ts';
+import { full, testNeeding } from '../support/needs.ts';
 import { runOnHost, runOnKernel, type Step } from './calls.ts';
 
 function compare(sequences: readonly (readonly Step[])[]): string[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Calls, type Host, OpenFlag, parseAddress, type Result, Socket } from '../../src/host/index.ts';
 import { addHost, World } from '../../src/sim/index.ts';
 import { Errno } from '../../src/tcp/errno.ts';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 /** [operation, socket's name, arguments...]; see calls.py. */
 export type Step = readonly (string | number)[];

@@ -1,6 +1,6 @@
 /** What an accepted socket takes over from its listener: on the host as measured, and measured again on the kernel. */
 import { describe, expect, test } from 'vitest';
-import { testNeeding } from '../needs.ts';
+import { testNeeding } from '../support/needs.ts';
 import { runOnHost, runOnKernel, type Step } from './calls.ts';
 
 const [inet, inet6] = [2, 10];

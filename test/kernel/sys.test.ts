@@ -5,7 +5,7 @@ import { newNetworkNamespace, spawnInNamespace } from '../../src/linux/namespace
 import { encodeSockaddr } from '../../src/linux/sockaddr.ts';
 import { K, must, SysError, SysUnavailable, sys } from '../../src/linux/sys.ts';
 import { interfaceIndex, Links, openTun } from '../../src/linux/tun.ts';
-import { testNeeding } from '../needs.ts';
+import { testNeeding } from '../support/needs.ts';
 
 const linuxTest = testNeeding('test/kernel/sys.test.ts', 'namespaces');
 const rootTest = testNeeding('test/kernel/sys.test.ts', 'netns');

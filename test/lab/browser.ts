@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { serveFolder } from '../../src/cli/lab.ts';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 export interface Lab {
   readonly browser: Browser;

@@ -10,7 +10,7 @@ import { parseChanges } from '../../apps/lab/src/world/changes.ts';
 import { type LabEvent, runScenario } from '../../apps/lab/src/world/run.ts';
 import type { Scenario } from '../../apps/lab/src/world/scenario.ts';
 import type { PacketEvent } from '../../src/sim/events.ts';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 const folder = join(root, 'apps', 'lab', 'scenarios');
 const ids = readdirSync(folder).map((file) => file.replace('.json', ''));

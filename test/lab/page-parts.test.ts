@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ui } from '../../apps/lab/src/text/ui.ts';
 import { readChanges, withoutStrangers } from '../../apps/lab/src/world/changes.ts';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 const source = join(root, 'apps', 'lab', 'src');
 const css = readFileSync(join(source, 'ui', 'app.css'), 'utf8');

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { missing, root, testNeeding } from '../needs.ts';
+import { missing, root, testNeeding } from '../support/needs.ts';
 import { audit, english, type Lab, openLab, rows } from './browser.ts';
 
 const test = testNeeding('test/lab/page-use.test.ts', 'chromium');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { missing, root, testNeeding } from '../needs.ts';
+import { missing, root, testNeeding } from '../support/needs.ts';
 import { english, type Lab, openLab, rows } from './browser.ts';
 
 const test = testNeeding('test/lab/page.test.ts', 'chromium');

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { changesText, noChanges, parseChanges } from '../../apps/lab/src/world/changes.ts';
 import { runScenario } from '../../apps/lab/src/world/run.ts';
 import type { Scenario } from '../../apps/lab/src/world/scenario.ts';
-import { root } from '../needs.ts';
+import { root } from '../support/needs.ts';
 
 const folder = join(root, 'apps', 'lab', 'scenarios');
 const scenarios: Scenario[] = readdirSync(folder).map((file) => ({

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { MessageFlag, OpenFlag, Socket } from '../../src/host/index.ts';
 import { addHost, Capture, Prng, World } from '../../src/sim/index.ts';
 import { parseAddress } from '../../src/wire/address.ts';
-import { full, testNeeding } from '../needs.ts';
+import { full, testNeeding } from '../support/needs.ts';
 
 interface Outcome {
   /** Bytes that each side got, and how many of them were not what was sent. */
@@ -129,7 +129,7 @@ function run(seed: number, watched: boolean): Outcome {
 }
 
 test('data arrives whole over links that lose, duplicate, reorder, delay and choke; every connection ends', () => {
-  const seeds = full ? 1000 : 40;
+  const seeds = full ? 1000 : 12;
   for (let seed = 1; seed <= seeds; seed++) {
     const { wrong, connectError, idle, tuplesLeft, got } = run(seed, false);
     expect({ connectError, wrong, idle, tuplesLeft }, `seed ${seed}, got ${got}`).toEqual({
@@ -151,7 +151,7 @@ testNeeding('test/simulation/bad-networks.test.ts', 'tshark')(
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'halfopen-'));
     try {
-      for (let seed = 1; seed <= (full ? 25 : 3); seed++) {
+      for (let seed = 1; seed <= (full ? 25 : 1); seed++) {
         const file = join(folder, `${seed}.pcapng`);
         const { capture } = run(seed, true);
         writeFileSync(file, capture.toPcapng());
