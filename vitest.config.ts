@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config';
 const full = process.env.HALFOPEN_FULL !== undefined;
 const every = ['src/**/*.test.ts', 'test/**/*.test.ts'];
 /** Tests with commands, real sockets, real time, browsers and package managers. All others are pure: the same everywhere. */
-const machine = ['test/{cli,compare,doctor,exec,guard,hosts,kernel,lab,package,ports,runtimes,tshark}/**/*.test.ts'];
+const machine = [
+  'test/{cli,compare,doctor,exec,guard,hosts,kernel,lab,package,ports,runtimes,tshark}/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {
