@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { drawingOf } from '../../apps/lab/src/draw/drawing.ts';
 import { infosOf } from '../../apps/lab/src/draw/infos.ts';
 import { timelineOf } from '../../apps/lab/src/draw/timeline.ts';
-import { arrowText, markLines } from '../../apps/lab/src/text/describe.ts';
+import { arrowTexts, markLines } from '../../apps/lab/src/text/describe.ts';
 import { asDamaged, type Field, headerOf, type IsnSource } from '../../apps/lab/src/text/fields.ts';
 import { parseChanges } from '../../apps/lab/src/world/changes.ts';
 import { type LabEvent, runScenario } from '../../apps/lab/src/world/run.ts';
@@ -31,23 +31,22 @@ const why = (fields: readonly Field[], id: string): string => fields.find((it) =
 
 /** The packet list's texts. */
 function listOf(id: string, changes = ''): string[] {
-  const events = eventsOf(id, changes);
+  const run = runScenario(scenarioOf(id), parseChanges(changes));
   const lines = (event: LabEvent): number => markLines(event, 'en').length;
   const { lanes } = scenarioOf(id);
-  return infosOf(drawingOf(events, lanes, timelineOf([events], lines), lines).arrows).map(({ text }) => text);
+  const drawing = drawingOf(run.events, lanes, timelineOf([run], lines), run.places, lines);
+  return infosOf(drawing.arrows).map(({ text }) => text);
 }
 
 describe('the texts of the diagram', () => {
   test('cut no number, however little room there is', () => {
     for (const id of ids)
       for (const { bytes } of eventsOf(id).filter(isSent)) {
-        const whole = arrowText(bytes, 500, 'en');
-        const words = new Set(`${whole.above} ${whole.below} ·`.split(' '));
-        for (let room = 0; room < 80; room++)
-          for (const oneLine of [false, true]) {
-            const { above, below } = arrowText(bytes, room, 'en', oneLine);
-            for (const word of `${above} ${below}`.trim().split(' ')) expect(words).toContain(word);
-            if (oneLine) expect(below).toBe('');
+        const words = new Set(arrowTexts(bytes, 500, 'en').flat().join(' ').split(' '));
+        for (let room = 3; room < 80; room += 7)
+          for (const lines of arrowTexts(bytes, room, 'en')) {
+            for (const word of lines.join(' ').trim().split(/ +/)) expect(words).toContain(word);
+            for (const line of lines) expect(line.length).toBeLessThanOrEqual(room);
           }
       }
   });

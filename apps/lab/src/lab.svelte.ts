@@ -1,11 +1,12 @@
 /** The page's state: which scenario, what was changed, how far it was played, what is selected. The rest follows. */
 import type { Action } from '../../../src/sim/conditions.ts';
-import type { PacketName } from '../../../src/sim/events.ts';
+import type { NodeEvent, PacketName } from '../../../src/sim/events.ts';
 import type { Language } from '../../../src/view/words.ts';
 import { type Arrow, type Bar, type Drawing, drawingOf, packetKey } from './draw/drawing.ts';
 import { lastAtMost, type Timeline, timelineOf } from './draw/timeline.ts';
+import { Progress, store, stored } from './progress.svelte.ts';
 import { Sysctls } from './stack.ts';
-import { markLines } from './text/describe.ts';
+import { eventText, markLines } from './text/describe.ts';
 import { type Word, word } from './text/ui.ts';
 import {
   type Changes,
@@ -17,8 +18,10 @@ import {
   withAction,
   withoutStrangers,
 } from './world/changes.ts';
+import { hostPlaces } from './world/places.ts';
+import type { CallEvent } from './world/program.ts';
 import { type LabEvent, type Run, runScenario } from './world/run.ts';
-import type { Scenario, Text } from './world/scenario.ts';
+import type { Scenario, StoryStep, Text } from './world/scenario.ts';
 import { scenarios } from './world/scenarios.ts';
 
 export type Panel = 'packet' | 'state' | 'break' | 'script';
@@ -26,21 +29,6 @@ export type Theme = 'auto' | 'light' | 'dark';
 
 /** Pixels of the diagram a second while playing: folds pass quickly, whatever time they stand for. */
 const pace = 110;
-
-const stored = (key: string): string | null => {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-};
-const store = (key: string, value: string): void => {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // Private windows and sandboxed frames have no storage: the choice then lasts as long as the page.
-  }
-};
 
 class Lab {
   language: Language = $state(
@@ -61,7 +49,17 @@ class Lab {
   /** How often something was chosen. */
   selections: number = $state(0);
   comparing: boolean = $state(false);
-  answer: number | null = $state(null);
+  /** The step of the story that is told. */
+  step: number = $state(0);
+  /** Whether the reader left the story: looks around, or changed something. */
+  free: boolean = $state(false);
+  /** Whether the question of the step was passed over. */
+  revealed: boolean = $state(false);
+  /** Where playing stops. */
+  private stopY: number = Number.POSITIVE_INFINITY;
+  readonly progress: Progress = new Progress();
+  /** What was asked about: an event whose sentence has no room beside the lifeline. */
+  note: NodeEvent | CallEvent | null = $state.raw(null);
   embedded: boolean = $state(false);
   /** What of the address could not be understood. */
   leftOut: readonly string[] = $state.raw([]);
@@ -82,7 +80,10 @@ class Lab {
       ? runScenario(this.scenario, this.otherChanges)
       : null,
   );
-  readonly events: readonly LabEvent[] = $derived(this.scriptEvents ?? this.run.events);
+  private readonly shown = $derived(
+    this.scriptEvents === null ? this.run : { events: this.scriptEvents, places: hostPlaces },
+  );
+  readonly events: readonly LabEvent[] = $derived(this.shown.events);
   readonly lanes: readonly string[] = $derived(
     this.scriptEvents === null ? this.scenario.lanes : ['host', 'script'],
   );
@@ -91,19 +92,88 @@ class Lab {
     return (event: LabEvent): number => markLines(event, language).length;
   });
   readonly timeline: Timeline = $derived(
-    timelineOf([this.events, ...(this.other === null ? [] : [this.other.events])], this.linesOf),
+    timelineOf(
+      [this.shown, ...(this.other === null ? [] : [this.other])],
+      this.linesOf,
+      // Between two others a lane has arrows on both sides: its texts end where they begin.
+      new Set(this.lanes.slice(1, -1)),
+    ),
   );
-  readonly drawing: Drawing = $derived(drawingOf(this.events, this.lanes, this.timeline, this.linesOf));
+  readonly drawing: Drawing = $derived(
+    drawingOf(this.events, this.lanes, this.timeline, this.shown.places, this.linesOf),
+  );
   readonly otherDrawing: Drawing | null = $derived(
-    this.other === null ? null : drawingOf(this.other.events, this.lanes, this.timeline, this.linesOf),
+    this.other === null
+      ? null
+      : drawingOf(this.other.events, this.lanes, this.timeline, this.other.places, this.linesOf),
   );
+  private readonly latest: Arrow | null = $derived(
+    this.packetKey === null ? (this.drawing.arrows.findLast(({ y0 }) => y0 < this.y) ?? null) : null,
+  );
+  /** The packet that was chosen; else the one that left last. */
   readonly arrow: Arrow | null = $derived(
-    this.drawing.arrows.find(({ key }) => key === this.packetKey) ?? null,
+    this.drawing.arrows.find(({ key }) => key === this.packetKey) ?? this.latest,
   );
-  readonly bar: Bar | null = $derived(this.drawing.bars.find(({ key }) => key === this.barKey) ?? null);
+  /** The bar that was chosen; else the youngest connection there is at the moment. */
+  readonly bar: Bar | null = $derived.by(() => {
+    const { bars } = this.drawing;
+    const begun = bars.filter(({ y0 }) => y0 <= this.y + 0.5);
+    return (
+      bars.find(({ key }) => key === this.barKey) ??
+      begun.findLast(({ state, y1 }) => state !== 'LISTEN' && y1 > this.y) ??
+      begun.findLast(({ state }) => state !== 'LISTEN') ??
+      begun.at(-1) ??
+      null
+    );
+  });
+  /** What happened last, in words: for those who do not see it move. */
+  readonly spoken: string = $derived.by(() => {
+    const told = this.events.slice(0, lastAtMost(this.eventTimes, this.now + 0.5) + 1);
+    const last = told.findLast((event) => event.kind === 'tcp' || event.kind === 'call');
+    return last === undefined || (last.kind !== 'tcp' && last.kind !== 'call')
+      ? ''
+      : `${this.placeTitle(last)}: ${eventText(last, this.language, this.hostTitle)}`;
+  });
+  private readonly eventTimes: readonly number[] = $derived(this.events.map(({ at }) => at));
+  private placeTitle = (event: LabEvent): string => this.hostTitle(this.shown.places.of(event));
   readonly endY: number = $derived(this.timeline.height - 24);
   readonly atEnd: boolean = $derived(this.y >= this.endY - 1);
   readonly now: number = $derived(this.timeline.timeAt(this.y));
+
+  readonly storyStep: StoryStep = $derived(this.scenario.steps[this.step]!);
+  /** Where each step of the story ends, in the diagram's pixels. */
+  readonly stepYs: readonly number[] = $derived.by(() => {
+    if (this.scriptEvents !== null) return [];
+    let last = 0;
+    return this.scenario.steps.map(({ to }) => {
+      last = Math.max(last, this.placeOf(to));
+      return last;
+    });
+  });
+  /** Whether the diagram shows all of the step. */
+  readonly stepDone: boolean = $derived(this.y >= (this.stepYs[this.step] ?? 0) - 1);
+  /** The answer given to the step's question; null if none was. */
+  readonly answer: number | null = $derived(this.progress.answer(this.scenario.id, this.step));
+  /** Whether the step waits for its question. */
+  readonly waiting: boolean = $derived(
+    !this.free &&
+      this.storyStep.ask !== undefined &&
+      this.answer === null &&
+      !this.revealed &&
+      !this.stepDone,
+  );
+
+  /** The height of a moment that a step names. */
+  private placeOf(to: number | string): number {
+    if (to === 'end') return this.endY;
+    if (typeof to === 'number') return this.timeline.yOf(to) + 0.5;
+    const end = this.run.events.find(
+      (event) => (event.kind === 'arrived' || event.kind === 'lost') && packetKey(event.packet) === to,
+    );
+    const sent = this.run.events.find((event) => event.kind === 'sent' && packetKey(event.packet) === to);
+    if (end === undefined || sent === undefined) return this.endY;
+    return end.kind === 'lost' ? this.timeline.place(sent) + 31 : this.timeline.place(end) + 0.5;
+  }
 
   t = (key: Word): string => word(key, this.language);
   tx = (text: Text): string => text[this.language];
@@ -111,6 +181,13 @@ class Lab {
   /** What a host is called. */
   hostTitle = (name: string): string => {
     if (this.scriptEvents !== null) return this.t(name === 'host' ? 'underTest' : 'scriptSide');
+    const slash = name.indexOf('/');
+    if (slash >= 0) {
+      const program = this.scenario.programs.find(
+        (it) => it.host === name.slice(0, slash) && it.name === name.slice(slash + 1),
+      );
+      return program?.title === undefined ? name.slice(slash + 1) : this.tx(program.title);
+    }
     const title = this.scenario.hosts.find((host) => host.name === name)?.title;
     return title === undefined ? name : this.tx(title);
   };
@@ -130,7 +207,52 @@ class Lab {
     this.playing = false;
     this.packetKey = null;
     this.barKey = null;
-    this.answer = null;
+    this.note = null;
+    this.step = 0;
+    this.free = false;
+    this.revealed = false;
+  }
+
+  /** Tells a step of the story from its beginning: the diagram uncovers to its end, unless a question stands before. */
+  tell(step: number): void {
+    this.scriptEvents = null;
+    this.comparing = false;
+    this.changes = noChanges;
+    this.step = Math.max(0, Math.min(this.scenario.steps.length - 1, step));
+    this.free = false;
+    this.revealed = false;
+    this.y = this.step === 0 ? 0 : this.stepYs[this.step - 1]!;
+    this.playing = false;
+    this.progress.visit(this.scenario.id, this.step, this.scenario.steps.length);
+    if (!this.waiting) this.go();
+  }
+
+  /** Plays to the end of the step. */
+  private go(): void {
+    this.stopY = this.stepYs[this.step] ?? this.endY;
+    if (this.y < this.stopY - 0.5) this.playing = true;
+  }
+
+  /** Answers the question of the step; the run answers it too. */
+  reply(answer: number): void {
+    this.progress.reply(this.scenario.id, this.step, answer);
+    this.go();
+  }
+
+  /** Passes the question over. */
+  reveal(): void {
+    this.revealed = true;
+    this.go();
+  }
+
+  /** On with the story: to the end of this step, then to the next. */
+  next(): void {
+    if (this.free) this.tell(this.step);
+    else if (this.waiting) this.reveal();
+    else if (!this.stepDone) {
+      this.playing = false;
+      this.y = this.stepYs[this.step]!;
+    } else if (this.step < this.scenario.steps.length - 1) this.tell(this.step + 1);
   }
 
   /** Changes the scenario; what was played stays played as far as time goes. */
@@ -138,6 +260,7 @@ class Lab {
     const { now, atEnd } = this;
     this.changes = changes;
     this.scriptEvents = null;
+    this.free = true;
     this.y = atEnd ? this.endY : this.timeline.yOf(now);
   }
 
@@ -165,6 +288,7 @@ class Lab {
 
   showScript(events: readonly LabEvent[] | null): void {
     this.comparing = false;
+    this.free = true;
     this.scriptEvents = events;
     this.y = this.endY;
     this.playing = false;
@@ -172,37 +296,55 @@ class Lab {
     this.barKey = null;
   }
 
+  /** The button: plays the step, then the next one; to the end where the reader left the story. */
   play(): void {
-    if (this.atEnd) this.y = 0;
+    if (!this.free && !this.atEnd) {
+      if (this.stepDone || this.waiting) this.next();
+      else this.go();
+      return;
+    }
+    if (this.atEnd) {
+      if (!this.free) {
+        this.tell(0);
+        return;
+      }
+      this.y = 0;
+    }
+    this.stopY = this.endY;
     this.playing = true;
   }
 
   /** Lets a moment of real time pass while playing. */
   tick(ms: number): void {
-    this.y = Math.min(this.endY, this.y + (ms / 1000) * pace * this.speed);
-    if (this.atEnd) this.playing = false;
+    this.y = Math.min(this.endY, this.stopY, this.y + (ms / 1000) * pace * this.speed);
+    if (this.y >= Math.min(this.endY, this.stopY)) this.playing = false;
   }
 
   /** The same for readers who want no motion: what comes next is there at once, and stands for a while. */
   hop(): void {
-    this.y = this.next();
-    if (this.atEnd) this.playing = false;
+    this.y = Math.min(this.stopY, this.nextMoment());
+    if (this.y >= Math.min(this.endY, this.stopY)) this.playing = false;
   }
 
-  private next(): number {
+  private nextMoment(): number {
     const { ys } = this.timeline;
     return Math.min(this.endY, ys[lastAtMost(ys, this.y + 0.5) + 1] ?? this.endY);
   }
 
   seek(y: number): void {
     this.playing = false;
+    this.free = true;
     this.y = Math.max(0, Math.min(this.endY, y));
   }
 
-  step(direction: 1 | -1): void {
+  move(direction: 1 | -1): void {
     const { ys } = this.timeline;
-    if (direction === 1) this.seek(this.next());
+    if (direction === 1) this.seek(this.nextMoment());
     else this.seek(ys[lastAtMost(ys, this.y - 0.75)] ?? 0);
+  }
+
+  say(event: NodeEvent | CallEvent): void {
+    this.note = event;
   }
 
   select(what: { packet: string } | { bar: string }): void {
@@ -222,9 +364,12 @@ class Lab {
     const changes = changesText(this.changes);
     if (changes !== '') parts.push(changes);
     if (this.comparing) parts.push('compare=1');
-    if (this.atEnd) parts.push('t=end');
+    if (!this.free) parts.push(`step=${this.step + 1}`);
+    else if (this.atEnd) parts.push('t=end');
     else if (this.y > 0) parts.push(`t=${Math.round(this.now)}`);
     if (this.packetKey !== null) parts.push(`p=${this.packetKey}`);
+    parts.push(`lang=${this.language}`);
+    if (this.theme !== 'auto') parts.push(`theme=${this.theme}`);
     return parts.join('&');
   }
 
@@ -239,7 +384,10 @@ class Lab {
     const theme = parameters.get('theme');
     if (theme === 'light' || theme === 'dark') this.theme = theme;
     const id = parameters.get('s');
-    if (id === undefined) return false;
+    if (id === undefined) {
+      this.tell(this.progress.stepOf(this.scenario.id));
+      return false;
+    }
     this.open(id);
     const read = readChanges(hash);
     const hosts = this.scenario.hosts.flatMap(({ name, off }) => (off === true ? [] : [name]));
@@ -255,6 +403,14 @@ class Lab {
     if (time === 'end') this.y = this.endY;
     else if (time !== undefined && /^\d+$/.test(time)) this.y = this.timeline.yOf(Number(time));
     else if (time !== undefined) this.leftOut = [...this.leftOut, `t=${time}`];
+    const step = Number(parameters.get('step') ?? 1);
+    const steps = this.scenario.steps.length;
+    if (!Number.isInteger(step) || step < 1 || step > steps)
+      this.leftOut = [...this.leftOut, `step=${parameters.get('step')}`];
+    this.step = Math.max(0, Math.min(steps - 1, Math.floor(step) - 1 || 0));
+    this.free = time !== undefined || this.comparing || isChanged(this.changes);
+    if (this.free) this.playing = false;
+    else this.tell(this.step);
     const packet = parameters.get('p');
     if (packet !== undefined) this.packetKey = packet;
     if (packet !== undefined && this.arrow === null) this.leftOut = [...this.leftOut, `p=${packet}`];

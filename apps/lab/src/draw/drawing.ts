@@ -3,6 +3,7 @@ import type { LossCause } from '../../../../src/sim/conditions.ts';
 import type { NodeEvent, PacketEvent, PacketName } from '../../../../src/sim/events.ts';
 import type { State } from '../../../../src/tcp/trace.ts';
 import { formatEndpoint } from '../../../../src/wire/address.ts';
+import type { Places } from '../world/places.ts';
 import type { CallEvent } from '../world/program.ts';
 import { flagsOf, type LabEvent } from '../world/run.ts';
 import type { Timeline } from './timeline.ts';
@@ -21,10 +22,6 @@ export interface Arrow {
   readonly y0: number;
   readonly y1: number;
   readonly lost: LossCause | null;
-  /** Whether one of the packets that travel the other way is drawn across it. */
-  readonly crossed: boolean;
-  /** Whether the next packet the same way is so near that only one line of text fits between. */
-  readonly tight: boolean;
   readonly flags: string;
   /** As it left, and as it arrived (something may have been changed on the way). */
   readonly bytes: Uint8Array;
@@ -50,6 +47,8 @@ export interface Mark {
   readonly lane: number;
   readonly y: number;
   readonly line: number;
+  /** How many lines stand at this place in all. */
+  of: number;
   readonly event: NodeEvent | CallEvent;
 }
 
@@ -68,32 +67,42 @@ export const packetKey = ({ link, from, n }: PacketName, copy = 0): string =>
 export const connectionKey = ({ node, event }: NodeEvent): string =>
   `${node} ${formatEndpoint(event.local, event.localPort)} ${formatEndpoint(event.remote, event.remotePort)}`;
 
-/** @param linesOf how many lines the text of an event takes; 0 for one that is not shown */
+/**
+ * @param places on which lane things belong
+ * @param linesOf how many lines the text of an event takes; 0 for one that is not shown
+ */
 export function drawingOf(
   events: readonly LabEvent[],
   lanes: readonly string[],
   timeline: Timeline,
+  places: Places,
   linesOf: (event: LabEvent) => number,
 ): Drawing {
-  const arrows = arrowsOf(events, lanes, timeline);
-  const bars = barsOf(events, lanes, timeline);
+  const arrows = arrowsOf(events, lanes, timeline, places);
+  const bars = barsOf(events, lanes, timeline, places);
   const marks: Mark[] = [];
   const lines = new Map<string, number>();
   events.forEach((event, i) => {
     if (event.kind !== 'tcp' && event.kind !== 'call') return;
-    const lane = lanes.indexOf(event.node);
+    const lane = lanes.indexOf(places.of(event));
     const count = linesOf(event);
     if (lane < 0 || count === 0) return;
     const y = timeline.place(event);
     const line = lines.get(`${lane} ${y}`) ?? 0;
     lines.set(`${lane} ${y}`, line + count);
-    marks.push({ key: `m${i}`, lane, y, line, event });
+    marks.push({ key: `m${i}`, lane, y, line, of: 0, event });
   });
+  for (const mark of marks) mark.of = lines.get(`${mark.lane} ${mark.y}`)!;
   const longest = arrows.reduce((most, { y0, y1 }) => Math.max(most, Math.abs(y1 - y0)), 0);
   return { arrows, bars, marks, longest };
 }
 
-function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timeline: Timeline): Arrow[] {
+function arrowsOf(
+  events: readonly LabEvent[],
+  lanes: readonly string[],
+  timeline: Timeline,
+  places: Places,
+): Arrow[] {
   const arrows: Arrow[] = [];
   const sent = new Map<string, { event: PacketEvent; index: number; no: number; flags: string }>();
   let no = 0;
@@ -106,15 +115,13 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     name: event.packet,
     no: number,
     copy: false,
-    from: lanes.indexOf(event.packet.from),
-    to: lanes.indexOf(event.to),
+    from: lanes.indexOf(places.from(start)),
+    to: lanes.indexOf(places.to(event)),
     sentAt: start.at,
     arrivedAt: null,
     y0: timeline.place(start),
     y1: timeline.place(start) + 30,
     lost: null,
-    crossed: false,
-    tight: false,
     flags,
     bytes: start.bytes,
     arrived: null,
@@ -144,28 +151,15 @@ function arrowsOf(events: readonly LabEvent[], lanes: readonly string[], timelin
     }
   }
   const shown = arrows.filter(({ from, to }) => from >= 0 && to >= 0);
-  return markNear(shown.sort((a, b) => a.y0 - b.y0));
+  return shown.sort((a, b) => a.y0 - b.y0);
 }
 
-/** Pixels that two lines of text take beside an arrow. */
-const twoLinesPx = 34;
-
-/** Arrows stand in the order of their departure: only near ones can cross. */
-function markNear(arrows: readonly Arrow[]): Arrow[] {
-  return arrows.map((a, i) => {
-    if (a.from === a.to) return a;
-    const near = arrows.slice(Math.max(0, i - 24), i + 24);
-    const crossed = near.some(
-      (b) => b.from === a.to && b.to === a.from && b.y0 < a.y1 && a.y0 < b.y1 && a.from !== a.to,
-    );
-    const tight = near.some(
-      (b) => b.from === a.from && b.to === a.to && b.y0 > a.y0 && b.y0 - a.y0 < twoLinesPx,
-    );
-    return crossed || tight ? { ...a, crossed, tight } : a;
-  });
-}
-
-function barsOf(events: readonly LabEvent[], lanes: readonly string[], timeline: Timeline): Bar[] {
+function barsOf(
+  events: readonly LabEvent[],
+  lanes: readonly string[],
+  timeline: Timeline,
+  places: Places,
+): Bar[] {
   const bars: Bar[] = [];
   const open = new Map<string, Bar>();
   const columns: boolean[][] = lanes.map(() => []);
@@ -177,7 +171,7 @@ function barsOf(events: readonly LabEvent[], lanes: readonly string[], timeline:
   };
   for (const event of events) {
     if (event.kind !== 'tcp' || event.event.kind !== 'state') continue;
-    const lane = lanes.indexOf(event.node);
+    const lane = lanes.indexOf(places.of(event));
     if (lane < 0) continue;
     const key = connectionKey(event);
     const y = timeline.place(event);

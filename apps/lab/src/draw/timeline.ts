@@ -3,15 +3,16 @@
  * than a few packet flights are folded. What happens at one instant but in an order (a packet over a loopback without
  * delay) gets moments of its own, `tier`s of that instant.
  */
+import type { Places } from '../world/places.ts';
 import type { LabEvent } from '../world/run.ts';
 
 /** Pixels that a typical packet is under way. */
-const flightPx = 64;
+const flightPx = 58;
 /** Longer silences are folded into `foldPx`. */
 const longestPx = 170;
 const foldPx = 54;
 const linePx = 15;
-const tierPx = 26;
+const tierPx = 34;
 const topPx = 30;
 
 /** A moment: time × 2^16 + tier, so that moments sort as numbers. */
@@ -78,13 +79,20 @@ class Tiers {
 /** How many lines of text stand beside a lifeline for an event. */
 type LinesOf = (event: LabEvent) => number;
 
-/** The time line that several runs share, so that equal times stand at equal heights. */
-export function timelineOf(runs: readonly (readonly LabEvent[])[], linesOf: LinesOf): Timeline {
+/**
+ * The time line that several runs share, so that equal times stand at equal heights.
+ * @param upward lanes whose texts end at their moment, where arrows begin, and do not begin there
+ */
+export function timelineOf(
+  runs: readonly { readonly events: readonly LabEvent[]; readonly places: Places }[],
+  linesOf: LinesOf,
+  upward: ReadonlySet<string> = new Set(),
+): Timeline {
   const moments = new Map<LabEvent, Moment>();
   const slots = new Map<Moment, Slot>();
   const flights: number[] = [];
   const departures = new Map<string, number>();
-  for (const events of runs) {
+  for (const { events, places } of runs) {
     const tiers = new Tiers();
     const lines = new Map<Moment, Map<string, number>>();
     for (const event of events) {
@@ -96,9 +104,10 @@ export function timelineOf(runs: readonly (readonly LabEvent[])[], linesOf: Line
       if (event.kind === 'tcp' || event.kind === 'call') {
         const own = lines.get(at) ?? new Map<string, number>();
         lines.set(at, own);
-        const count = (own.get(event.node) ?? 0) + linesOf(event);
-        own.set(event.node, count);
-        slot.lines.set(event.node, Math.max(slot.lines.get(event.node) ?? 0, count));
+        const lane = places.of(event);
+        const count = (own.get(lane) ?? 0) + linesOf(event);
+        own.set(lane, count);
+        slot.lines.set(lane, Math.max(slot.lines.get(lane) ?? 0, count));
       } else {
         const key = `${event.packet.link}/${event.packet.from}/${event.packet.n}`;
         if (event.kind === 'sent') departures.set(key, event.at);
@@ -113,10 +122,16 @@ export function timelineOf(runs: readonly (readonly LabEvent[])[], linesOf: Line
     [...slots.values()].sort((a, b) => a.moment - b.moment),
     flightPx / typical,
     moments,
+    upward,
   );
 }
 
-function layOut(slots: readonly Slot[], pxPerUs: number, moments: Map<LabEvent, Moment>): Timeline {
+function layOut(
+  slots: readonly Slot[],
+  pxPerUs: number,
+  moments: Map<LabEvent, Moment>,
+  upward: ReadonlySet<string>,
+): Timeline {
   const ys: number[] = [];
   const times: number[] = [];
   const folds: Fold[] = [];
@@ -131,18 +146,19 @@ function layOut(slots: readonly Slot[], pxPerUs: number, moments: Map<LabEvent, 
       const us = slot.at - before.at;
       const px = us * pxPerUs;
       let least = us === 0 ? tierPx : 0;
-      if (slot.sends) least = Math.max(least, lastSend + 22 - y);
-      for (const lane of slot.lines.keys()) least = Math.max(least, (free.get(lane) ?? 0) - y);
+      if (slot.sends) least = Math.max(least, lastSend + 34 - y);
+      for (const [lane, count] of slot.lines)
+        least = Math.max(least, (free.get(lane) ?? 0) - y + (upward.has(lane) ? count * linePx : 0));
       if (px > longestPx) {
         const top = Math.max(y + 8, ...free.values());
         folds.push({ top, bottom: top + foldPx, us });
-        y = top + foldPx + 6;
+        y = top + foldPx + 6 + firstLines(slot, upward);
       } else y += Math.max(px, least);
-    }
+    } else y += firstLines(slot, upward);
     places.set(slot.moment, y);
     times.push(slot.at);
     ys.push(y);
-    for (const [lane, count] of slot.lines) free.set(lane, y + count * linePx + 3);
+    for (const [lane, count] of slot.lines) free.set(lane, y + (upward.has(lane) ? 4 : count * linePx + 3));
     if (slot.sends) lastSend = y;
     before = slot;
   }
@@ -157,6 +173,13 @@ function layOut(slots: readonly Slot[], pxPerUs: number, moments: Map<LabEvent, 
     place: (event) => places.get(moments.get(event) ?? -1) ?? topPx,
   };
 }
+
+/** Room for the texts above the first moment. */
+const firstLines = (slot: Slot, upward: ReadonlySet<string>): number =>
+  [...slot.lines].reduce(
+    (most, [lane, count]) => Math.max(most, upward.has(lane) ? (count - 1) * linePx : 0),
+    0,
+  );
 
 /** Piecewise linear; where several `from` are equal, the last counts. */
 function interpolate(from: readonly number[], to: readonly number[], value: number): number {

@@ -32,18 +32,16 @@ function read(bytes: Uint8Array): TcpSegment | null {
 }
 
 /**
- * An arrow's two lines: flags, data and numbers, and what else it carries.
- * @param room how many characters fit above it; with less room the numbers move below, then go
- * @param oneLine whether there is no room below
+ * What may be said about a packet beside its arrow, the richest first: flags and data, numbers, options.
+ * @param room how many characters fit along it
  */
-export function arrowText(
+export function arrowTexts(
   bytes: Uint8Array,
   room: number,
   language: Language,
-  oneLine = false,
-): { above: string; below: string } {
+): readonly (readonly string[])[] {
   const segment = segmentOf(bytes);
-  if (segment === null) return { above: packetText(bytes, 'short'), below: '' };
+  if (segment === null) return [[packetText(bytes, 'short')]];
   const flags = flagList(segment.flags).join(', ') || '—';
   const size = segment.payload.length;
   const data = size === 0 ? '' : language === 'zh' ? `${size} 字节` : size === 1 ? '1 byte' : `${size} bytes`;
@@ -54,14 +52,24 @@ export function arrowText(
   const options = segment.options
     .filter(({ kind }) => kind !== 'timestamps')
     .map((option) => (option.kind === 'sackPermitted' ? 'SACK' : optionText(option)));
-  const joined = (...parts: string[]): string => parts.filter((text) => text !== '').join(' ');
   const more = [...options, stamps ? 'TS' : ''];
-  const below = (...parts: string[]): string => (oneLine ? '' : asFits(parts, room));
-  if (joined(head, seq, ack).length <= room) return { above: joined(head, seq, ack), below: below(...more) };
   // A pure ACK is about what it acknowledges; the number of anything else says what it is.
   const [main, other] = flags === 'ACK' && size === 0 ? [ack, seq] : [seq, ack];
-  if (joined(head, main).length <= room) return { above: joined(head, main), below: below(other, ...more) };
-  return { above: head.length <= room + 3 ? head : flags, below: '' };
+  const joined = (...parts: string[]): string => parts.filter((text) => text !== '').join(' ');
+  const offered = asFits(more, room);
+  const texts = [
+    [joined(head, seq, ack), offered],
+    [joined(head, seq, ack)],
+    [joined(head, main), asFits([other, ...more], room)],
+    [joined(head, main), other],
+    [head, joined(seq, ack)],
+    [head, main, other],
+    [joined(head, main)],
+    [head, main],
+    [head],
+    [flags],
+  ];
+  return texts.filter((lines) => lines.every((line) => columns(line) <= room));
 }
 
 /** As many of the parts as there is room for: a number that is cut would be another number. */
@@ -78,7 +86,7 @@ function asFits(parts: readonly string[], room: number): string {
 const callText = ({ call, args, result }: CallEvent): string => `${call}(${args}) = ${result}`;
 
 /** How many columns a line beside a lifeline has. */
-const lineColumns = 23;
+const lineColumns = 22;
 
 /** The lines beside a lifeline for an event; none for one that is told otherwise. */
 export function markLines(event: LabEvent, language: Language): readonly string[] {
@@ -93,20 +101,13 @@ export function markLines(event: LabEvent, language: Language): readonly string[
   if (it.kind === 'state') return it.to === undefined ? [] : [it.to];
   if (it.reason === 'negotiated') return [];
   const key = `${language} ${it.reason}`;
-  const known = wrapped.get(key) ?? twoLines(sentence(it.reason, language));
+  const known = wrapped.get(key) ?? wrap(sentence(it.reason, language), lineColumns);
   wrapped.set(key, known);
   return known;
 }
 
 /** Sentences that were wrapped: there are thousands of events, and few codes. */
 const wrapped = new Map<string, readonly string[]>();
-
-function twoLines(text: string): readonly string[] {
-  const [first, second, ...more] = wrap(text, lineColumns);
-  if (first === undefined) return [];
-  if (second === undefined) return [first];
-  return [first, more.length === 0 ? second : `${second} …`];
-}
 
 /** What the arguments of events are called. */
 const argumentNames: Readonly<Record<string, { readonly en: string; readonly zh: string }>> = {

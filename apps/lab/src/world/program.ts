@@ -32,7 +32,21 @@ export interface Stage {
   readonly world: World;
   readonly changes: Changes;
   readonly log: (event: CallEvent) => void;
+  /** How many events there are so far. */
+  readonly count: () => number;
   readonly seenIsn: Map<string, number>;
+  /** Which program's socket got which local port, in the order of time. */
+  readonly owners: PortOwner[];
+}
+
+/** From this event of the log on, a port of a host belongs to a program. */
+export interface PortOwner {
+  /** How many events had happened before. */
+  readonly index: number;
+  readonly host: string;
+  readonly port: number;
+  /** Null: to nobody any more. */
+  readonly program: string | null;
 }
 
 const stream = 1;
@@ -130,7 +144,21 @@ export class ProgramRun {
       return;
     }
     this.listener = fd;
+    this.own(fd);
     next();
+  }
+
+  /** Notes whose socket has the port, or that it is given back. */
+  private own(fd: number, program: string | null = this.program.name): number {
+    const socket = this.calls.socketOf(fd);
+    if (!(socket instanceof Socket)) return 0;
+    const { port } = socket.local;
+    this.stage.owners.push({ index: this.stage.count(), host: this.program.host, port, program });
+    return port;
+  }
+
+  private disown(port: number): void {
+    this.stage.owners.push({ index: this.stage.count(), host: this.program.host, port, program: null });
   }
 
   private again(
@@ -148,21 +176,32 @@ export class ProgramRun {
     if (step.timeoutMs !== undefined)
       calls.setsockopt(fd, level.tcp, option.userTimeout, int(step.timeoutMs));
     if (step.from !== undefined) {
-      calls.setsockopt(fd, level.socket, option.reuse, int(1));
+      if (step.reuse !== false) calls.setsockopt(fd, level.socket, option.reuse, int(1));
       const bound = calls.bind(fd, callAddress(step.from));
-      if (bound < 0) this.report('bind', step.from, bound, this.now);
+      if (bound < 0 || step.orElse === 'next') this.report('bind', step.from, bound, this.now);
+      if (bound < 0 && step.orElse === 'next') {
+        calls.close(fd);
+        next();
+        return;
+      }
     }
     const retry = (): void => this.again(step, attempt, () => this.connect(step, attempt + 1, next));
-    this.follow('connect', step.to, calls.connect(fd, callAddress(step.to)), (result) => {
+    const connecting = calls.connect(fd, callAddress(step.to));
+    const port = this.own(fd);
+    this.follow('connect', step.to, connecting, (result) => {
       if (result < 0) {
         calls.close(fd);
-        retry();
+        this.disown(port);
+        if (step.orElse === 'next') next();
+        else retry();
         return;
       }
       const self = this.stage.changes.self ?? step.self ?? 'keep';
       if (self !== 'keep' && this.isSelf(fd)) {
         if (self === 'reset') calls.setsockopt(fd, level.socket, option.linger, int(1, 0));
         this.report('close', self === 'reset' ? 'SO_LINGER 0' : '', calls.close(fd), this.now);
+        // What the RST causes happens at this very moment, and is still of this socket.
+        if (self === 'reset') this.stage.world.at(this.now + 1, () => this.disown(port));
         retry();
         return;
       }

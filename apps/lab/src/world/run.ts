@@ -11,7 +11,8 @@ import { PacketQueue } from '../../../../src/wire/packet-queue.ts';
 import { decodeTcp, Flag, protocolTcp } from '../../../../src/wire/tcp.ts';
 import { flagList } from '../../../../src/wire/text.ts';
 import type { Changes } from './changes.ts';
-import { type CallEvent, ProgramRun, type Stage } from './program.ts';
+import { type Places, placesOf } from './places.ts';
+import { type CallEvent, type PortOwner, ProgramRun, type Stage } from './program.ts';
 import type { Check, IsnChoice, Scenario, ScenarioHost } from './scenario.ts';
 
 export type LabEvent = WorldEvent | CallEvent;
@@ -31,6 +32,8 @@ export interface Run {
   readonly holds: boolean;
   /** Why the run could not go on; null if it did. */
   readonly problem: string | null;
+  /** On which lane an event, or an end of a packet, belongs. */
+  readonly places: Places;
 }
 
 /** More events than this, and a run is stopped: somebody set a loop going that has no end. */
@@ -40,6 +43,7 @@ const mostEvents = 200_000;
 export function runScenario(scenario: Scenario, changes: Changes): Run {
   const events: LabEvent[] = [];
   const programs: ProgramRun[] = [];
+  const owners: PortOwner[] = [];
   let endUs = 0;
   let problem: string | null = null;
   try {
@@ -47,7 +51,14 @@ export function runScenario(scenario: Scenario, changes: Changes): Run {
       seed: changes.seed ?? scenario.seed,
       interventions: [...(scenario.interventions ?? []), ...changes.interventions],
     });
-    const stage: Stage = { world, changes, log: (event) => events.push(event), seenIsn: new Map() };
+    const stage: Stage = {
+      world,
+      changes,
+      log: (event) => events.push(event),
+      count: () => events.length,
+      seenIsn: new Map(),
+      owners,
+    };
     world.watch((event) => {
       events.push(event);
       if (event.kind === 'arrived') noteIsn(event, stage);
@@ -61,7 +72,14 @@ export function runScenario(scenario: Scenario, changes: Changes): Run {
     problem = error instanceof Error ? error.message : String(error);
   }
   const judged = scenario.verdict.checks.map((check) => judge(check, events, programs));
-  return { events, endUs, judged, holds: judged.every(({ holds }) => holds), problem };
+  return {
+    events,
+    endUs,
+    judged,
+    holds: judged.every(({ holds }) => holds),
+    problem,
+    places: placesOf(scenario, events, owners),
+  };
 }
 
 function build(

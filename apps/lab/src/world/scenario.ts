@@ -69,6 +69,10 @@ export type Step =
       /** What to do with a socket that is connected to itself. */
       readonly self?: 'keep' | 'close' | 'reset';
       readonly timeoutMs?: number;
+      /** Whether SO_REUSEADDR is set before a bind; it is, if not given. */
+      readonly reuse?: boolean;
+      /** Go on with the next step if it fails, without a connection. */
+      readonly orElse?: 'next';
     }
   | { readonly do: 'send'; readonly text?: string; readonly bytes?: number }
   /** Reads until so many bytes are there or the stream ends. */
@@ -96,6 +100,8 @@ export type Step =
 export interface Program {
   readonly host: string;
   readonly name: string;
+  /** Shown above its lifeline where programs have lanes of their own. */
+  readonly title?: Text;
   readonly steps: readonly Step[];
 }
 
@@ -131,23 +137,36 @@ export type Check =
   /** All that a program has read. */
   | { readonly kind: 'read'; readonly program: string; readonly is: string };
 
+/** A question: it stands before the run goes on, and the run answers it. */
+export interface Question {
+  readonly text: Text;
+  readonly answers: readonly Text[];
+  readonly right: number;
+}
+
+/** A step of the story: what is told before, how far the diagram uncovers, what is told after. */
+export interface StoryStep {
+  /** Names nothing that the run is about to show: no number, state or error. */
+  readonly say: Text;
+  readonly ask?: Question;
+  /** Where it ends: µs, the arrival (or loss) of a packet `link/sender/number`, or the end of the run. */
+  readonly to: number | string;
+  /** Why that was so. */
+  readonly then: Text;
+}
+
 export interface Scenario {
   /** The file's name without its ending. */
   readonly id: string;
   /** Of the list of topics that the lab covers. */
   readonly topic: number;
   readonly title: Text;
-  readonly text: Text;
-  readonly question: {
-    readonly text: Text;
-    readonly answers: readonly Text[];
-    readonly right: number;
-    readonly because: Text;
-  };
+  /** The story, step by step; the last one ends at `end`. */
+  readonly steps: readonly StoryStep[];
   readonly seed: number;
   readonly hosts: readonly ScenarioHost[];
   readonly links: readonly ScenarioLink[];
-  /** The hosts to draw, from left to right. */
+  /** The hosts to draw, from left to right. `host/program` draws the programs of a host each on a lane of its own. */
   readonly lanes: readonly string[];
   readonly programs: readonly Program[];
   readonly interventions?: readonly Intervention[];
