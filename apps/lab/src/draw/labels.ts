@@ -5,7 +5,7 @@
 
 import { columns } from '../../../../src/view/text-width.ts';
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
 }
@@ -53,12 +53,12 @@ const inside = (p: Point, quad: Quad): boolean => {
 
 const sides = (quad: Quad): Segment[] => quad.map((corner, i) => [corner, quad[(i + 1) % 4]!] as const);
 
-export const meetsSegment = (quad: Quad, segment: Segment): boolean =>
+const meetsSegment = (quad: Quad, segment: Segment): boolean =>
   inside(segment[0], quad) ||
   inside(segment[1], quad) ||
   sides(quad).some((side) => segmentsMeet(side, segment));
 
-export const quadsMeet = (a: Quad, b: Quad): boolean =>
+const quadsMeet = (a: Quad, b: Quad): boolean =>
   a.some((corner) => inside(corner, b)) ||
   b.some((corner) => inside(corner, a)) ||
   sides(a).some((one) => sides(b).some((other) => segmentsMeet(one, other)));
@@ -75,13 +75,14 @@ export const box = (x: number, y: number, width: number, height: number): Quad =
   { x, y: y + height },
 ];
 
+/** Height of a row of obstacles. */
+const rowPx = 60;
+
 /** Things that texts keep off, found by height. */
 class Obstacles<T> {
   private readonly rows = new Map<number, T[]>();
-  private static readonly rowPx = 60;
 
   add(top: number, bottom: number, thing: T): void {
-    const { rowPx } = Obstacles;
     // What spans thousands of pixels (a packet that was long under way) is in many rows, but there are few of those.
     for (let row = Math.floor(top / rowPx); row <= Math.floor(bottom / rowPx); row++) {
       const list = this.rows.get(row);
@@ -91,7 +92,6 @@ class Obstacles<T> {
   }
 
   some(top: number, bottom: number, test: (thing: T) => boolean): boolean {
-    const { rowPx } = Obstacles;
     for (let row = Math.floor(top / rowPx); row <= Math.floor(bottom / rowPx); row++)
       if (this.rows.get(row)?.some(test)) return true;
     return false;

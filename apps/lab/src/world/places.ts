@@ -4,8 +4,7 @@
  * whose port it is for.
  */
 import type { PacketEvent } from '../../../../src/sim/events.ts';
-import type { CallEvent, PortOwner } from './program.ts';
-import type { LabEvent } from './run.ts';
+import type { CallEvent, LabEvent, PortOwner } from './program.ts';
 import type { Scenario } from './scenario.ts';
 
 export interface Places {

@@ -1,9 +1,11 @@
 /** Programs of a scenario: each makes its calls on a host one after the other, waiting where the call waits. */
+
 import { type CallAddress, Calls } from '../../../../src/host/calls.ts';
 import type { Result } from '../../../../src/host/file.ts';
 import type { Host } from '../../../../src/host/host.ts';
 import { Socket } from '../../../../src/host/socket.ts';
 import { Family } from '../../../../src/host/socket-terms.ts';
+import type { WorldEvent } from '../../../../src/sim/events.ts';
 import type { World } from '../../../../src/sim/world.ts';
 import { errnoName } from '../../../../src/tcp/errno.ts';
 import { formatEndpoint, parseAddress, sameAddress } from '../../../../src/wire/address.ts';
@@ -26,6 +28,8 @@ export interface CallEvent {
   /** When the call was made, µs. */
   readonly since: number;
 }
+
+export type LabEvent = WorldEvent | CallEvent;
 
 /** What programs share: the world, what was changed, the log, and the last ISN each host was shown. */
 export interface Stage {

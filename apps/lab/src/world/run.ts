@@ -1,6 +1,6 @@
 /** Runs a scenario with a reader's changes, in virtual time to its end, and judges it by the scenario's checks. */
 import type { InterfaceOptions } from '../../../../src/host/host.ts';
-import type { PacketEvent, WorldEvent } from '../../../../src/sim/events.ts';
+import type { PacketEvent } from '../../../../src/sim/events.ts';
 import { addHost } from '../../../../src/sim/hosts.ts';
 import type { Node } from '../../../../src/sim/node.ts';
 import { World } from '../../../../src/sim/world.ts';
@@ -12,10 +12,10 @@ import { decodeTcp, Flag, protocolTcp } from '../../../../src/wire/tcp.ts';
 import { flagList } from '../../../../src/wire/text.ts';
 import type { Changes } from './changes.ts';
 import { type Places, placesOf } from './places.ts';
-import { type CallEvent, type PortOwner, ProgramRun, type Stage } from './program.ts';
+import { type CallEvent, type LabEvent, type PortOwner, ProgramRun, type Stage } from './program.ts';
 import type { Check, IsnChoice, Scenario, ScenarioHost } from './scenario.ts';
 
-export type LabEvent = WorldEvent | CallEvent;
+export type { LabEvent };
 
 /** One check of the verdict, and how it came out. */
 export interface Judged {

@@ -138,7 +138,7 @@ export type Check =
   | { readonly kind: 'read'; readonly program: string; readonly is: string };
 
 /** A question: it stands before the run goes on, and the run answers it. */
-export interface Question {
+interface Question {
   readonly text: Text;
   readonly answers: readonly Text[];
   readonly right: number;
