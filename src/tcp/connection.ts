@@ -4,6 +4,7 @@
  */
 import { type Address, anyIpv4 } from '../wire/address.ts';
 import type { Segment } from '../wire/segment.ts';
+import type { Controller } from './congestion/interface.ts';
 import type { Listener } from './handshake/accept-queue.ts';
 import type { FastOpenAttempt } from './handshake/fast-open.ts';
 import type { ListenerTable } from './listeners.ts';
@@ -48,7 +49,14 @@ export interface EarlyRequest {
 export type RequestVerdict = 'established' | 'listener' | 'reset' | 'acknowledge' | 'done';
 
 /** Timer kinds of a connection. */
-export const Timer = { retransmit: 0, delayedAck: 1, keepalive: 2, probe: 3 } as const;
+export const Timer = {
+  retransmit: 0,
+  delayedAck: 1,
+  keepalive: 2,
+  probe: 3,
+  lossProbe: 4,
+  reorder: 5,
+} as const;
 
 const noEdges: readonly number[] = [];
 
@@ -147,6 +155,8 @@ export class Connection implements Tuple, TimerOwner {
   rttvar = 0;
   rttSeq = 0;
   minRtt: number = Infinity;
+  /** µs when that was measured. */
+  minRttAt = 0;
   rto = 1_000_000;
   backoff = 0;
   /** Retransmissions of the segment at SND.UNA (or zero-window probes) since it last moved. */
@@ -154,6 +164,8 @@ export class Connection implements Tuple, TimerOwner {
   probes = 0;
   /** µs of the first retransmission of this series (of a SYN: of its first copy), -1 if none. */
   retransmitsSince = -1;
+  /** µs when probing a shut window began, -1 if it is open. */
+  probesSince = -1;
   totalRetransmits = 0;
   totalRto = 0;
 
@@ -165,6 +177,11 @@ export class Connection implements Tuple, TimerOwner {
   isCwndLimited = false;
   cwndUsageSeq = 0;
   maxPacketsOut = 0;
+  /** Made when it is asked for first: see congestion/controller.ts. */
+  controller: Controller | null = null;
+  /** µs when the window changed, or was used, last; the most that was out since. */
+  cwndStamp = 0;
+  cwndUsed = 0;
   /** SND.NXT when loss was found: recovery ends when it is acknowledged. */
   highSeq = 0;
   caState = 0;
@@ -178,7 +195,48 @@ export class Connection implements Tuple, TimerOwner {
   sackedOut = 0;
   lostOut = 0;
   reordering = 3;
+  /** How often packets were seen to overtake each other. */
+  reorderingSeen = 0;
+  /** Packets delivered; with congestion marks among them; and those that were ever held for lost. */
   delivered = 0;
+  deliveredCe = 0;
+  lost = 0;
+
+  // Loss recovery (recovery/).
+  /** The end of the highest SACKed data, while `sackedOut` is not 0; the blocks of the last ACK. */
+  highestSack = 0;
+  sackSeen: readonly number[] = noEdges;
+  /** The peer took a SACK back. */
+  sackReneged = false;
+  /** Duplicates that D-SACKs told of. */
+  dsackDuplicates = 0;
+  /** Of what was delivered, the segment sent last: when, its end, its round trip; whether that is news. */
+  rackSentAt = -1;
+  rackEnd = 0;
+  rackRtt = 0;
+  rackAdvanced = false;
+  /** The reordering window in quarters of the shortest round trip, and how it adapts. */
+  rackSteps = 1;
+  rackPersist = 0;
+  rackDsackSeen = false;
+  rackAdaptedAt = 0;
+  /** A loss probe is out: up to where, and whether it was a copy of the last segment. */
+  probeOut = false;
+  probeEnd = 0;
+  probeIsCopy = false;
+  /** A reduction may still prove mistaken: SND.UNA when it began, copies not reported as duplicates (-1: none sent). */
+  undoing = false;
+  undoMarker = 0;
+  undoRetrans = 0;
+  priorSsthresh = 0;
+  priorCwnd = 0;
+  /** Delivered and sent since the reduction began (RFC 6937). */
+  prrDelivered = 0;
+  prrOut = 0;
+  /** F-RTO is finding out whether the time-out was one. */
+  frto = false;
+  /** Bytes of a path-MTU probe under way, 0 if there is none. */
+  mtuProbeSize = 0;
   bytesSent = 0;
   bytesAcked = 0;
   bytesReceived = 0;
@@ -215,8 +273,8 @@ export class Connection implements Tuple, TimerOwner {
   retransmitTimer = -1;
   delayedAckTimer = -1;
   keepaliveTimer = -1;
-  /** Whether the retransmit timer is a zero-window probe's. */
-  probing = false;
+  /** What the retransmit timer is for: a `Timer`, -1 if it is not armed. */
+  timerKind = -1;
 
   readonly sendQueue: SendQueue = new SendQueue();
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();

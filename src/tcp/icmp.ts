@@ -9,10 +9,9 @@ import { seqBetween } from '../wire/seq.ts';
 import { protocolTcp } from '../wire/tcp.ts';
 import { Connection, type ConnectionServices } from './connection.ts';
 import { Errno } from './errno.ts';
-import { resendAll } from './handshake/fast-open-active.ts';
 import { Request } from './handshake/request.ts';
-import { sendMss, syncMss } from './send/mss.ts';
-import { retransmit } from './send/retransmit.ts';
+import { retransmitTooBig } from './recovery/timers.ts';
+import { syncMss } from './send/mss.ts';
 import { LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { Poll, terminate } from './states/lifecycle.ts';
 
@@ -163,12 +162,5 @@ function reduceMtu(conn: Connection, mtu: number): void {
   if (conn.state === SYN_SENT) conn.advMss = Math.min(conn.advMss, wanted - (conn.family === 4 ? 40 : 60));
   if (conn.mssCache >= before) return;
   conn.services.note(conn, 'note', 'mtu-reduced', { mtu: wanted });
-  if (conn.synData && conn.state === SYN_SENT) {
-    // The SYN with its data was what was too big: all of it is lost (tcp_simple_retransmit).
-    resendAll(conn);
-    return;
-  }
-  const head = conn.sendQueue.head;
-  if (head === null || head === conn.sendQueue.sendHead || head.length <= sendMss(conn)) return;
-  retransmit(conn, head);
+  retransmitTooBig(conn);
 }

@@ -112,6 +112,11 @@ export class Services {
     return (Math.floor(this.now / 1000) + this.environment.timestampBase) | 0;
   }
 
+  /** The same at another moment, µs. */
+  clockMsAt(at: number): number {
+    return (Math.floor(at / 1000) + this.environment.timestampBase) | 0;
+  }
+
   /** TSval now, int32. */
   timestamp(offset: number): number {
     return (this.clockMs() + offset) | 0;

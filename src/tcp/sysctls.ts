@@ -43,6 +43,7 @@ export interface TcpSysctls {
   tcp_pingpong_thresh: number;
   tcp_recovery: number;
   tcp_reordering: number;
+  tcp_retrans_collapse: number;
   tcp_retries1: number;
   tcp_retries2: number;
   tcp_rfc1337: number;
@@ -109,6 +110,7 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_pingpong_thresh: 1,
   tcp_recovery: 1,
   tcp_reordering: 3,
+  tcp_retrans_collapse: 1,
   tcp_retries1: 3,
   tcp_retries2: 15,
   tcp_rfc1337: 0,

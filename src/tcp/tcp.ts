@@ -10,8 +10,8 @@ import { icmpInput } from './icmp.ts';
 import { input } from './input.ts';
 import { ListenerTable } from './listeners.ts';
 import { onDelayedAckTimer } from './receive/delayed-ack.ts';
+import { onLossProbeTimer, onReorderTimer, onRetransmitTimer } from './recovery/timers.ts';
 import { onKeepaliveTimer } from './send/keepalive.ts';
-import { onRetransmitTimer } from './send/retransmit.ts';
 import { onProbeTimer } from './send/zero-window.ts';
 import { Services } from './services.ts';
 import { Options } from './socket/options.ts';
@@ -67,13 +67,26 @@ export class Tcp extends Services implements ConnectionServices {
   }
 
   connectionTimer(conn: Connection, kind: number): void {
-    if (kind === Timer.retransmit) {
-      if (conn.earlyRequest === null) onRetransmitTimer(conn);
-      else onSynAckTimer(conn, conn.earlyRequest);
-    } else if (kind === Timer.delayedAck) onDelayedAckTimer(conn);
-    else if (kind === Timer.keepalive) {
-      if (waitsForFin(conn)) onFinWaitTimer(conn);
-      else onKeepaliveTimer(conn);
-    } else onProbeTimer(conn);
+    switch (kind) {
+      case Timer.retransmit:
+        if (conn.earlyRequest === null) onRetransmitTimer(conn);
+        else onSynAckTimer(conn, conn.earlyRequest);
+        break;
+      case Timer.delayedAck:
+        onDelayedAckTimer(conn);
+        break;
+      case Timer.keepalive:
+        if (waitsForFin(conn)) onFinWaitTimer(conn);
+        else onKeepaliveTimer(conn);
+        break;
+      case Timer.lossProbe:
+        onLossProbeTimer(conn);
+        break;
+      case Timer.reorder:
+        onReorderTimer(conn);
+        break;
+      default:
+        onProbeTimer(conn);
+    }
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqGt } from '../../wire/seq.ts';
-import { initialCwnd } from '../congestion/congestion.ts';
+import { initialCwnd } from '../congestion/cwnd.ts';
 import { Connection, type ConnectionServices } from '../connection.ts';
 import { rttSample } from '../recovery/rtt.ts';
 import { sendResetFor } from '../reset.ts';

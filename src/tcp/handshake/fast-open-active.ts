@@ -5,12 +5,12 @@
 import type { Segment } from '../../wire/segment.ts';
 import { seqAdd } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { CaState } from '../congestion/congestion.ts';
 import type { Connection } from '../connection.ts';
 import { takeSynData } from '../receive/receive.ts';
+import { markLost } from '../recovery/scoreboard.ts';
+import { retransmitUnreduced } from '../recovery/timers.ts';
 import { syncMss } from '../send/mss.ts';
 import { transmit } from '../send/output.ts';
-import { retransmitLost } from '../send/retransmit.ts';
 import { TxSegment } from '../send/send-queue.ts';
 import { type Cookie, type FastOpenAttempt, FastOpenFailure } from './fast-open.ts';
 import { mssOfPath } from './negotiate.ts';
@@ -104,15 +104,8 @@ const cookieOf = (seg: Segment): Cookie | null =>
       };
 
 /** Holds everything in flight for lost, but not because of congestion, and sends it again. */
-export function resendAll(conn: Connection): void {
-  for (let s = conn.sendQueue.head; s !== null && s !== conn.sendQueue.sendHead; s = s.next) {
-    if (s.lost) continue;
-    s.lost = true;
-    conn.lostOut += s.packets;
-  }
-  if (conn.caState !== CaState.loss) {
-    conn.caState = CaState.loss;
-    conn.highSeq = conn.sndNxt;
-  }
-  retransmitLost(conn);
+function resendAll(conn: Connection): void {
+  const { sendQueue } = conn;
+  for (let s = sendQueue.head; s !== null && s !== sendQueue.sendHead; s = s.next) markLost(conn, s);
+  retransmitUnreduced(conn);
 }

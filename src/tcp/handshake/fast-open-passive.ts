@@ -4,9 +4,11 @@
  * tcp_try_fastopen, tcp_timer.c tcp_fastopen_synack_timer, tcp_input.c tcp_rcv_synrecv_state_fastopen, 6.18).
  */
 import type { Segment } from '../../wire/segment.ts';
-import { CaState, enterLoss, inFlight } from '../congestion/congestion.ts';
+import { inFlight } from '../congestion/cwnd.ts';
+import { CaState } from '../congestion/state.ts';
 import type { Connection, ConnectionServices, EarlyRequest } from '../connection.ts';
 import { takeSynData } from '../receive/receive.ts';
+import { enterLoss } from '../recovery/alert.ts';
 import { initialRto } from '../recovery/rtt.ts';
 import { writeError } from '../send/give-up.ts';
 import { armRetransmit, armSynAck } from '../send/timer.ts';

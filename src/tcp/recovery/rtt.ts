@@ -12,12 +12,32 @@ export const initialRto = 1_000_000;
 export const maxRto = (conn: Connection): number => conn.services.sysctls.tcp_rto_max_ms * 1000;
 
 /** The shortest time-out, µs: 200 ms in Linux, below RFC 6298's one second. */
-const minRto = (conn: Connection): number => conn.route?.rtoMin || conn.services.sysctls.tcp_rto_min_us;
+export const minRto = (conn: Connection): number =>
+  conn.route?.rtoMin || conn.services.sysctls.tcp_rto_min_us;
 
-/** Takes a sample in µs into the estimate and sets the time-out. */
+/**
+ * Keeps the shortest round trip of the last tcp_min_rtt_wlen seconds, µs.
+ * @param perhapsDelayed the peer may have held the ACK back: then it only counts if it is shorter
+ */
+export function updateMinRtt(conn: Connection, rtt: number, perhapsDelayed: boolean): void {
+  const { now, sysctls } = conn.services;
+  if (perhapsDelayed && rtt > conn.minRtt) return;
+  const expired = now - conn.minRttAt > sysctls.tcp_min_rtt_wlen * 1e6;
+  if (rtt > conn.minRtt && !expired) return;
+  conn.minRtt = Math.max(rtt, 1);
+  conn.minRttAt = now;
+}
+
+/** Takes a sample in µs from a handshake. */
 export function rttSample(conn: Connection, sample: number): void {
   const rtt = Math.max(Math.round(sample), 1);
-  if (rtt < conn.minRtt) conn.minRtt = rtt;
+  updateMinRtt(conn, rtt, false);
+  estimate(conn, rtt);
+}
+
+/** Takes a sample in µs into the estimate and sets the time-out. */
+export function estimate(conn: Connection, sample: number): void {
+  const rtt = Math.max(Math.round(sample), 1);
   if (conn.srtt === 0) {
     conn.srtt = rtt << 3;
     conn.mdev = rtt << 1;
@@ -43,10 +63,9 @@ export function rttSample(conn: Connection, sample: number): void {
       conn.mdevMax = minRto(conn);
     }
   }
-  setRto(conn);
+  conn.rto = estimatedRto(conn);
 }
 
-/** The time-out of the present estimate. */
-function setRto(conn: Connection): void {
-  conn.rto = Math.min((conn.srtt >> 3) + conn.rttvar, maxRto(conn));
-}
+/** The time-out of the present estimate, µs. */
+export const estimatedRto = (conn: Connection): number =>
+  Math.min((conn.srtt >> 3) + conn.rttvar, maxRto(conn));

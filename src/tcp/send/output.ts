@@ -1,5 +1,6 @@
 /** Every segment that leaves a connection passes here (net/ipv4/tcp_output.c, 6.18: __tcp_transmit_skb). */
 import { Flag } from '../../wire/tcp.ts';
+import { inFlight } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
 import { synOptions } from '../handshake/negotiate.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
@@ -48,6 +49,7 @@ function ackSent(conn: Connection): void {
 /** Data sent soon after data received: the two sides talk in turns, so acknowledgments can ride on data. */
 function dataSent(conn: Connection): void {
   const now = conn.services.now;
+  if (conn.controller !== null && inFlight(conn) === 0) conn.controller.resumed(conn);
   conn.lastSendAt = now;
   if (now - conn.lastDataAt < conn.ato) conn.pingpong = Math.min(conn.pingpong + 1, 255);
 }
@@ -106,9 +108,9 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   const isSyn = (segment.flags & Flag.syn) !== 0;
   const options = isSyn ? synOptions(conn) : establishedOptions(conn);
   const window = isSyn ? Math.min(conn.rcvWnd, 65535) : selectWindow(conn);
-  // What makes several packets always ends with PSH: it lets the receiver's offload go on (__tcp_transmit_skb, 6.18).
-  if (!isSyn && segment.length > mss) segment.flags |= Flag.psh;
-  const flags = segment.flags | (isSyn && conn.state !== SYN_RECEIVED ? 0 : Flag.ack);
+  // What makes several packets ends with PSH, which lets the receiver's offload go on; sent again alone, it does not (__tcp_transmit_skb, 6.18).
+  const push = !isSyn && segment.length > mss ? Flag.psh : 0;
+  const flags = segment.flags | push | (isSyn && conn.state !== SYN_RECEIVED ? 0 : Flag.ack);
   let offset = 0;
   do {
     const length = Math.min(segment.length - offset, mss);
@@ -128,6 +130,8 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   if ((flags & Flag.ack) !== 0) ackSent(conn);
   if (segment.length > 0) dataSent(conn);
   segment.sentAt = services.now;
+  segment.deliveredAt = conn.delivered;
+  conn.sendQueue.sortLast(segment);
   if (segment.firstSentAt < 0) segment.firstSentAt = services.now;
 }
 

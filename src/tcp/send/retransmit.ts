@@ -1,107 +1,103 @@
-/**
- * What is sent again: when the retransmission timer goes off, and after that as the window opens (RFC 6298 section 5;
- * net/ipv4/tcp_timer.c and tcp_output.c tcp_retransmit_skb, 6.18).
- */
-import { seqAdd, seqDiff, seqLt } from '../../wire/seq.ts';
+/** What is sent again, and how (net/ipv4/tcp_output.c tcp_retransmit_skb and tcp_xmit_retransmit_queue, 6.18). */
+import { seqAdd, seqDiff, seqGt, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { enterLoss, inFlight } from '../congestion/congestion.ts';
-import type { Connection } from '../connection.ts';
-import { maxRto } from '../recovery/rtt.ts';
-import { SYN_SENT } from '../state.ts';
-import { gaveUp, isHandshake, writeError } from './give-up.ts';
-import { recount, sendMss } from './mss.ts';
+import { inFlight } from '../congestion/cwnd.ts';
+import { CaState } from '../congestion/state.ts';
+import { type Connection, Timer } from '../connection.ts';
+import { isReducing } from '../recovery/prr.ts';
+import { adjustCounts, fragment, offloadPackets, recount, sendMss } from './mss.ts';
 import { transmit } from './output.ts';
 import type { TxSegment } from './send-queue.ts';
-import { armRetransmit, clampToUserTimeout } from './timer.ts';
+import { armRetransmit } from './timer.ts';
 
-/** Sends a segment again. The MSS may have shrunk since; then only a part goes. */
-export function retransmit(conn: Connection, segment: TxSegment): void {
-  const { services } = conn;
+/**
+ * Sends a segment again, or as much of it as `packets` of today's MSS and the peer's window take.
+ * @returns false if nothing may go
+ */
+function sendAgain(conn: Connection, segment: TxSegment, packets: number): boolean {
+  const { services, sendQueue } = conn;
   const mss = sendMss(conn);
-  if (seqLt(segment.seq, conn.sndUna)) conn.sendQueue.trim(segment, conn.sndUna);
-  const limit = mss * Math.max(conn.cwnd - inFlight(conn), 1);
-  const window = seqDiff(seqAdd(conn.sndUna, conn.sndWnd), segment.seq);
+  conn.mtuProbeSize = 0;
+  if (seqLt(segment.seq, conn.sndUna)) sendQueue.trim(segment, conn.sndUna);
+  let window = seqDiff(seqAdd(conn.sndUna, conn.sndWnd), segment.seq);
   // Beyond the window only the first segment may go: it serves as a probe.
-  if (window <= 0 && segment.seq !== conn.sndUna) return;
-  const most = window >= mss ? Math.min(limit, window - (window % mss)) : mss;
-  if (segment.length > most) {
-    conn.sendQueue.split(segment, most);
-    recount(conn, segment.next!, mss);
+  if (window <= 0) {
+    if (segment.seq !== conn.sndUna) return false;
+    window = mss;
   }
-  recount(conn, segment, mss);
-  const { packets } = segment;
+  let most = mss * packets;
+  if (most > window) most = window - (window % mss) || window;
+  if (segment.length > most) fragment(conn, segment, most, mss);
+  else {
+    recount(conn, segment, mss);
+    if (segment.length < Math.min(window, mss)) joinFollowing(conn, segment, Math.min(window, mss));
+  }
   // The fall-back for middle boxes that choke on an ECN SYN (RFC 3168 6.1.1.1).
   if ((segment.flags & Flag.syn) !== 0 && services.sysctls.tcp_ecn_fallback) {
     segment.flags &= ~(Flag.ece | Flag.cwr);
     conn.ecnRequested = false;
   }
-  segment.retransmits++;
-  if (!segment.retransmitted) conn.retransOut += packets;
-  segment.retransmitted = true;
-  transmit(conn, segment, mss);
-  services.counters.RetransSegs += packets;
+  services.counters.RetransSegs += segment.packets;
   if ((segment.flags & Flag.syn) !== 0) services.counters.TCPSynRetrans++;
-  conn.totalRetransmits += packets;
+  conn.totalRetransmits += segment.packets;
   conn.bytesRetransmitted += segment.length;
+  segment.retransmits++;
+  transmit(conn, segment, mss);
+  return true;
+}
+
+/** Fills a short segment with those behind it, as long as all of one fits (tcp_retrans_try_collapse). */
+function joinFollowing(conn: Connection, segment: TxSegment, space: number): void {
+  const { sendQueue } = conn;
+  if ((segment.flags & Flag.syn) !== 0 || segment.sacked) return;
+  if (conn.services.sysctls.tcp_retrans_collapse === 0) return;
+  for (let next = segment.next; next !== null && next !== sendQueue.sendHead; next = segment.next) {
+    if (segment.eor || next.packets > 1 || next.sacked) return;
+    if (segment.length + next.length > space) return;
+    if (seqGt(next.end, seqAdd(conn.sndUna, conn.sndWnd))) return;
+    if (next.retransmits > 0) segment.retransmits = Math.max(segment.retransmits, 1);
+    adjustCounts(conn, next, -next.packets);
+    sendQueue.join(segment);
+  }
+}
+
+/** Sends a segment again and counts it as a copy under way. False if nothing may go. */
+export function retransmit(conn: Connection, segment: TxSegment, packets: number): boolean {
+  if (!sendAgain(conn, segment, packets)) return false;
+  if (!segment.retransmitted) conn.retransOut += segment.packets;
+  segment.retransmitted = true;
   if (conn.retransmitsSince < 0) conn.retransmitsSince = segment.sentAt;
+  conn.undoRetrans = Math.max(conn.undoRetrans, 0) + segment.packets;
+  return true;
 }
 
-/** The retransmission time-out (RFC 6298 section 5.4 to 5.7). */
-export function onRetransmitTimer(conn: Connection): void {
-  conn.retransmitTimer = -1;
-  const { services } = conn;
-  const head = conn.sendQueue.head;
-  if (conn.packetsOut === 0 || head === null) return;
-  const zeroWindow = conn.sndWnd === 0 && !conn.orphaned && !isHandshake(conn);
-  if (
-    zeroWindow &&
-    services.now - conn.lastAckAt > maxRto(conn) * (conn.options.userTimeout > 0 ? 1 : 2) &&
-    conn.retransmits > 0
-  ) {
-    writeError(conn);
-    return;
-  }
-  if (!zeroWindow) {
-    services.counters.TCPTimeouts++;
-    if (gaveUp(conn)) return;
-  }
-  markAllLost(conn);
-  conn.retransmits++;
-  conn.totalRto++;
-  services.note(conn, 'timer', isHandshake(conn) ? 'syn-retransmit' : 'rto-retransmit', {
-    retransmits: conn.retransmits,
-    rtoUs: conn.rto,
-  });
-  retransmit(conn, head);
-  backOff(conn);
-  armRetransmit(conn, clampToUserTimeout(conn, conn.rto));
-}
+/** Sends the last segment again as a loss probe: it is no copy of anything lost (RFC 8985 section 7.3). */
+export const retransmitProbe = (conn: Connection, segment: TxSegment): boolean => sendAgain(conn, segment, 1);
 
-/** Doubles the time-out; Linux keeps it for the first tcp_syn_linear_timeouts copies of a SYN. */
-function backOff(conn: Connection): void {
-  const linear = conn.state === SYN_SENT && conn.totalRto <= conn.services.sysctls.tcp_syn_linear_timeouts;
-  if (linear) return;
-  conn.backoff++;
-  conn.rto = Math.min(conn.rto * 2, maxRto(conn));
-}
-
-function markAllLost(conn: Connection): void {
-  if (isHandshake(conn)) return;
-  enterLoss(conn);
-  conn.lostOut = 0;
-  conn.retransOut = 0;
-  for (let s = conn.sendQueue.head; s !== null && s !== conn.sendQueue.sendHead; s = s.next) {
-    s.retransmitted = false;
-    s.lost = !s.sacked;
-    if (s.lost) conn.lostOut += s.packets;
-  }
-  conn.cwnd = inFlight(conn) + 1;
-}
-
-/** After a time-out, sends lost segments again as the window opens. */
+/** Sends lost segments again, as far as the congestion window goes, from the first one on. */
 export function retransmitLost(conn: Connection): void {
-  for (let s = conn.sendQueue.head; s !== null && s !== conn.sendQueue.sendHead; s = s.next) {
-    if (inFlight(conn) >= conn.cwnd) return;
-    if (s.lost && !s.retransmitted) retransmit(conn, s);
+  const { sendQueue, services } = conn;
+  if (conn.packetsOut === 0) return;
+  const most = offloadPackets(conn, sendMss(conn));
+  let hole: TxSegment | null = null;
+  let rearm = false;
+  for (
+    let s = sendQueue.retransmitHint ?? sendQueue.head;
+    s !== null && s !== sendQueue.sendHead;
+    s = s.next
+  ) {
+    if (hole === null) sendQueue.retransmitHint = s;
+    const packets = Math.min(conn.cwnd - inFlight(conn), most);
+    if (packets <= 0 || conn.retransOut >= conn.lostOut) break;
+    if (!s.lost) {
+      if (hole === null && !s.retransmitted && !s.sacked) hole = s;
+      continue;
+    }
+    if (s.sacked || s.retransmitted) continue;
+    if (!retransmit(conn, s, packets)) break;
+    services.counters[conn.caState === CaState.loss ? 'TCPSlowStartRetrans' : 'TCPFastRetrans'] += s.packets;
+    if (isReducing(conn)) conn.prrOut += s.packets;
+    if (s === sendQueue.head && conn.timerKind !== Timer.reorder) rearm = true;
   }
+  if (rearm) armRetransmit(conn);
 }

@@ -18,8 +18,11 @@ export class TxSegment {
   sentAt = -1;
   /** µs when it was sent first. */
   firstSentAt = -1;
-  /** How many packets it made when it was sent last: options change the MSS in between, what is counted must not. */
+  /** How many packets it made when it was sent last, and of what size: options change the MSS in between, what is counted must not. */
   packets = 0;
+  mss = 0;
+  /** How many packets of the connection had been delivered when it was sent last; -1 once that was used. */
+  deliveredAt = -1;
   /** How often it was sent again, and whether a copy is believed to be in flight. */
   retransmits = 0;
   sacked = false;
@@ -29,6 +32,10 @@ export class TxSegment {
   eor = false;
   next: TxSegment | null = null;
   previous: TxSegment | null = null;
+  /** Its place among those that are out in the order in which they were sent, SACKed and lost ones left out. */
+  sorted = false;
+  sortedNext: TxSegment | null = null;
+  sortedPrevious: TxSegment | null = null;
 
   constructor(seq: number, flags: number, capacity: number) {
     this.seq = seq;
@@ -49,6 +56,13 @@ export class SendQueue {
   sendHead: TxSegment | null = null;
   /** Bytes of memory as the send buffer counts them. */
   bytes = 0;
+  /** What was sent longest ago, and last. */
+  sortedHead: TxSegment | null = null;
+  private sortedTail: TxSegment | null = null;
+  /** Where the search for lost segments to send again begins; null for the head. */
+  retransmitHint: TxSegment | null = null;
+  /** Where the last SACK block ended. */
+  sackHint: TxSegment | null = null;
 
   append(segment: TxSegment): void {
     segment.previous = this.tail;
@@ -61,8 +75,9 @@ export class SendQueue {
 
   /** Cuts a segment after `length` bytes of data; the rest becomes a segment of its own behind it. */
   split(segment: TxSegment, length: number): void {
-    const rest = new TxSegment((segment.seq + length) | 0, segment.flags, segment.length - length);
-    rest.data.set(segment.data.subarray(length, segment.length));
+    const rest = new TxSegment((segment.seq + length) | 0, segment.flags, 0);
+    // Nobody writes to what was cut off: appending goes to the tail, behind all of it.
+    rest.data = segment.data.subarray(length);
     rest.length = segment.length - length;
     rest.end = segment.end;
     rest.sentAt = segment.sentAt;
@@ -71,6 +86,7 @@ export class SendQueue {
     rest.sacked = segment.sacked;
     rest.lost = segment.lost;
     rest.retransmitted = segment.retransmitted;
+    rest.deliveredAt = segment.deliveredAt;
     rest.eor = segment.eor;
     segment.eor = false;
     // PSH and FIN belong to the end.
@@ -83,6 +99,91 @@ export class SendQueue {
     else segment.next.previous = rest;
     segment.next = rest;
     this.bytes += overhead;
+    if (segment.sorted) this.sortBehind(segment, rest);
+  }
+
+  private sortBehind(segment: TxSegment, rest: TxSegment): void {
+    rest.sorted = true;
+    rest.sortedPrevious = segment;
+    rest.sortedNext = segment.sortedNext;
+    if (segment.sortedNext === null) this.sortedTail = rest;
+    else segment.sortedNext.sortedPrevious = rest;
+    segment.sortedNext = rest;
+  }
+
+  /** A segment was sent just now: it is the last in the order of sending. */
+  sortLast(segment: TxSegment): void {
+    if (segment.sorted) {
+      if (this.sortedTail === segment) return;
+      this.unsort(segment);
+    }
+    segment.sorted = true;
+    segment.sortedPrevious = this.sortedTail;
+    if (this.sortedTail === null) this.sortedHead = segment;
+    else this.sortedTail.sortedNext = segment;
+    this.sortedTail = segment;
+  }
+
+  /** Takes a segment out of the order of sending. */
+  unsort(segment: TxSegment): void {
+    if (!segment.sorted) return;
+    const { sortedNext, sortedPrevious } = segment;
+    if (sortedPrevious === null) this.sortedHead = sortedNext;
+    else sortedPrevious.sortedNext = sortedNext;
+    if (sortedNext === null) this.sortedTail = sortedPrevious;
+    else sortedNext.sortedPrevious = sortedPrevious;
+    segment.sorted = false;
+    segment.sortedNext = segment.sortedPrevious = null;
+  }
+
+  /** Fills a segment that was never sent up to `size` bytes with what waits behind it (tcp_grow_skb). */
+  fill(segment: TxSegment, size: number): void {
+    const next = segment.next;
+    if (next === null || segment.eor || next.length === 0 || (segment.flags & Flag.fin) !== 0) return;
+    const n = Math.min(size - segment.length, next.length);
+    const data = new Uint8Array(segment.length + n);
+    data.set(segment.data.subarray(0, segment.length));
+    data.set(next.data.subarray(0, n), segment.length);
+    segment.data = data;
+    segment.length += n;
+    segment.end = (segment.end + n) | 0;
+    if (n < next.length) {
+      this.trimUnsent(next, n);
+      return;
+    }
+    segment.end = next.end;
+    segment.flags |= next.flags;
+    segment.eor = next.eor;
+    segment.next = next.next;
+    if (next.next === null) this.tail = segment;
+    else next.next.previous = segment;
+    this.bytes -= overhead;
+  }
+
+  private trimUnsent(segment: TxSegment, n: number): void {
+    segment.data = segment.data.subarray(n);
+    segment.length -= n;
+    segment.seq = (segment.seq + n) | 0;
+  }
+
+  /** Joins a segment with the one behind it, which goes. */
+  join(segment: TxSegment): void {
+    const rest = segment.next!;
+    const data = new Uint8Array(segment.length + rest.length);
+    data.set(segment.data.subarray(0, segment.length));
+    data.set(rest.data.subarray(0, rest.length), segment.length);
+    segment.data = data;
+    segment.length = data.length;
+    segment.end = rest.end;
+    segment.flags |= rest.flags;
+    segment.eor = rest.eor;
+    segment.next = rest.next;
+    if (rest.next === null) this.tail = segment;
+    else rest.next.previous = segment;
+    this.unsort(rest);
+    if (this.retransmitHint === rest) this.retransmitHint = segment;
+    if (this.sackHint === rest) this.sackHint = segment;
+    this.bytes -= overhead;
   }
 
   /** Drops the first segment, which was acknowledged. */
@@ -92,17 +193,10 @@ export class SendQueue {
     if (this.head === null) this.tail = null;
     else this.head.previous = null;
     if (this.sendHead === first) this.sendHead = this.head;
+    this.unsort(first);
+    if (this.retransmitHint === first) this.retransmitHint = null;
+    if (this.sackHint === first) this.sackHint = null;
     this.bytes -= overhead + first.length;
-  }
-
-  /** Removes a segment that was never sent (an empty one left by a failed write). */
-  removeTail(): void {
-    const last = this.tail!;
-    this.tail = last.previous;
-    if (this.tail === null) this.head = null;
-    else this.tail.next = null;
-    if (this.sendHead === last) this.sendHead = null;
-    this.bytes -= overhead + last.length;
   }
 
   /** Takes off what was acknowledged of the first segment: all before `seq`. */
@@ -115,7 +209,8 @@ export class SendQueue {
   }
 
   clear(): void {
-    this.head = this.tail = this.sendHead = null;
+    this.head = this.tail = this.sendHead = this.sortedHead = this.sortedTail = null;
+    this.retransmitHint = this.sackHint = null;
     this.bytes = 0;
   }
 }

@@ -4,14 +4,16 @@
  */
 import { seqAdd, seqDiff, seqGt, seqLe } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
-import { CaState, cwndQuota, inFlight, restartAfterIdle, validateCwnd } from '../congestion/congestion.ts';
-import type { Connection } from '../connection.ts';
+import { cwndQuota, inFlight, restartAfterIdle, validateCwnd } from '../congestion/cwnd.ts';
+import { CaState } from '../congestion/state.ts';
+import { type Connection, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
+import { isReducing } from '../recovery/prr.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
-import { boundToHalfWindow, packetCount, sendMss } from './mss.ts';
+import { boundToHalfWindow, mostGsoBytes, offloadPackets, packetCount, sendMss, setPackets } from './mss.ts';
 import { transmit } from './output.ts';
 import { TxSegment } from './send-queue.ts';
-import { armProbe, armRetransmit } from './timer.ts';
+import { armProbe, rearmRetransmit, scheduleLossProbe } from './timer.ts';
 
 /** How eager a push is: Nagle's rule, no small segment at all (cork), or everything now. */
 export const Nagle = { on: 0, off: 1, cork: 2, push: 4 } as const;
@@ -25,9 +27,6 @@ const Msg = {
   noSignal: 0x4000,
   fastOpen: 0x20000000,
 } as const;
-
-/** Bytes a whole offloaded segment may have (GSO_LEGACY_MAX_SIZE less headers). */
-const mostGsoBytes = 65215;
 
 const sizeGoal = (conn: Connection, mss: number): number =>
   Math.max(Math.floor(boundToHalfWindow(conn, mostGsoBytes) / mss) * mss, mss);
@@ -94,7 +93,7 @@ export function sendData(conn: Connection, data: Uint8Array, from: number, flags
     if (forcedPush(conn)) {
       markPush(conn, segment);
       pushPending(conn, mss, Nagle.push);
-    } else if (segment === conn.sendQueue.sendHead) writeOut(conn, mss, Nagle.push, true);
+    } else if (segment === conn.sendQueue.sendHead) writeOut(conn, mss, Nagle.push, 1);
   }
   const tail = conn.sendQueue.tail;
   if (tail !== null && (flags & Msg.eor) !== 0) tail.eor = true;
@@ -144,7 +143,7 @@ function pushTail(conn: Connection, mss: number, flags: number, nagle: number): 
 /** Sends what may go; if nothing is in flight and the window is shut, starts probing it. */
 export function pushPending(conn: Connection, mss: number, nagle: number): void {
   if (conn.state === CLOSED || conn.sendQueue.sendHead === null) return;
-  writeOut(conn, mss, nagle, false);
+  writeOut(conn, mss, nagle, 0);
   if (conn.packetsOut === 0 && conn.sendQueue.sendHead !== null && conn.retransmitTimer < 0) armProbe(conn);
 }
 
@@ -177,15 +176,6 @@ function splitPoint(
   return nagleHolds(conn, partial !== 0, nagle) ? needed - partial : needed;
 }
 
-/** How many packets one offloaded segment may make: about a millisecond of data at the present rate. */
-function offloadPackets(conn: Connection, mss: number): number {
-  let bytes = conn.pacingRate / 1024;
-  // Short paths are no bottleneck worth cutting for (tcp_tso_rtt_log 9).
-  const shortness = Math.floor(conn.minRtt / 512);
-  if (shortness < 32) bytes += mostGsoBytes >>> shortness;
-  return Math.max(Math.floor(Math.min(bytes, mostGsoBytes) / mss), conn.services.sysctls.tcp_min_tso_segs);
-}
-
 /** The next ACK will let a larger segment out: worth waiting for (tcp_tso_should_defer). */
 function worthWaiting(
   conn: Connection,
@@ -211,14 +201,18 @@ function worthWaiting(
   return (s.flags & Flag.fin) !== 0 || s.eor ? null : 'window';
 }
 
-/** The heart of sending: takes segments from the queue as long as both windows and Nagle allow (tcp_write_xmit). */
-export function writeOut(conn: Connection, mss: number, nagle: number, one: boolean): void {
-  let sent = false;
+/**
+ * The heart of sending: takes segments from the queue as long as both windows and Nagle allow (tcp_write_xmit).
+ * @param limit 0 for as many as may go, 1 for one, 2 for one packet as a loss probe, whatever the congestion window
+ */
+export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 | 1 | 2): void {
+  let sent = 0;
   let limited = false;
   const offload = offloadPackets(conn, mss);
   for (let s = conn.sendQueue.sendHead; s !== null; s = conn.sendQueue.sendHead) {
-    const quota = Math.min(cwndQuota(conn), offload);
+    const quota = Math.min(cwndQuota(conn) || (limit === 2 ? 1 : 0), offload);
     if (quota === 0) break;
+    if (s.length < quota * mss) conn.sendQueue.fill(s, quota * mss);
     const first = seqAdd(s.seq, Math.min(s.length, mss));
     if (seqGt(s.length > mss ? first : s.end, windowEnd(conn))) break;
     if (packetCount(s, mss) === 1) {
@@ -226,20 +220,23 @@ export function writeOut(conn: Connection, mss: number, nagle: number, one: bool
       const free = (eagerness & Nagle.push) !== 0 || conn.urgentMode || (s.flags & Flag.fin) !== 0;
       if (!free && nagleHolds(conn, s.length < mss, eagerness)) break;
     } else {
-      const wait = one ? null : worthWaiting(conn, s, mss, offload);
+      const wait = limit !== 0 ? null : worthWaiting(conn, s, mss, offload);
       limited ||= wait === 'cwnd';
       if (wait !== null) break;
-      const limit = conn.urgentMode ? mss : splitPoint(conn, s, mss, quota, nagle);
-      if (limit <= 0) break;
-      if (s.length > limit) conn.sendQueue.split(s, limit);
+      const most = conn.urgentMode ? mss : splitPoint(conn, s, mss, quota, nagle);
+      if (most <= 0) break;
+      if (s.length > most) conn.sendQueue.split(s, most);
     }
     transmit(conn, s, mss);
     newDataSent(conn, s, mss);
-    sent = true;
-    if (one) break;
+    sent += s.packets;
+    if (limit !== 0) break;
   }
   limited ||= inFlight(conn) >= conn.cwnd;
-  if (sent || limited) validateCwnd(conn, limited);
+  if (sent > 0 || limited) validateCwnd(conn, limited);
+  if (sent === 0) return;
+  if (isReducing(conn)) conn.prrOut += sent;
+  if (limit !== 2) scheduleLossProbe(conn, false);
 }
 
 /**
@@ -261,14 +258,14 @@ export function pushOneSegment(conn: Connection): boolean {
 
 function newDataSent(conn: Connection, segment: TxSegment, mss: number): void {
   const before = conn.packetsOut;
-  const packets = packetCount(segment, mss);
-  segment.packets = packets;
+  setPackets(segment, mss);
+  const { packets } = segment;
   conn.sendQueue.sendHead = segment.next;
   conn.sndNxt = segment.end;
   conn.packetsOut += packets;
   conn.services.counters.TCPOrigDataSent += packets;
   if (segment.length < mss * packets) conn.sndSml = segment.end;
-  if (before === 0) armRetransmit(conn);
+  if (before === 0 || conn.timerKind === Timer.lossProbe) rearmRetransmit(conn);
 }
 
 /** Queues the FIN behind all data and sends what may go (tcp_send_fin). */

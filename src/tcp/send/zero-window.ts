@@ -9,24 +9,30 @@ import { armProbe } from './timer.ts';
 /** The zero-window probe timer. */
 export function onProbeTimer(conn: Connection): void {
   conn.retransmitTimer = -1;
-  conn.probing = false;
+  conn.timerKind = -1;
   const { services } = conn;
   if (conn.packetsOut > 0 || conn.sendQueue.sendHead === null) {
     conn.probes = 0;
-    conn.backoff = 0;
+    conn.probesSince = -1;
     return;
   }
-  if (conn.retransmitsSince < 0) conn.retransmitsSince = services.now;
+  const { userTimeout } = conn.options;
   const tooLong =
-    conn.options.userTimeout > 0 && services.now - conn.retransmitsSince >= conn.options.userTimeout * 1000;
+    userTimeout > 0 && conn.probesSince >= 0 && services.now - conn.probesSince >= userTimeout * 1000;
+  if (conn.probesSince < 0) conn.probesSince = services.now;
   const alive = Math.max(conn.rto, 200_000) * 2 ** conn.backoff < maxRto(conn);
   const most = conn.orphaned ? orphanRetries(conn, alive) : services.sysctls.tcp_retries2;
-  if (tooLong || conn.probes >= most) {
+  if (tooLong || conn.probes >= most || (conn.orphaned && !alive && conn.backoff >= most)) {
     writeError(conn);
     return;
   }
   probe(conn);
-  if (conn.packetsOut > 0) return;
+  if (conn.packetsOut > 0) {
+    conn.probes = 0;
+    conn.backoff = 0;
+    conn.probesSince = -1;
+    return;
+  }
   conn.probes++;
   if (conn.backoff < services.sysctls.tcp_retries2) conn.backoff++;
   armProbe(conn);

@@ -1,5 +1,5 @@
 /** What every connection gets when its handshake is complete (net/ipv4/tcp_input.c tcp_init_transfer, 6.18). */
-import { initialCwnd } from '../congestion/congestion.ts';
+import { initialCwnd } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 
@@ -15,7 +15,7 @@ export function establish(conn: Connection): void {
   // A handshake that needed more than one time-out starts with one segment, unless the first copy was what got through.
   const spurious = conn.timestampsOk && conn.rcvTsEcr === conn.firstTsVal;
   conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);
-  conn.lastAckAt = services.now;
+  conn.lastAckAt = conn.lastSendAt = conn.cwndStamp = services.now;
   if (!conn.options.sndBufLocked) {
     const segments = Math.max(conn.cwnd, 10, conn.reordering + 1);
     const wanted = 2 * segments * segmentMemory(conn);

@@ -4,7 +4,7 @@
  * that a half-open connection is a `Request` (handshake/request.ts).
  */
 import type { Segment } from '../../wire/segment.ts';
-import { updatePacingRate } from '../congestion/congestion.ts';
+import { updatePacingRate } from '../congestion/cwnd.ts';
 import type { Connection, EarlyRequest } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { earlyConfirmed } from '../handshake/fast-open-passive.ts';

@@ -1,12 +1,8 @@
-/**
- * How much may be in flight: slow start and congestion avoidance (RFC 5681; net/ipv4/tcp_cong.c, 6.18).
- * What a bad network needs beyond (CUBIC's curve, HyStart, recovery) has its room here.
- */
-import { seqLe } from '../../wire/seq.ts';
+/** How much may be in flight, and the window of a sender that does not use it (RFC 5681, RFC 7661; net/ipv4/tcp_output.c, 6.18). */
+import { seqLt } from '../../wire/seq.ts';
 import type { Connection } from '../connection.ts';
-
-/** Congestion states with Linux' values (enum tcp_ca_state). */
-export const CaState = { open: 0, disorder: 1, cwr: 2, recovery: 3, loss: 4 } as const;
+import { isLimited } from './interface.ts';
+import { CaState } from './state.ts';
 
 /** Packets believed to be in the network. */
 export const inFlight = (conn: Connection): number =>
@@ -29,10 +25,11 @@ export function updatePacingRate(conn: Connection): void {
   conn.pacingRate = conn.srtt > 0 ? (bytes * 8e6) / conn.srtt : bytes * 8e6;
 }
 
-/** Remembers whether the congestion window is what holds sending back: only then may it grow (RFC 7661 in spirit). */
+/** Remembers whether the congestion window is what holds sending back: only then may it grow (tcp_cwnd_validate). */
 export function validateCwnd(conn: Connection, limited: boolean): void {
+  const { now, sysctls } = conn.services;
   if (
-    !seqLe(conn.sndUna, conn.cwndUsageSeq) ||
+    !seqLt(conn.sndUna, conn.cwndUsageSeq) ||
     limited ||
     (!conn.isCwndLimited && conn.packetsOut > conn.maxPacketsOut)
   ) {
@@ -40,6 +37,26 @@ export function validateCwnd(conn: Connection, limited: boolean): void {
     conn.maxPacketsOut = conn.packetsOut;
     conn.cwndUsageSeq = conn.sndNxt;
   }
+  if (isLimited(conn)) {
+    conn.cwndUsed = 0;
+    conn.cwndStamp = now;
+    return;
+  }
+  conn.cwndUsed = Math.max(conn.cwndUsed, conn.packetsOut);
+  if (sysctls.tcp_slow_start_after_idle !== 0 && now - conn.cwndStamp >= conn.rto) decayUnused(conn);
+}
+
+/** A window that was not used for a time-out says little of the path: half way back to what was used (RFC 2861). */
+function decayUnused(conn: Connection): void {
+  if (conn.caState === CaState.open && !conn.noSpace && !conn.orphaned) {
+    const used = Math.max(conn.cwndUsed, initialCwnd(conn));
+    if (used < conn.cwnd) {
+      conn.ssthresh = Math.max(conn.ssthresh, (conn.cwnd >> 1) + (conn.cwnd >> 2));
+      conn.cwnd = (conn.cwnd + used) >> 1;
+    }
+    conn.cwndUsed = 0;
+  }
+  conn.cwndStamp = conn.services.now;
 }
 
 /** The window after a pause: halved for every time-out that passed, down to the initial one (RFC 5681 section 4.1). */
@@ -51,34 +68,6 @@ export function restartAfterIdle(conn: Connection): void {
   conn.ssthresh = Math.max(conn.ssthresh, (conn.cwnd >> 1) + (conn.cwnd >> 2));
   for (idle -= conn.rto; idle > 0 && conn.cwnd > least; idle -= conn.rto) conn.cwnd >>= 1;
   conn.cwnd = Math.max(conn.cwnd, least);
-}
-
-const cwndLimited = (conn: Connection): boolean =>
-  conn.isCwndLimited || (conn.cwnd < conn.ssthresh && conn.cwnd < 2 * conn.maxPacketsOut);
-
-/** Opens the window for packets newly acknowledged. */
-export function congestionAvoidance(conn: Connection, acked: number): void {
-  if (!cwndLimited(conn)) return;
-  if (conn.cwnd < conn.ssthresh) {
-    const grown = Math.min(conn.cwnd + acked, conn.ssthresh);
-    acked -= grown - conn.cwnd;
-    conn.cwnd = Math.min(grown, conn.cwndClamp);
-    if (acked === 0) return;
-  }
-  conn.cwndCount += acked;
-  if (conn.cwndCount >= conn.cwnd) {
-    const more = Math.floor(conn.cwndCount / conn.cwnd);
-    conn.cwndCount -= more * conn.cwnd;
-    conn.cwnd = Math.min(conn.cwnd + more, conn.cwndClamp);
-  }
-}
-
-/** After a time-out: one segment, and slow start up to half of what was (RFC 5681 section 3.1). */
-export function enterLoss(conn: Connection): void {
-  if (conn.caState !== CaState.loss) {
-    conn.ssthresh = Math.max(conn.cwnd >> 1, 2);
-  }
-  conn.caState = CaState.loss;
-  conn.highSeq = conn.sndNxt;
-  conn.cwndCount = 0;
+  conn.cwndStamp = now;
+  conn.cwndUsed = 0;
 }

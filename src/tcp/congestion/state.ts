@@ -1,0 +1,3 @@
+/** Where a connection stands between all well and loss, with Linux' values (enum tcp_ca_state). */
+
+export const CaState = { open: 0, disorder: 1, cwr: 2, recovery: 3, loss: 4 } as const;

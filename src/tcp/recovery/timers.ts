@@ -1,0 +1,175 @@
+/**
+ * What the timer of the sending side does when it goes off: the retransmission time-out (RFC 6298 section 5), the
+ * reordering window (RFC 8985 section 6.2) and the loss probe (section 7); net/ipv4/tcp_timer.c and tcp_recovery.c, 6.18.
+ */
+import { seqAdd, seqGt, seqLt } from '../../wire/seq.ts';
+import { inFlight } from '../congestion/cwnd.ts';
+import { CaState } from '../congestion/state.ts';
+import { type Connection, Timer } from '../connection.ts';
+import { gaveUp, isHandshake, writeError } from '../send/give-up.ts';
+import { fragment, sendMss } from '../send/mss.ts';
+import { retransmit, retransmitLost, retransmitProbe } from '../send/retransmit.ts';
+import { Nagle, writeOut } from '../send/sender.ts';
+import { armRetransmit, clampToUserTimeout, rearmRetransmit } from '../send/timer.ts';
+import { ESTABLISHED, SYN_SENT } from '../state.ts';
+import { enterLoss, enterRecovery } from './alert.ts';
+import type { AckOutcome } from './outcome.ts';
+import {
+  beginReduction,
+  currentThreshold,
+  endReduction,
+  noThreshold,
+  reduceWindow,
+  setCaState,
+} from './prr.ts';
+import { detectLoss } from './rack.ts';
+import { estimatedRto, maxRto } from './rtt.ts';
+import { limitDuplicates, markLost } from './scoreboard.ts';
+import { keepOpen } from './undo.ts';
+
+/** The retransmission time-out (RFC 6298 section 5.4 to 5.7). */
+export function onRetransmitTimer(conn: Connection): void {
+  conn.retransmitTimer = -1;
+  conn.timerKind = -1;
+  const { services } = conn;
+  const head = conn.sendQueue.head;
+  if (conn.packetsOut === 0 || head === null) return;
+  const zeroWindow = conn.sndWnd === 0 && !conn.orphaned && !isHandshake(conn);
+  if (zeroWindow) {
+    if (shutTooLong(conn)) {
+      writeError(conn);
+      return;
+    }
+    enterLoss(conn);
+    retransmit(conn, head, 1);
+  } else {
+    services.counters.TCPTimeouts++;
+    if (gaveUp(conn)) return;
+    enterLoss(conn);
+    conn.retransmits++;
+    conn.totalRto++;
+    services.note(conn, 'timer', isHandshake(conn) ? 'syn-retransmit' : 'rto-retransmit', {
+      retransmits: conn.retransmits,
+      rtoUs: conn.rto,
+    });
+    retransmit(conn, head, 1);
+  }
+  backOff(conn);
+  armRetransmit(conn, clampToUserTimeout(conn, conn.rto));
+}
+
+/** The peer shut its window over what is out, and has not been heard of for two time-outs of the longest kind. */
+function shutTooLong(conn: Connection): boolean {
+  const { userTimeout } = conn.options;
+  const silent = conn.services.now - conn.lastAckAt;
+  const since = conn.retransmitsSince >= 0 ? conn.retransmitsSince : conn.sendQueue.head!.sentAt;
+  const limit = userTimeout > 0 ? userTimeout * 1000 : 2 * maxRto(conn);
+  if (silent <= 2 * maxRto(conn) && userTimeout === 0) return false;
+  return silent > limit && conn.services.now - since > limit;
+}
+
+/** Doubles the time-out; of a SYN not for the first tcp_syn_linear_timeouts copies, nor of a thin stream if so set. */
+function backOff(conn: Connection): void {
+  const { sysctls } = conn.services;
+  const thin = conn.packetsOut < 4 && conn.ssthresh < noThreshold;
+  if (sysctls.tcp_thin_linear_timeouts !== 0 && conn.state === ESTABLISHED && thin && conn.retransmits <= 6) {
+    conn.backoff = 0;
+    conn.rto = estimatedRto(conn);
+    return;
+  }
+  if (conn.state === SYN_SENT && conn.totalRto <= sysctls.tcp_syn_linear_timeouts) return;
+  conn.backoff++;
+  conn.rto = Math.min(conn.rto * 2, maxRto(conn));
+}
+
+/** The time for reordering is over: what was overtaken is lost. */
+export function onReorderTimer(conn: Connection): void {
+  conn.retransmitTimer = -1;
+  const flight = inFlight(conn);
+  const { lost } = conn;
+  detectLoss(conn, markLost);
+  if (flight !== inFlight(conn)) {
+    if (conn.caState !== CaState.recovery) {
+      enterRecovery(conn, false);
+      reduceWindow(conn, 1, conn.lost - lost, false);
+    }
+    retransmitLost(conn);
+  }
+  if (conn.timerKind !== Timer.retransmit) rearmRetransmit(conn);
+}
+
+/** The loss probe: new data if some may go, else the last segment again, to get an ACK that tells of losses. */
+export function onLossProbeTimer(conn: Connection): void {
+  conn.retransmitTimer = -1;
+  if (!conn.probeOut && sendProbe(conn)) {
+    conn.probeOut = true;
+    conn.probeEnd = conn.sndNxt;
+    conn.services.counters.TCPLossProbes++;
+    // The time-out begins now.
+    conn.timerKind = -1;
+  }
+  rearmRetransmit(conn);
+}
+
+function sendProbe(conn: Connection): boolean {
+  const { sendQueue } = conn;
+  const mss = sendMss(conn);
+  conn.probeIsCopy = false;
+  const next = sendQueue.sendHead;
+  if (next !== null) {
+    const end = next.length > mss ? seqAdd(next.seq, mss) : next.end;
+    if (!seqGt(end, seqAdd(conn.sndUna, conn.sndWnd))) {
+      const before = conn.packetsOut;
+      writeOut(conn, mss, Nagle.off, 2);
+      return conn.packetsOut > before;
+    }
+  }
+  let last = next === null ? sendQueue.tail : next.previous;
+  if (last === null) return false;
+  const whole = (last.packets - 1) * mss;
+  if (last.packets > 1 && last.length > whole) {
+    fragment(conn, last, whole, mss);
+    last = last.next!;
+  }
+  if (!retransmitProbe(conn, last)) return false;
+  conn.probeIsCopy = true;
+  return true;
+}
+
+/** What an ACK says of a loss probe that is out (RFC 8985 section 7.4; tcp_process_tlp_ack). */
+export function onProbeAck(conn: Connection, ack: number, out: AckOutcome): void {
+  if (seqLt(ack, conn.probeEnd)) return;
+  if (!conn.probeIsCopy || out.dsackOfProbe) conn.probeOut = false;
+  else if (seqGt(ack, conn.probeEnd)) {
+    // The probe repaired a loss: the window has to come down all the same.
+    beginReduction(conn);
+    setCaState(conn, CaState.cwr);
+    endReduction(conn);
+    keepOpen(conn);
+    conn.services.counters.TCPLossProbeRecovery++;
+  } else if (!out.advanced && !out.notDuplicate && !out.sacked) conn.probeOut = false;
+}
+
+/** The path takes less than was thought: what is too big now goes again, without a reduction (tcp_simple_retransmit). */
+export function retransmitTooBig(conn: Connection): void {
+  const { sendQueue } = conn;
+  // A SYN and its data are two segments here but were one packet: all of it was too big.
+  const mss = conn.synData && conn.state === SYN_SENT ? -1 : sendMss(conn);
+  for (let s = sendQueue.head; s !== null && s !== sendQueue.sendHead; s = s.next)
+    if ((s.packets > 1 ? s.mss : s.length) > mss) markLost(conn, s);
+  if (conn.lostOut === 0) return;
+  if (!conn.sackOk) limitDuplicates(conn);
+  retransmitUnreduced(conn);
+}
+
+/** What is marked lost was not lost by congestion: it goes again, and the window stays (tcp_non_congestion_loss_retransmit). */
+export function retransmitUnreduced(conn: Connection): void {
+  if (conn.caState !== CaState.loss) {
+    conn.highSeq = conn.sndNxt;
+    conn.ssthresh = currentThreshold(conn);
+    conn.priorSsthresh = 0;
+    conn.undoing = false;
+    setCaState(conn, CaState.loss);
+  }
+  retransmitLost(conn);
+}
