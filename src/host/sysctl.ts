@@ -2,6 +2,7 @@
  * A host's sysctls: the values that the stack reads, and the text face of them as /proc/sys shows and takes it, with
  * Linux' names, defaults, ranges and errors (6.18, measured).
  */
+import { congestionControls } from '../tcp/congestion/controller.ts';
 import { Errno } from '../tcp/errno.ts';
 import { defaultTcpSysctls, type TcpSysctls } from '../tcp/sysctls.ts';
 import { inertIntegers, type Range, tcpRanges } from './sysctl-table.ts';
@@ -30,9 +31,6 @@ interface Entry {
   readonly read: () => string;
   readonly write: (text: string) => number;
 }
-
-/** Linux' own list (net.ipv4.tcp_available_congestion_control); what this stack has. */
-const congestionControls = ['reno', 'cubic'];
 
 /** One integer as the kernel parses it: sign, then decimal, 0x... or 0...; null if it is none or out of range. */
 function parseInteger(word: string, range: Range): number | null {
