@@ -2,8 +2,8 @@
 import { existsSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Attempt } from '../explain/attempt.ts';
 import { type Filter, filterCodes, filterOf } from '../explain/filter.ts';
+import type { Attempt } from '../explain/judge/attempt.ts';
 import { fsPath } from './output/names.ts';
 
 const usage = `Usage: halfopen explain [OPTION]... FILE...|-

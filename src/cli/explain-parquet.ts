@@ -1,8 +1,8 @@
 /** Attempts into Parquet files: one file, or one a day. Rows are written in groups, so memory stays bounded. */
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Attempt } from '../explain/attempt.ts';
-import { type Cell, type Column, columns, dayOf } from '../explain/columns.ts';
+import type { Attempt } from '../explain/judge/attempt.ts';
+import { type Cell, type Column, columns, dayOf } from '../explain/output/columns.ts';
 import { WriteError } from './output/errors.ts';
 import { OutputFile } from './output/file.ts';
 import { fsPath } from './output/names.ts';

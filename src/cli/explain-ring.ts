@@ -1,5 +1,5 @@
-/** Memory that the two threads of explain share: parcels that go round, and words that say whose turn it is. */
-import { PARCEL_BYTES, Parcel } from '../explain/parcel.ts';
+/** Memory that the two threads of explain share: batches that go round, and words that say whose turn it is. */
+import { BATCH_BYTES, RecordBatch } from '../explain/output/record-batch.ts';
 
 /**
  * Attempts end in bursts: with fewer the threads wait for each other by turns (8 took a seventh longer on average), with
@@ -9,8 +9,8 @@ const PARCELS = 128;
 const CONTROL_BYTES = 64;
 
 /** Words of {@link Ring.control}. */
-export const SENT = 0; // parcels sent so far
-export const DONE = 1; // parcels that were read and are empty again
+export const SENT = 0; // batches sent so far
+export const DONE = 1; // batches that were read and are empty again
 export const STATE = 2; // of the reading thread
 
 /** Values of STATE. */
@@ -23,20 +23,20 @@ export const UNWANTED = 3;
 /** The ring, as either thread sees it. */
 export class Ring {
   readonly control: Int32Array;
-  readonly parcels: readonly Parcel[];
+  readonly batches: readonly RecordBatch[];
 
   /** @param memory from {@link ringMemory} */
   constructor(memory: SharedArrayBuffer) {
     this.control = new Int32Array(memory, 0, 3);
-    this.parcels = Array.from(
+    this.batches = Array.from(
       { length: PARCELS },
-      (_, n) => new Parcel(memory, CONTROL_BYTES + n * PARCEL_BYTES),
+      (_, n) => new RecordBatch(memory, CONTROL_BYTES + n * BATCH_BYTES),
     );
   }
 
-  /** The parcel that is sent as number `n`, from 0. */
-  parcel(n: number): Parcel {
-    return this.parcels[n % PARCELS]!;
+  /** The batch that is sent as number `n`, from 0. */
+  batch(n: number): RecordBatch {
+    return this.batches[n % PARCELS]!;
   }
 
   /** Sets a word and wakes the other thread if it waits for that. */
@@ -53,7 +53,7 @@ export class Ring {
 }
 
 export const ringMemory = (): SharedArrayBuffer =>
-  new SharedArrayBuffer(CONTROL_BYTES + PARCELS * PARCEL_BYTES);
+  new SharedArrayBuffer(CONTROL_BYTES + PARCELS * BATCH_BYTES);
 
-/** Whether all parcels are on their way or being read. */
+/** Whether all batches are on their way or being read. */
 export const isFull = (sent: number, done: number): boolean => sent - done >= PARCELS;

@@ -4,12 +4,12 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { explainRecord } from '../explain/attempt.ts';
-import type { Facts, Recorded } from '../explain/evidence.ts';
 import type { Outlet } from '../explain/explain.ts';
-import type { LineBuffer } from '../explain/line-buffer.ts';
-import { PlainJson } from '../explain/plain-json.ts';
-import * as R from '../explain/records.ts';
+import { explainRecord } from '../explain/explain-record.ts';
+import type { Facts, Recorded } from '../explain/judge/evidence.ts';
+import { CleanJson } from '../explain/output/clean-json.ts';
+import type { LineBuffer } from '../explain/output/line-buffer.ts';
+import * as R from '../explain/track/records.ts';
 import { DONE, FAILED, isFull, Ring, ringMemory, SENT, STARTING, STATE, UNWANTED } from './explain-ring.ts';
 import { WriteError } from './output/errors.ts';
 import { endUnread } from './output/print.ts';
@@ -62,9 +62,9 @@ class LineThread {
     const number = log.store.words[slot * R.WORDS + R.ENCAPSULATION]!;
     // Numbers below 0 are of encapsulations without a name of their own: there may be any number of those.
     if (number > 0 && !this.named.has(number)) this.name(number, facts.encapsulation);
-    const parcel = this.ring.parcel(this.sent);
-    parcel.add(log, slot, facts);
-    if (!parcel.hasRoom) this.send();
+    const batch = this.ring.batch(this.sent);
+    batch.add(log, slot, facts);
+    if (!batch.hasRoom) this.send();
   }
 
   private name(number: number, name: string): void {
@@ -73,7 +73,7 @@ class LineThread {
     this.worker.postMessage(message);
   }
 
-  /** Sends the parcel at hand and waits until the next one is empty. */
+  /** Sends the batch at hand and waits until the next one is empty. */
   private send(): void {
     const { ring } = this;
     this.sent++;
@@ -94,7 +94,7 @@ class LineThread {
   /** Sends what is left, and word that it was all. @throws ThreadFailed */
   finish(): void {
     const { ring } = this;
-    if (ring.parcel(this.sent).count > 0) this.send();
+    if (ring.batch(this.sent).count > 0) this.send();
     // An empty one is the last.
     ring.set(SENT, this.sent + 1);
   }
@@ -111,14 +111,14 @@ class LineThread {
  * when there are many: to start it takes some 50 ms, and for fewer it made a capture of 50,000 attempts slower.
  */
 export class Lines implements Outlet {
-  private readonly own: PlainJson;
+  private readonly own: CleanJson;
   private readonly capture: string | null;
   private thread: LineThread | null = null;
   private isRead = false;
 
   /** @param out takes the lines of this thread */
   constructor(out: LineBuffer, capture: string | null) {
-    this.own = new PlainJson(out, capture);
+    this.own = new CleanJson(out, capture);
     this.capture = capture;
   }
 

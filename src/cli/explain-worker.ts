@@ -1,11 +1,11 @@
-/** The second thread of `halfopen explain --json`: takes parcels of records, writes lines. See explain-thread.ts. */
+/** The second thread of `halfopen explain --json`: takes batches of records, writes lines. See explain-thread.ts. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { explainRecord } from '../explain/attempt.ts';
-import { NAMELESS } from '../explain/encapsulations.ts';
-import { LineBuffer } from '../explain/line-buffer.ts';
-import type { Parcel } from '../explain/parcel.ts';
-import { PlainJson } from '../explain/plain-json.ts';
-import * as R from '../explain/records.ts';
+import { NAMELESS } from '../explain/decode/encapsulations.ts';
+import { explainRecord } from '../explain/explain-record.ts';
+import { CleanJson } from '../explain/output/clean-json.ts';
+import { LineBuffer } from '../explain/output/line-buffer.ts';
+import type { RecordBatch } from '../explain/output/record-batch.ts';
+import * as R from '../explain/track/records.ts';
 
 import { DONE, FAILED, Ring, RUNNING, SENT, STATE, UNWANTED } from './explain-ring.ts';
 import type { EncapsulationName, WorkerTask } from './explain-thread.ts';
@@ -19,7 +19,7 @@ let unwanted = false;
 const out = new LineBuffer((bytes) => {
   if (!unwanted) unwanted = !writeOut(bytes);
 });
-const lines = new PlainJson(out, capture);
+const lines = new CleanJson(out, capture);
 
 function nameOf(number: number): string {
   if (number < 0) return NAMELESS;
@@ -30,25 +30,25 @@ function nameOf(number: number): string {
   return names.get(number)!;
 }
 
-function write(parcel: Parcel): void {
-  const { count, store } = parcel;
-  const { baseSeconds } = parcel.facts(0, '');
+function write(batch: RecordBatch): void {
+  const { count, store } = batch;
+  const { baseSeconds } = batch.facts(0, '');
   for (let slot = 0; slot < count; slot++) {
-    lines.write(parcel, slot, baseSeconds, () => {
+    lines.write(batch, slot, baseSeconds, () => {
       const name = nameOf(store.words[slot * R.WORDS + R.ENCAPSULATION]!);
-      return explainRecord(parcel, slot, parcel.facts(slot, name));
+      return explainRecord(batch, slot, batch.facts(slot, name));
     });
   }
-  parcel.empty();
+  batch.empty();
 }
 
 try {
   ring.set(STATE, RUNNING);
   for (let n = 0; !unwanted; n++) {
     ring.awaitChange(SENT, n);
-    const parcel = ring.parcel(n);
-    if (parcel.count === 0) break;
-    write(parcel);
+    const batch = ring.batch(n);
+    if (batch.count === 0) break;
+    write(batch);
     ring.set(DONE, n + 1);
   }
   out.flush();

@@ -1,13 +1,14 @@
 /** `halfopen explain`: what happened to every connection attempt in a capture. */
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { Attempt } from '../explain/attempt.ts';
-import { type CaptureSummary, Explainer } from '../explain/explain.ts';
-import { attemptJson } from '../explain/json.ts';
-import { PlainJson } from '../explain/plain-json.ts';
-import { counted, Tally, unreadText } from '../explain/summary.ts';
+import { Explainer } from '../explain/explain.ts';
+import type { Attempt } from '../explain/judge/attempt.ts';
+import { CleanJson } from '../explain/output/clean-json.ts';
+import { attemptJson } from '../explain/output/json.ts';
+import type { CaptureSummary } from '../explain/output/summary.ts';
+import { counted, Tally, unreadText } from '../explain/output/summary.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
-import { CaptureError } from '../wire/pcap-reader.ts';
+import { CaptureError } from '../wire/captured-packet.ts';
 import { visible } from '../wire/visible.ts';
 import { help, type Options, parse } from './explain-args.ts';
 import { type Progress, readCapture } from './explain-input.ts';
@@ -84,7 +85,7 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
   // Lines of all attempts and nothing else can be written without their values.
   const direct = options.mode === 'json' && !options.narrowed && table === null && page === null;
   const lines = direct && mayHaveThread(file) ? new Lines(out, capture) : null;
-  const explainer = new Explainer(lines ?? (direct ? new PlainJson(out, capture) : each));
+  const explainer = new Explainer(lines ?? (direct ? new CleanJson(out, capture) : each));
   const reading = feed(explainer, file, {
     live: () => out.flush(),
     read: () => lines?.read(),

@@ -2,31 +2,20 @@
  * What happened to every connection attempt in a capture, as a library: bytes in, attempts out. No files, no clock: runs in
  * browsers as well as in Node.
  */
-import { CaptureError, CaptureReader } from '../wire/pcap-reader.ts';
-import { type Attempt, explainRecord } from './attempt.ts';
-import { Decapsulator } from './decapsulate.ts';
-import type { Facts, Recorded } from './evidence.ts';
-import { type Chunks, decompressed } from './gunzip.ts';
-import { Hosts } from './hosts.ts';
-import { isKnownLink } from './layers.ts';
-import { PlainJson } from './plain-json.ts';
-import * as R from './records.ts';
-import { defaultLimits, type TrackerLimits } from './retirement.ts';
-import { BATCH, Tracker } from './tracker.ts';
-
-/** What became of a capture as a whole. */
-export interface CaptureSummary {
-  /** Packets, and TCP segments among them. */
-  readonly packets: number;
-  readonly segments: number;
-  readonly attempts: number;
-  /** TCP segments whose header is damaged. */
-  readonly malformed: number;
-  /** ICMP errors about connections that are not in the capture. */
-  readonly orphanIcmp: number;
-  /** Link types (LINKTYPE_ numbers) that cannot be read, and how many packets have each. */
-  readonly unread: ReadonlyMap<number, number>;
-}
+import { CaptureError } from '../wire/captured-packet.ts';
+import { CaptureReader } from '../wire/pcap-reader.ts';
+import { Decapsulator } from './decode/decapsulate.ts';
+import { type Chunks, decompressed } from './decode/gunzip.ts';
+import { isKnownLink } from './decode/layers.ts';
+import { explainRecord } from './explain-record.ts';
+import type { Attempt } from './judge/attempt.ts';
+import type { Facts, Recorded } from './judge/evidence.ts';
+import { CleanJson } from './output/clean-json.ts';
+import type { CaptureSummary } from './output/summary.ts';
+import { defaultLimits, type TrackerLimits } from './track/eviction.ts';
+import { Hosts } from './track/hosts.ts';
+import * as R from './track/records.ts';
+import { BATCH, Tracker } from './track/tracker.ts';
 
 /** Where records of attempts go that are explained elsewhere. */
 export interface Outlet {
@@ -48,7 +37,7 @@ export class Explainer {
    *   each, which is much faster; or where to put its record
    */
   constructor(
-    take: ((attempt: Attempt) => void) | PlainJson | Outlet,
+    take: ((attempt: Attempt) => void) | CleanJson | Outlet,
     limits: TrackerLimits = defaultLimits,
   ) {
     this.tracker = new Tracker(this.hosts, this.finisher(take), limits);
@@ -142,10 +131,10 @@ export class Explainer {
     };
   }
 
-  private finisher(take: ((attempt: Attempt) => void) | PlainJson | Outlet): (slot: number) => void {
+  private finisher(take: ((attempt: Attempt) => void) | CleanJson | Outlet): (slot: number) => void {
     const explained = (slot: number): Attempt => explainRecord(this.tracker.log, slot, this.facts(slot));
     if (typeof take === 'function') return (slot) => take(explained(slot));
-    if (take instanceof PlainJson)
+    if (take instanceof CleanJson)
       return (slot) => take.write(this.tracker.log, slot, this.tracker.baseSeconds, () => explained(slot));
     return (slot) => take.add(this.tracker.log, slot, this.facts(slot));
   }
@@ -154,13 +143,13 @@ export class Explainer {
     const { tracker, hosts } = this;
     const { words } = tracker.store;
     const base = slot * R.WORDS;
-    const plain = tracker.log.plain.find(slot);
+    const clean = tracker.log.clean.find(slot);
     const unanswered = (words[base + R.STATE]! & (R.SYN_SEEN | R.SYNACK_SEEN)) === R.SYN_SEEN;
     if (unanswered && hosts.servedOthers(tracker.store, slot)) words[base + R.STATE]! |= R.OTHERS_SERVED;
     return {
       isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
-      scanned: plain ? 0 : hosts.scanned(words, base),
-      flooded: plain ? 0 : hosts.flooded(words, base),
+      scanned: clean ? 0 : hosts.scanned(words, base),
+      flooded: clean ? 0 : hosts.flooded(words, base),
       now: tracker.now(),
       baseSeconds: tracker.baseSeconds,
       encapsulation: this.batch[0]!.encapsulations.text(words[base + R.ENCAPSULATION]!),

@@ -1,7 +1,7 @@
 /** Narrows what is told. The capture is still read and judged as a whole: an attempt is not judged alone. */
 import { formatAddress, parseAddress } from '../wire/address.ts';
-import type { Attempt } from './attempt.ts';
-import { type Note, notes } from './verdicts.ts';
+import type { Attempt } from './judge/attempt.ts';
+import { type Note, notes } from './judge/verdicts.ts';
 
 /** What to tell about; all that is given has to hold. */
 export interface Filter {

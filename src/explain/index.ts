@@ -1,7 +1,11 @@
 /** The public face of explain: `halfopen/explain`. What happened to every connection attempt in a capture. */
 
-export { CaptureError } from '../wire/pcap-reader.ts';
-export { type Attempt, timeText } from './attempt.ts';
+export { CaptureError } from '../wire/captured-packet.ts';
+export type { ByteStream, Chunks } from './decode/gunzip.ts';
+export type { OptionSet } from './decode/options.ts';
+export { Explainer, explain } from './explain.ts';
+export { type Filter, filterCodes, filterOf } from './filter.ts';
+export { type Attempt, timeText } from './judge/attempt.ts';
 export {
   type BackOff,
   type CapturePoint,
@@ -9,17 +13,9 @@ export {
   optionsText,
   type RoundTrip,
   type System,
-} from './details.ts';
-export type { Evidence, PacketSeen } from './evidence.ts';
-export { type CaptureSummary, Explainer, explain } from './explain.ts';
-export { type Filter, filterCodes, filterOf } from './filter.ts';
-export type { ByteStream, Chunks } from './gunzip.ts';
-export type { Handshake } from './handshake.ts';
-export { icmpText } from './icmp-text.ts';
-export { attemptJson } from './json.ts';
-export type { OptionSet } from './options.ts';
-export { type NoteCount, Tally, type VerdictCount } from './summary.ts';
-export { attemptLine, flagsText } from './text.ts';
+} from './judge/details.ts';
+export type { Evidence, PacketSeen } from './judge/evidence.ts';
+export type { Handshake } from './judge/handshake.ts';
 export {
   type Certainty,
   type Meaning,
@@ -28,4 +24,8 @@ export {
   type Outcome,
   type Verdict,
   verdicts,
-} from './verdicts.ts';
+} from './judge/verdicts.ts';
+export { icmpText } from './output/icmp-text.ts';
+export { attemptJson } from './output/json.ts';
+export { type CaptureSummary, type NoteCount, Tally, type VerdictCount } from './output/summary.ts';
+export { attemptLine, flagsText } from './output/text.ts';

@@ -1,14 +1,15 @@
 /** Makes captures for tests of explain: a handshake in a few lines, in any wrapping, in any order. */
 
 import { type Address, parseAddress } from '../wire/address.ts';
+import { CaptureError } from '../wire/captured-packet.ts';
 import { encodeIcmp, protocolIcmp, protocolIcmpv6 } from '../wire/icmp.ts';
 import { encodeIp, ipPacket } from '../wire/ip.ts';
 import type { TcpOption } from '../wire/options.ts';
 import { concatenate as join, LINKTYPE_RAW, pcapngHeader, pcapngPacket } from '../wire/pcap.ts';
-import { CaptureError } from '../wire/pcap-reader.ts';
 import { encodeTcp, protocolTcp } from '../wire/tcp.ts';
-import type { Attempt } from './attempt.ts';
-import { type CaptureSummary, Explainer } from './explain.ts';
+import { Explainer } from './explain.ts';
+import type { Attempt } from './judge/attempt.ts';
+import type { CaptureSummary } from './output/summary.ts';
 
 /** Seconds since 1970 of a capture's time 0: 2026-01-01T00:00:00Z. */
 export const epoch = 1_767_225_600;

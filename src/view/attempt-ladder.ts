@@ -1,8 +1,8 @@
 /** The packets of an attempt as the rows of a ladder, for the terminal and for pages. */
-import type { Attempt } from '../explain/attempt.ts';
-import type { PacketSeen } from '../explain/evidence.ts';
-import { durationText, endpoint } from '../explain/sentences.ts';
-import { flagsText } from '../explain/text.ts';
+import type { Attempt } from '../explain/judge/attempt.ts';
+import type { PacketSeen } from '../explain/judge/evidence.ts';
+import { durationText, endpoint } from '../explain/output/sentences.ts';
+import { flagsText } from '../explain/output/text.ts';
 import { type AttemptWords, attemptWords } from './attempt-words.ts';
 import { columns, pack, padEnd, padStart, wrap } from './text-width.ts';
 import type { Language } from './words.ts';

@@ -2,11 +2,12 @@
  * Attempts as one HTML page that can be mailed: it needs nothing beside itself, asks for nothing and runs nothing (its own
  * Content-Security-Policy forbids both). What comes from the capture is escaped without exception.
  */
-import { type Attempt, timeText } from '../explain/attempt.ts';
-import type { CaptureSummary } from '../explain/explain.ts';
-import { endpoint } from '../explain/sentences.ts';
-import { Tally, unreadText, type VerdictCount } from '../explain/summary.ts';
-import { notes, type Verdict, verdicts } from '../explain/verdicts.ts';
+
+import { type Attempt, timeText } from '../explain/judge/attempt.ts';
+import { notes, type Verdict, verdicts } from '../explain/judge/verdicts.ts';
+import { endpoint } from '../explain/output/sentences.ts';
+import type { CaptureSummary } from '../explain/output/summary.ts';
+import { Tally, unreadText, type VerdictCount } from '../explain/output/summary.ts';
 import { type LadderPacket, ladderPackets } from './attempt-ladder.ts';
 import { pageStyle } from './attempt-page-style.ts';
 import { facts, shownText } from './attempt-text.ts';

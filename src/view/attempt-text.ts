@@ -1,8 +1,8 @@
 /** Attempts and summaries for the terminal: nothing wider than it is, and colour only where asked for. */
-import { type Attempt, timeText } from '../explain/attempt.ts';
-import { durationText } from '../explain/sentences.ts';
-import type { Tally } from '../explain/summary.ts';
-import { notes, type Verdict } from '../explain/verdicts.ts';
+import { type Attempt, timeText } from '../explain/judge/attempt.ts';
+import { notes, type Verdict } from '../explain/judge/verdicts.ts';
+import { durationText } from '../explain/output/sentences.ts';
+import type { Tally } from '../explain/output/summary.ts';
 import { ladderLines } from './attempt-ladder.ts';
 import { type AttemptWords, attemptWords, type FactLabel } from './attempt-words.ts';
 import { columns, padEnd, padStart, wrap } from './text-width.ts';

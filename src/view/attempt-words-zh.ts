@@ -1,11 +1,11 @@
 /** What is said about attempts, in Chinese. Names of options, flags and codes stay as they are. */
-import type { Attempt } from '../explain/attempt.ts';
-import { optionsText, synGaps } from '../explain/details.ts';
-import { disowned, refusesUnseen } from '../explain/handshake.ts';
-import { icmpText } from '../explain/icmp-text.ts';
-import { hasClosed } from '../explain/records.ts';
-import { durationText, endpoint, ignored, queueStory } from '../explain/sentences.ts';
-import type { Note, Verdict } from '../explain/verdicts.ts';
+import type { Attempt } from '../explain/judge/attempt.ts';
+import { optionsText, synGaps } from '../explain/judge/details.ts';
+import { disowned, refusesUnseen } from '../explain/judge/handshake.ts';
+import type { Note, Verdict } from '../explain/judge/verdicts.ts';
+import { icmpText } from '../explain/output/icmp-text.ts';
+import { durationText, endpoint, ignored, queueStory } from '../explain/output/sentences.ts';
+import { hasClosed } from '../explain/track/records.ts';
 import type { AttemptWords } from './attempt-words.ts';
 
 const notes: Readonly<Record<Note, string>> = {

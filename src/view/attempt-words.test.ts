@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { Attempt } from '../explain/attempt.ts';
 import { Explainer } from '../explain/explain.ts';
-import { sentence } from '../explain/sentences.ts';
-import { notes, type Verdict, verdicts } from '../explain/verdicts.ts';
+import type { Attempt } from '../explain/judge/attempt.ts';
+import { notes, type Verdict, verdicts } from '../explain/judge/verdicts.ts';
+import { sentence } from '../explain/output/sentences.ts';
 import { ladderPackets } from './attempt-ladder.ts';
 import { facts, shownText } from './attempt-text.ts';
 import { attemptWords } from './attempt-words.ts';

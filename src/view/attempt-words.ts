@@ -1,10 +1,11 @@
 /** What is said about attempts, in English and in Chinese. The verdicts' English is explain's own. */
-import type { Attempt } from '../explain/attempt.ts';
-import { optionsText } from '../explain/details.ts';
-import type { PacketSeen } from '../explain/evidence.ts';
-import { icmpText } from '../explain/icmp-text.ts';
-import type { OptionSet } from '../explain/options.ts';
-import { type Certainty, type Note, notes } from '../explain/verdicts.ts';
+
+import type { OptionSet } from '../explain/decode/options.ts';
+import type { Attempt } from '../explain/judge/attempt.ts';
+import { optionsText } from '../explain/judge/details.ts';
+import type { PacketSeen } from '../explain/judge/evidence.ts';
+import { type Certainty, type Note, notes } from '../explain/judge/verdicts.ts';
+import { icmpText } from '../explain/output/icmp-text.ts';
 import { chinese } from './attempt-words-zh.ts';
 import type { Language } from './words.ts';
 

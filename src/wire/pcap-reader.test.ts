@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { CaptureError } from './captured-packet.ts';
 import { pcapHeader, pcapngHeader, pcapngPacket, pcapPacket } from './pcap.ts';
-import { CaptureError, CaptureReader } from './pcap-reader.ts';
+import { CaptureReader } from './pcap-reader.ts';
 
 interface Seen {
   frame: number;

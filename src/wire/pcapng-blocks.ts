@@ -2,7 +2,7 @@
  * The blocks of pcapng (IETF draft-ietf-opsawg-pcapng): sections with their byte order, interfaces with their link
  * type and time resolution, and the three kinds of packet block. Other blocks are skipped.
  */
-import type { CapturedPacket, Step } from './pcap-reader.ts';
+import type { CapturedPacket, Step } from './captured-packet.ts';
 
 /** A packet longer than this is taken for damage: four times what libpcap ever captures (262,144 bytes). */
 export const MAX_PACKET_BYTES: number = 1 << 20;

@@ -114,8 +114,8 @@ describe('docs/explain-json.md', () => {
   );
 
   test('has every field that the program can write, and no other', () => {
-    const source = ['json.ts', 'plain-json.ts']
-      .map((name) => readFileSync(join(root, 'src', 'explain', name), 'utf8'))
+    const source = ['json.ts', 'clean-json.ts']
+      .map((name) => readFileSync(join(root, 'src', 'explain', 'output', name), 'utf8'))
       .join('');
     const written = new Set(
       [...source.matchAll(/"([a-z_]+)":|list\('([a-z_]+)'/g)].map((match) => match[1] ?? match[2]!),
@@ -125,7 +125,7 @@ describe('docs/explain-json.md', () => {
   });
 
   test("has every state of Zeek's that the program can write", () => {
-    const source = readFileSync(join(root, 'src', 'explain', 'details.ts'), 'utf8');
+    const source = readFileSync(join(root, 'src', 'explain', 'judge', 'details.ts'), 'utf8');
     const states = new Set([...source.matchAll(/'(S[0-3HF]|SHR|OTH|REJ|RST[A-Z0-9]+)'/g)].map((m) => m[1]!));
     expect(states.size).toBe(13);
     for (const state of states) expect(text).toMatch(new RegExp(`^\\|.*\`${state}\`.*\\|.*\\|$`, 'm'));

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import type { CaptureSummary } from '../../src/explain/explain.ts';
+import type { CaptureSummary } from '../../src/explain/output/summary.ts';
 import { AttemptPage, escapeHtml, pageLimits } from '../../src/view/attempt-page.ts';
 import { attemptsOf } from '../explain/truth.ts';
 import { explainCommand, inFolder, sample } from '../support/explain-cli.ts';

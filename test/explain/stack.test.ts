@@ -1,6 +1,6 @@
 /** What our own TCP does in simulated worlds, captured and explained: the story must come out as it was made. */
 import { describe, expect, test } from 'vitest';
-import type { Attempt } from '../../src/explain/attempt.ts';
+import type { Attempt } from '../../src/explain/judge/attempt.ts';
 import { explainAll } from '../../src/explain/testing.ts';
 import { type Host, MessageFlag, OpenFlag, type Socket } from '../../src/host/index.ts';
 import { Capture, type Intervention, type Pair, type PairOptions, pair } from '../../src/sim/index.ts';

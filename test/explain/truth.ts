@@ -1,7 +1,7 @@
 /** Compares what explain says of a capture with a truth table, row by row. */
 import { readFileSync } from 'node:fs';
-import type { Attempt } from '../../src/explain/attempt.ts';
-import type { OptionSet } from '../../src/explain/options.ts';
+import type { OptionSet } from '../../src/explain/decode/options.ts';
+import type { Attempt } from '../../src/explain/judge/attempt.ts';
 import { explainAll } from '../../src/explain/testing.ts';
 
 /** One row of a truth table: column by name. */

@@ -9,13 +9,13 @@ import { pathToFileURL } from 'node:url';
 const [dist, folder, first, count] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(dist, name)).href);
 const { Explainer } = await load('explain/explain.js');
-const { attemptJson } = await load('explain/json.js');
+const { attemptJson } = await load('explain/output/json.js');
 const { attemptLines } = await load('view/attempt-text.js');
-const { LineBuffer } = await load('explain/line-buffer.js');
-const { explainRecord } = await load('explain/attempt.js');
-const { PARCEL_BYTES, Parcel } = await load('explain/parcel.js');
-const { PlainJson } = await load('explain/plain-json.js');
-const { CaptureError } = await load('wire/pcap-reader.js');
+const { LineBuffer } = await load('explain/output/line-buffer.js');
+const { explainRecord } = await load('explain/explain-record.js');
+const { BATCH_BYTES, RecordBatch } = await load('explain/output/record-batch.js');
+const { CleanJson } = await load('explain/output/clean-json.js');
+const { CaptureError } = await load('wire/captured-packet.js');
 const { Prng } = await load('sim/prng.js');
 
 const files = readdirSync(folder).sort();
@@ -117,23 +117,23 @@ function feed(explainer, bytes, chunk) {
   return problem;
 }
 
-const parcel = new Parcel(new SharedArrayBuffer(PARCEL_BYTES), 0);
+const batch = new RecordBatch(new SharedArrayBuffer(BATCH_BYTES), 0);
 
 /** Where to put records that are packed, as for another thread, before their rows are written. */
 function packing(lines) {
   const names = [];
   return {
     add(log, slot, facts) {
-      names[parcel.count] = facts.encapsulation;
-      parcel.add(log, slot, facts);
-      if (!parcel.hasRoom) this.unpack();
+      names[batch.count] = facts.encapsulation;
+      batch.add(log, slot, facts);
+      if (!batch.hasRoom) this.unpack();
     },
     unpack() {
-      for (let slot = 0; slot < parcel.count; slot++) {
-        const facts = parcel.facts(slot, names[slot]);
-        lines.write(parcel, slot, facts.baseSeconds, () => explainRecord(parcel, slot, facts));
+      for (let slot = 0; slot < batch.count; slot++) {
+        const facts = batch.facts(slot, names[slot]);
+        lines.write(batch, slot, facts.baseSeconds, () => explainRecord(batch, slot, facts));
       }
-      parcel.empty();
+      batch.empty();
     },
   };
 }
@@ -142,7 +142,7 @@ function packing(lines) {
 function written(bytes, chunk, packed) {
   const pieces = [];
   const out = new LineBuffer((piece) => pieces.push(Buffer.from(piece)));
-  const lines = new PlainJson(out);
+  const lines = new CleanJson(out);
   if (packed) {
     const outlet = packing(lines);
     feed(new Explainer(outlet), bytes, chunk);

@@ -26,13 +26,18 @@ const circlesLeft: readonly string[] = [
   'drill/python-expression.ts drill/python-lexer.ts drill/python-values.ts drill/python.ts',
   'drill/shell-commands.ts drill/shell.ts',
   'embed/options.ts embed/stack.ts',
-  'explain/attempt.ts explain/sentences.ts',
-  'explain/event-log.ts explain/rewritten.ts',
-  'explain/layers.ts explain/tunnels.ts',
   'host/host.ts host/socket.ts',
   'view/attempt-words-zh.ts view/attempt-words.ts',
-  'wire/pcap-reader.ts wire/pcapng-blocks.ts',
 ];
+
+/** The rooms of src/explain: bytes go through them from left to right. */
+const rooms: Record<string, readonly string[]> = {
+  decode: [],
+  track: ['decode'],
+  judge: ['decode', 'track'],
+  output: ['decode', 'track', 'judge'],
+  stories: ['decode', 'track', 'judge', 'output'],
+};
 
 /** Folders that must give the same output for the same input: no clock, no randomness, no I/O. */
 const deterministic = ['wire', 'tcp', 'host', 'sim', 'drill', 'view'];
@@ -82,6 +87,24 @@ describe('style', () => {
       .filter(({ text }) => /from '[^']*\/testing[\w-]*\.ts'/.test(text))
       .map(({ name }) => `${name} imports what only tests use`);
     expect([...upward, ...testing]).toEqual([]);
+  });
+
+  test('the rooms of explain know only the rooms before them', () => {
+    const roomOf = (name: string): string => /^explain\/(\w+)\//.exec(name)?.[1] ?? '';
+    const wrong: string[] = [];
+    for (const { name, text } of shipped) {
+      const room = roomOf(name);
+      if (room === '') continue;
+      for (const [, path] of text.matchAll(/(?:from|import\()\s*'(\.[^']*)'/g)) {
+        const target = relative(join(root, 'src'), join(root, 'src', dirname(name), path!))
+          .split(sep)
+          .join('/');
+        const to = roomOf(target);
+        const outside = target.startsWith('explain/') && to !== room && !rooms[room]?.includes(to);
+        if (outside) wrong.push(`${name} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 
   test('imports name their file with its ending', () => {

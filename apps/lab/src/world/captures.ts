@@ -1,7 +1,8 @@
 /** What `halfopen explain` makes of a capture, for the page. */
-import type { Attempt } from '../../../../src/explain/attempt.ts';
+
 import { explain } from '../../../../src/explain/explain.ts';
-import { endpoint } from '../../../../src/explain/sentences.ts';
+import type { Attempt } from '../../../../src/explain/judge/attempt.ts';
+import { endpoint } from '../../../../src/explain/output/sentences.ts';
 import { ladderPackets } from '../../../../src/view/attempt-ladder.ts';
 import { facts, shownText } from '../../../../src/view/attempt-text.ts';
 import { attemptWords } from '../../../../src/view/attempt-words.ts';
