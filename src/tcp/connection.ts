@@ -12,6 +12,7 @@ import { OutOfOrderQueue, ReceiveQueue } from './receive/receive-queue.ts';
 import type { Route } from './route.ts';
 import { SendQueue } from './send/send-queue.ts';
 import type { Services } from './services.ts';
+import type { QueuedError } from './socket/error-queue.ts';
 import type { OptionName, Options } from './socket/options.ts';
 import { CLOSED } from './state.ts';
 import type { Tuple } from './table.ts';
@@ -83,6 +84,8 @@ export class Connection implements Tuple, TimerOwner {
   // Errors and shutdown, as in struct sock.
   error = 0;
   softError = 0;
+  /** What MSG_ERRQUEUE reads, oldest first; null until there was any. */
+  errorQueue: QueuedError[] | null = null;
   /** Bit 1: RCV_SHUTDOWN, bit 2: SEND_SHUTDOWN. */
   shutdown = 0;
   /** FIN received in order. */

@@ -28,6 +28,8 @@ const tcpExtCounterNames = [
   'TWRecycled',
   'PAWSActive',
   'PAWSEstab',
+  'PAWSOldAck',
+  'TSEcrRejected',
   'DelayedACKs',
   'ListenOverflows',
   'ListenDrops',

@@ -3,7 +3,7 @@
  * attempt in SYN-SENT or SYN-RECEIVED; later it is only remembered, for the message when retransmission gives up.
  */
 import { DecodeError } from '../wire/errors.ts';
-import { decodeIcmp, protocolIcmp } from '../wire/icmp.ts';
+import { decodeIcmp, type IcmpMessage, protocolIcmp } from '../wire/icmp.ts';
 import { decodeIp } from '../wire/ip.ts';
 import { seqBetween } from '../wire/seq.ts';
 import { protocolTcp } from '../wire/tcp.ts';
@@ -12,29 +12,31 @@ import { Errno } from './errno.ts';
 import { Request } from './handshake/request.ts';
 import { retransmitTooBig } from './recovery/timers.ts';
 import { syncMss } from './send/mss.ts';
+import { ErrorOrigin, type QueuedError } from './socket/error-queue.ts';
 import { LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
-import { Poll, terminate } from './states/lifecycle.ts';
+import { Poll, queueError, terminate } from './states/lifecycle.ts';
 
-/** The errno of an ICMPv4 "destination unreachable" code (icmp_err_convert), and whether it is final. */
-const unreachable4: readonly (readonly [number, boolean])[] = [
-  [Errno.ENETUNREACH, false],
-  [Errno.EHOSTUNREACH, false],
-  [Errno.ENOPROTOOPT, true],
-  [Errno.ECONNREFUSED, true],
-  [Errno.EMSGSIZE, false],
-  [Errno.EOPNOTSUPP, false],
-  [Errno.ENETUNREACH, true],
-  [112, true],
-  [64, true],
-  [Errno.ENETUNREACH, true],
-  [Errno.EHOSTUNREACH, true],
-  [Errno.ENETUNREACH, false],
-  [Errno.EHOSTUNREACH, false],
-  [Errno.EHOSTUNREACH, true],
-  [Errno.EHOSTUNREACH, true],
-  [Errno.EHOSTUNREACH, true],
+/** The errno of an ICMPv4 "destination unreachable" code (icmp_err_convert). */
+const unreachable4: readonly number[] = [
+  Errno.ENETUNREACH,
+  Errno.EHOSTUNREACH,
+  Errno.ENOPROTOOPT,
+  Errno.ECONNREFUSED,
+  Errno.EMSGSIZE,
+  Errno.EOPNOTSUPP,
+  Errno.ENETUNREACH,
+  112,
+  64,
+  Errno.ENETUNREACH,
+  Errno.EHOSTUNREACH,
+  Errno.ENETUNREACH,
+  Errno.EHOSTUNREACH,
+  Errno.EHOSTUNREACH,
+  Errno.EHOSTUNREACH,
+  Errno.EHOSTUNREACH,
 ];
 
+/** The errno of an ICMPv6 "destination unreachable" code, and whether it is final (icmpv6_err_convert). */
 const unreachable6: readonly (readonly [number, boolean])[] = [
   [Errno.ENETUNREACH, false],
   [Errno.EACCES, true],
@@ -47,24 +49,36 @@ const unreachable6: readonly (readonly [number, boolean])[] = [
 
 interface Meaning {
   readonly error: number;
+  /** Bytes; 0 unless the packet was too big. */
   readonly mtu: number;
+  /** Whether a half-open request is dropped for it. */
+  readonly endsRequest: boolean;
+}
+
+/** What the error queue says of an ICMP error. */
+function queuedError(conn: Connection, { error }: Meaning, icmp: IcmpMessage): QueuedError {
+  const origin = conn.family === 4 ? ErrorOrigin.icmp : ErrorOrigin.icmp6;
+  return { errno: error, origin, type: icmp.type, code: icmp.code, info: icmp.parameter, data: 0 };
 }
 
 function meaning(v6: boolean, type: number, code: number, parameter: number): Meaning | null {
   if (v6) {
-    if (type === 1) return { error: (unreachable6[code] ?? [Errno.EPROTO])[0], mtu: 0 };
-    if (type === 2) return { error: Errno.EMSGSIZE, mtu: parameter };
-    if (type === 3) return { error: Errno.EHOSTUNREACH, mtu: 0 };
-    if (type === 4) return { error: Errno.EPROTO, mtu: 0 };
+    if (type === 1) {
+      const [error, endsRequest] = unreachable6[code] ?? [Errno.EPROTO, true];
+      return { error, mtu: 0, endsRequest };
+    }
+    if (type === 2) return { error: Errno.EMSGSIZE, mtu: parameter, endsRequest: false };
+    if (type === 3) return { error: Errno.EHOSTUNREACH, mtu: 0, endsRequest: false };
+    if (type === 4) return { error: Errno.EPROTO, mtu: 0, endsRequest: true };
     return null;
   }
   if (type === 3) {
-    if (code === 4) return { error: Errno.EMSGSIZE, mtu: parameter & 0xffff };
-    const known = unreachable4[code];
-    return known === undefined ? null : { error: known[0], mtu: 0 };
+    if (code === 4) return { error: Errno.EMSGSIZE, mtu: parameter & 0xffff, endsRequest: false };
+    const error = unreachable4[code];
+    return error === undefined ? null : { error, mtu: 0, endsRequest: code <= 1 };
   }
-  if (type === 11) return { error: Errno.EHOSTUNREACH, mtu: 0 };
-  if (type === 12) return { error: Errno.EPROTO, mtu: 0 };
+  if (type === 11) return { error: Errno.EHOSTUNREACH, mtu: 0, endsRequest: true };
+  if (type === 12) return { error: Errno.EPROTO, mtu: 0, endsRequest: true };
   return null;
 }
 
@@ -87,7 +101,7 @@ function handle(services: ConnectionServices, packet: Uint8Array): void {
   if (inner === null) return;
   const entry = services.table.find(inner.source, inner.sourcePort, inner.destination, inner.destinationPort);
   if (entry instanceof Request) requestError(services, entry, inner.seq, what);
-  else if (entry instanceof Connection) connectionError(services, entry, inner.seq, what);
+  else if (entry instanceof Connection) connectionError(services, entry, inner.seq, what, icmp);
 }
 
 /** The packet quoted in an ICMP error is cut: its length fields say nothing, eight bytes of TCP are enough. */
@@ -120,12 +134,18 @@ function requestError(services: ConnectionServices, request: Request, seq: numbe
     services.counters.OutOfWindowIcmps++;
     return;
   }
-  if (what.mtu > 0) return;
+  if (!what.endsRequest) return;
   services.counters.ListenDrops++;
   request.drop('icmp-error');
 }
 
-function connectionError(services: ConnectionServices, conn: Connection, seq: number, what: Meaning): void {
+function connectionError(
+  services: ConnectionServices,
+  conn: Connection,
+  seq: number,
+  what: Meaning,
+  icmp: IcmpMessage,
+): void {
   if (conn.state === LISTEN) return;
   // Only what is in flight can have caused an error (RFC 5927 section 4.1).
   if (!seqBetween(conn.earlyRequest?.iss ?? conn.sndUna, seq, conn.sndNxt)) {
@@ -140,6 +160,8 @@ function connectionError(services: ConnectionServices, conn: Connection, seq: nu
   const inUse = conn.earlyRequest !== null && conn.parent === null;
   if ((conn.state === SYN_SENT || conn.state === SYN_RECEIVED) && !inUse) {
     conn.error = what.error;
+    // IPv4 keeps it for MSG_ERRQUEUE asked for or not (ip_icmp_error), IPv6 only for IPV6_RECVERR.
+    if (conn.family === 4 || conn.options.recvErr) queueError(conn, queuedError(conn, what, icmp));
     terminate(conn, 'icmp-error');
     return;
   }

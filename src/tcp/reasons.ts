@@ -34,6 +34,7 @@ export const reasons = [
   'unacceptable-ack', // in SYN-SENT or SYN-RECEIVED: RST sent
   'out-of-window', // sequence number not acceptable: ACK sent (3.10.7.4, first)
   'paws', // timestamp too old: ACK sent (7323 section 5)
+  'wrong-echo', // a timestamp's echo that no SYN+ACK carried: ACK sent (7323 section 5.2)
   'old-ack', // before SND.UNA - MAX.SND.WND: challenge ACK (5961 section 5)
   'future-ack', // beyond SND.NXT: ACK sent
   'no-ack', // without ACK in a synchronized state

@@ -47,6 +47,7 @@ export const rules: Readonly<Record<Reason, Rule>> = {
   'unacceptable-ack': rule('RFC 9293, 3.10.7.3, first; 3.10.7.4, fifth'),
   'out-of-window': rule('RFC 9293, 3.10.7.4, first', 'net.ipv4.tcp_invalid_ratelimit'),
   paws: rule('RFC 7323, 5.3', 'net.ipv4.tcp_timestamps'),
+  'wrong-echo': rule('RFC 7323, 5.2', 'net.ipv4.tcp_timestamps'),
   'old-ack': rule('RFC 5961, 5.2'),
   'future-ack': rule('RFC 9293, 3.10.7.4, fifth'),
   'no-ack': rule('RFC 9293, 3.10.7.4, fifth'),

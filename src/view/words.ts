@@ -95,6 +95,10 @@ export const words: Readonly<Record<Reason, Words>> = {
     en: 'its timestamp is older than one already seen: an old duplicate (PAWS)',
     zh: '时间戳早于已收到的：是旧的重复报文段（PAWS）',
   },
+  'wrong-echo': {
+    en: 'it echoes a timestamp that no SYN+ACK carried: not taken, answered with ACK',
+    zh: '回显的时间戳不是任何一个 SYN+ACK 携带过的：不接受，以 ACK 应答',
+  },
   'old-ack': { en: 'the acknowledgment is too old: not taken', zh: '确认号过旧：不接受' },
   'future-ack': {
     en: 'it acknowledges what was not sent yet: not taken',

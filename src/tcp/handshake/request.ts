@@ -27,6 +27,9 @@ import type { Cookie } from './fast-open.ts';
 /** What all SYN+ACKs are written from, one after another. */
 const outgoing = new Outgoing();
 
+/** The longest a SYN+ACK waits, µs (TCP_RTO_MAX). */
+const longestRto = 120_000_000;
+
 /** What is settled by the SYN, and what is kept until the ACK. */
 export class Request implements Tuple, TimerOwner, EarlyRequest {
   readonly state: number = SYN_RECEIVED;
@@ -60,6 +63,9 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
   /** The handshake's ACK came, but the connection was not made (deferred, or no room). */
   acked = false;
   sentAt = -1;
+  /** The TSvals of the first and the latest SYN+ACK. */
+  firstTsVal = 0;
+  lastTsVal = 0;
   timer = -1;
   lastAckAt: number = -Infinity;
   isCookie = false;
@@ -124,6 +130,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
   sendSynAck(cookieTsVal: number | null = null): void {
     const options = this.options();
     if (cookieTsVal !== null) options.tsVal = cookieTsVal;
+    if (this.sentAt < 0) this.firstTsVal = options.tsVal;
+    this.lastTsVal = options.tsVal;
     this.write(
       this.iss,
       Flag.syn | Flag.ack | (this.ecnOk ? Flag.ece : 0),
@@ -159,12 +167,16 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     this.write(seqAdd(this.iss, 1), Flag.ack, this.rcvWnd >> this.rcvWscale, options);
   }
 
-  /** Starts or restarts the SYN+ACK timer: 1 s, doubled for every time-out. */
+  /** How long the SYN+ACK waits for its answer, µs: 1 s, doubled for every time-out, whatever tcp_rto_max_ms says (6.18). */
+  private wait(): number {
+    return Math.min(initialRto * 2 ** this.timeouts, longestRto);
+  }
+
+  /** Starts or restarts the SYN+ACK timer. */
   arm(): void {
-    const { timers, now, sysctls } = this.services;
+    const { timers, now } = this.services;
     timers.cancel(this.timer);
-    const wait = Math.min(initialRto * 2 ** this.timeouts, sysctls.tcp_rto_max_ms * 1000);
-    this.timer = timers.arm(this, Timer.retransmit, now + wait);
+    this.timer = timers.arm(this, Timer.retransmit, now + this.wait());
   }
 
   /** How many SYN+ACKs may be repeated; fewer when the queue fills up with old requests. */
@@ -222,7 +234,29 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     this.services.stateChanged(this, SYN_RECEIVED, CLOSED, reason);
   }
 
-  private rateLimited(): boolean {
+  /** Whether a timestamp is older than the latest one; with RST as well, until the SYN is a minute old (tcp_paws_reject). */
+  private isOld(seg: Segment): boolean {
+    if (this.tsRecent === 0 || !seqLt(seg.tsVal, this.tsRecent)) return false;
+    return (seg.flags & Flag.rst) === 0 || this.wait() < 60_000_000;
+  }
+
+  /** Whether a timestamp's echo is of a SYN+ACK that was sent. */
+  private echoes(seg: Segment): boolean {
+    if (seg.tsEcr === 0) return true;
+    return seqLe(this.firstTsVal, seg.tsEcr) && seqLe(seg.tsEcr, this.lastTsVal);
+  }
+
+  /** Answers with an ACK what is not taken, unless that was done just now. */
+  private acknowledge(seg: Segment): RequestVerdict {
+    if (this.rateLimited(seg)) return 'done';
+    if (this.early) return 'acknowledge';
+    this.sendAck();
+    return 'done';
+  }
+
+  private rateLimited(seg: Segment): boolean {
+    // Data without SYN is no part of a loop in which two ends answer each other for ever.
+    if (seg.end !== seg.seq && (seg.flags & Flag.syn) === 0) return false;
     const { now, sysctls, counters } = this.services;
     if (now - this.lastAckAt < sysctls.tcp_invalid_ratelimit * 1000) {
       counters.TCPACKSkippedSynRecv++;
@@ -243,26 +277,37 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     let { flags } = seg;
     flags &= Flag.rst | Flag.syn | Flag.ack;
     const stamped = seg.hasTimestamps && this.timestampsOk;
-    const paws = stamped && seqLt(seg.tsVal, this.tsRecent) && (flags & Flag.rst) === 0;
+    const paws = stamped && this.isOld(seg);
+    const wrongEcho = stamped && !this.early && !this.echoes(seg);
     if (seg.seq === this.irs && flags === Flag.syn && !paws) {
       // The SYN again: our answer was lost.
-      if (!this.rateLimited()) {
+      if (!this.rateLimited(seg)) {
         this.resend();
         if (!this.early) this.arm();
       }
       return 'done';
     }
     // What an early connection may have acknowledged is checked there: it may have sent data.
-    if (!this.early && (flags & Flag.ack) !== 0 && seg.ack !== seqAdd(this.iss, 1)) return 'listener';
-    if (paws || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, this.rcvWnd))) {
+    const rst = (flags & Flag.rst) !== 0;
+    if (!this.early && !rst && (flags & Flag.ack) !== 0 && seg.ack !== seqAdd(this.iss, 1)) return 'listener';
+    if (paws || wrongEcho || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, this.rcvWnd))) {
       if (paws) services.counters.PAWSEstab++;
-      services.drop(this, paws ? 'paws' : 'out-of-window');
-      if ((flags & Flag.rst) !== 0 || this.rateLimited()) return 'done';
-      if (this.early) return 'acknowledge';
-      this.sendAck();
-      return 'done';
+      else if (wrongEcho) services.counters.TSEcrRejected++;
+      services.drop(this, paws ? 'paws' : wrongEcho ? 'wrong-echo' : 'out-of-window');
+      return rst ? 'done' : this.acknowledge(seg);
     }
-    if (stamped && !seqGt(seg.seq, rcvNxt)) this.tsRecent = seg.tsVal;
+    // A RST that is merely in the window may be forged (RFC 5961 section 3.2).
+    if (rst && seg.seq !== rcvNxt) {
+      services.drop(this, 'rst-not-exact');
+      return this.acknowledge(seg);
+    }
+    // A bare ACK that is put off leaves no trace.
+    const deferred =
+      !this.early &&
+      flags === Flag.ack &&
+      seg.end === rcvNxt &&
+      this.timeouts < this.listener.options.deferAccept;
+    if (stamped && !deferred && !seqGt(seg.seq, rcvNxt)) this.tsRecent = seg.tsVal;
     if (seg.seq === this.irs) flags &= ~Flag.syn;
     if ((flags & (Flag.rst | Flag.syn)) !== 0) {
       services.counters.AttemptFails++;
@@ -277,7 +322,7 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
       return 'done';
     }
     if (this.early) return 'established';
-    if (this.timeouts < this.listener.options.deferAccept && seg.end === rcvNxt) {
+    if (deferred) {
       this.acked = true;
       services.counters.TCPDeferAcceptDrop++;
       services.drop(this, 'deferred-ack');

@@ -18,8 +18,8 @@ import { receiveWindow } from './window.ts';
 
 /** Whether an answer to a useless segment must wait, lest two ends answer each other for ever. */
 function rateLimited(conn: Connection, seg: Segment): boolean {
-  // Data without SYN is no part of such a loop.
-  if (seg.payloadLength > 0 && (seg.flags & Flag.syn) === 0) return false;
+  // Data or a FIN without SYN is no part of such a loop.
+  if (seg.end !== seg.seq && (seg.flags & Flag.syn) === 0) return false;
   const { now, sysctls } = conn.services;
   if (now - conn.lastOutOfWindowAckAt < sysctls.tcp_invalid_ratelimit * 1000) return true;
   conn.lastOutOfWindowAckAt = now;
@@ -51,14 +51,19 @@ function acknowledgeAgain(conn: Connection, seg: Segment): void {
 
 /** Protection against wrapped sequence numbers: the timestamp is older than the last in-order one (RFC 7323 5.3). */
 function pawsRejects(conn: Connection, seg: Segment): boolean {
-  if (!conn.timestampsOk || !seg.hasTimestamps || conn.tsRecentAt < 0) return false;
+  // A value of 0 was never given by anybody: it is taken for none (tcp_paws_check).
+  if (!conn.timestampsOk || !seg.hasTimestamps || conn.tsRecentAt < 0 || conn.tsRecent === 0) return false;
   const age = (conn.tsRecent - seg.tsVal) | 0;
   if (age <= 0) return false;
   if (conn.services.now - conn.tsRecentAt >= 24 * 86400e6) return false;
   return !disorderedAck(conn, seg, age);
 }
 
-/** A pure ACK that was merely reordered is no danger (tcp_disordered_ack). */
+/** An ACK without data from before what was received last: common after reordering, and not worth an answer. */
+const oldPureAck = (conn: Connection, seg: Segment): boolean =>
+  (seg.flags & Flag.ack) !== 0 && seg.end === seg.seq && seqLt(seg.seq, conn.rcvNxt);
+
+/** A pure ACK that was merely reordered is no danger (tcp_disordered_ack_check). */
 function disorderedAck(conn: Connection, seg: Segment, age: number): boolean {
   const window = seg.window << conn.sndWscale;
   const updates =
@@ -106,6 +111,11 @@ export function acceptable(conn: Connection, seg: Segment): boolean {
   const syn = (seg.flags & Flag.syn) !== 0;
   if (!rst && pawsRejects(conn, seg)) {
     if (syn) return synChallenge(conn);
+    if (oldPureAck(conn, seg)) {
+      services.counters.PAWSOldAck++;
+      services.drop(conn, 'paws');
+      return false;
+    }
     services.counters.PAWSEstab++;
     services.drop(conn, 'paws');
     if (rateLimited(conn, seg)) services.counters.TCPACKSkippedPAWS++;

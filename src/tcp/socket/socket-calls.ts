@@ -227,7 +227,7 @@ export function pollMask(conn: Connection): number {
     if ((conn.shutdown & 2) !== 0 || writable(conn)) mask |= Poll.out | Poll.wrNorm;
     else conn.noSpace = true;
   } else if (conn.deferredConnect && conn.state === SYN_SENT) mask |= Poll.out | Poll.wrNorm;
-  if (conn.error !== 0) mask |= Poll.err;
+  if (conn.error !== 0 || (conn.errorQueue?.length ?? 0) > 0) mask |= Poll.err;
   return mask;
 }
 
@@ -339,6 +339,10 @@ export function disconnect(conn: Connection): void {
   }
   endFastOpen(conn);
   conn.fastOpenFailure = FastOpenFailure.none;
+  conn.totalRetransmits = conn.totalRto = 0;
+  conn.bytesAcked = conn.bytesReceived = conn.bytesSent = conn.bytesRetransmitted = 0;
+  conn.segsIn = conn.segsOut = conn.dataSegsIn = conn.dataSegsOut = 0;
+  conn.delivered = 0;
   conn.shutdown = 0;
   conn.finReceived = false;
   conn.owner?.wake(conn, wakeAll);

@@ -2,6 +2,7 @@
 import { type Connection, Timer } from '../connection.ts';
 import type { Reason } from '../reasons.ts';
 import { sendActiveReset } from '../send/output.ts';
+import type { QueuedError } from '../socket/error-queue.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -31,6 +32,13 @@ export const wakeAll: number = Poll.in | Poll.out | Poll.err | Poll.hup | Poll.r
 
 /** How long TIME-WAIT lasts, µs: 60 s in Linux (TCP_TIMEWAIT_LEN, include/net/tcp.h), whatever the MSL. */
 export const timeWaitLength = 60_000_000;
+
+/** Keeps an error for MSG_ERRQUEUE; the socket is ready for it (POLLERR). */
+export function queueError(conn: Connection, error: QueuedError): void {
+  conn.errorQueue ??= [];
+  conn.errorQueue.push(error);
+  conn.owner?.wake(conn, Poll.err);
+}
 
 /** Moves a connection to a state and tells the observer why. */
 export function setState(conn: Connection, state: number, reason: Reason): void {

@@ -117,8 +117,11 @@ function newRequest(
   request.tsRecent = offer.tsVal;
   request.advMss = advertisedMss(route, seg.family, listener.options.userMss);
   request.tsOffset = services.chooseTsOffset(request);
-  const ect = (seg.trafficClass & 3) !== 0;
-  request.ecnOk = asksEcn(seg.flags) && !ect && (services.sysctls.tcp_ecn > 0 || route.ecn === true);
+  // A classic request is never marked; one for accurate ECN, or of the future, may be (tcp_ecn_create_request, 6.18).
+  const unmarked = (seg.trafficClass & 3) === 0;
+  const beyondClassic = (seg.flags & (Flag.ae | 0xe00)) !== 0;
+  const allowed = services.sysctls.tcp_ecn > 0 || route.ecn === true;
+  request.ecnOk = asksEcn(seg.flags) && (unmarked || beyondClassic) && allowed;
   return request;
 }
 

@@ -64,9 +64,8 @@ function onAck(services: ConnectionServices, conn: Connection, seg: Segment): bo
   }
   if (result === 'future' || result === 'too-old') {
     const reason = result === 'future' ? 'future-ack' : 'old-ack';
-    if (established) {
-      if (result === 'future') services.drop(conn, reason);
-    } else sendChallengeAck(conn, reason);
+    // In ESTABLISHED one that is too old was answered where it was found.
+    if (result === 'future' || !established) sendChallengeAck(conn, reason);
     return false;
   }
   if (result === 'old') return true;
