@@ -198,6 +198,7 @@ export class Host {
   socket(family: 4 | 6, flags = 0): Socket {
     this.touch();
     const conn = this.tcp.newConnection();
+    if (this.sysctls.host.noPmtuDiscovery !== 0) conn.setOption('pmtuDiscover', 0);
     if (family === 6) conn.setOption('v6Only', this.sysctls.host.bindV6Only !== 0);
     return new Socket(this, family, conn, OpenFlag.readWrite | flags);
   }

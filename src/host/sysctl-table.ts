@@ -22,6 +22,9 @@ export const tcpRanges: Readonly<Record<string, Range>> = {
   tcp_autocorking: flag,
   tcp_base_mss: integer,
   tcp_challenge_ack_limit: integer,
+  tcp_comp_sack_delay_ns: [0, 0xffffffff],
+  tcp_comp_sack_nr: byte,
+  tcp_comp_sack_rtt_percent: [1, 1000],
   tcp_dsack: byte,
   tcp_early_retrans: [0, 4],
   tcp_ecn: [0, 2],
@@ -78,11 +81,8 @@ export const tcpRanges: Readonly<Record<string, Range>> = {
  */
 export const inertIntegers: Readonly<Record<string, readonly [number, Range]>> = {
   'net.core.optmem_max': [131_072, integer],
-  'net.ipv4.ip_no_pmtu_disc': [0, byte],
   'net.ipv4.ip_forward': [0, flag],
   'net.ipv4.tcp_backlog_ack_defer': [1, flag],
-  'net.ipv4.tcp_comp_sack_delay_ns': [1_000_000, [0, 0xffffffff]],
-  'net.ipv4.tcp_comp_sack_nr': [44, byte],
   'net.ipv4.tcp_comp_sack_slack_ns': [100_000, [0, 0xffffffff]],
   'net.ipv4.tcp_early_demux': [1, byte],
   'net.ipv4.tcp_ecn_option': [2, [0, 2]],

@@ -24,6 +24,8 @@ export interface HostSysctls {
   wmemMax: number;
   /** net.ipv6.bindv6only */
   bindV6Only: number;
+  /** net.ipv4.ip_no_pmtu_disc: new sockets do not look for the path MTU, their packets may be fragmented. */
+  noPmtuDiscovery: number;
 }
 
 /** How one sysctl is shown and set. `write` returns 0 or -errno; text without any word changes nothing. */
@@ -61,6 +63,7 @@ export class Sysctls {
     rmemMax: 4_194_304,
     wmemMax: 4_194_304,
     bindV6Only: 0,
+    noPmtuDiscovery: 0,
   };
   private readonly entries = new Map<string, Entry>();
 
@@ -78,6 +81,7 @@ export class Sysctls {
     this.integer('net.core.somaxconn', host, 'somaxconn', toInt);
     this.integer('net.core.rmem_max', host, 'rmemMax', toInt);
     this.integer('net.core.wmem_max', host, 'wmemMax', toInt);
+    this.integer('net.ipv4.ip_no_pmtu_disc', host, 'noPmtuDiscovery', [0, 255]);
     this.integer('net.ipv6.bindv6only', host, 'bindV6Only', [0, 255]);
     this.vector('net.ipv4.tcp_rmem', this.tcp.tcp_rmem);
     this.vector('net.ipv4.tcp_wmem', this.tcp.tcp_wmem);

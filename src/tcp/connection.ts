@@ -49,6 +49,21 @@ export interface EarlyRequest {
 /** What became of a segment for a half-open connection; `Request.handle` explains. */
 export type RequestVerdict = 'established' | 'listener' | 'reset' | 'acknowledge' | 'done';
 
+/** What the receiver measures of a round trip, see receive/autotune.ts. Times in µs. */
+export interface ReceiverRound {
+  /** Bytes that the application took in the last round trip. */
+  space: number;
+  /** Where the present round trip began: the next byte to read, and when. */
+  seq: number;
+  time: number;
+  /** The round trip as the receiver sees it, times 8; 0 before it is known. */
+  rtt: number;
+  /** One window is received when RCV.NXT gets here; when that was settled, -1 before. */
+  windowEnd: number;
+  windowSince: number;
+  lastEcho: number;
+}
+
 /** Timer kinds of a connection. */
 export const Timer = {
   retransmit: 0,
@@ -57,6 +72,7 @@ export const Timer = {
   probe: 3,
   lossProbe: 4,
   reorder: 5,
+  compressedAck: 6,
 } as const;
 
 const noEdges: readonly number[] = [];
@@ -90,9 +106,6 @@ export class Connection implements Tuple, TimerOwner {
   shutdown = 0;
   /** FIN received in order. */
   finReceived = false;
-  /** A FIN that arrived ahead of a gap, and where it stands. */
-  finSeen = false;
-  finSeq = 0;
   /** The application has closed its descriptor. */
   orphaned = false;
 
@@ -123,6 +136,12 @@ export class Connection implements Tuple, TimerOwner {
   copiedSeq = 0;
   windowClamp = 0;
   rcvSsthresh = 0;
+  /** How much of a received packet's memory is data, in 256ths. */
+  scalingRatio = 128;
+  /** The receive buffer is full: the next ACK says so. */
+  outOfMemory = false;
+  /** What sizes the receive buffer; null until there is data. */
+  autotune: ReceiverRound | null = null;
 
   // What was negotiated.
   windowScaling = false;
@@ -130,11 +149,17 @@ export class Connection implements Tuple, TimerOwner {
   rcvWscale = 0;
   sackOk = false;
   timestampsOk = false;
-  ecnOk = false;
+  /** One of `EcnMode`. */
+  ecnMode = 0;
+  /** Accurate ECN: packets received with a mark; what the handshake's ACK shows in place of their number, -1 if nothing. */
+  ceReceived = 0;
+  ecnReflection = -1;
   /** The SYN asked for ECN, before the answer is in. */
   ecnRequested = false;
   /** ECN-Echo is owed to the peer until it says CWR. */
   ecnDemandCwr = false;
+  /** A segment with a mark has been received. */
+  ecnSeen = false;
   ecnQueueCwr = false;
   mssClamp = 536;
   advMss = 1460;
@@ -270,11 +295,16 @@ export class Connection implements Tuple, TimerOwner {
   dsackRight = 0;
   /** The out-of-order ranges in the order SACK should name them (most recently changed first). */
   sackEdges: readonly number[] = noEdges;
+  /** ACKs put together since the last one sent; RCV.NXT when duplicates were last counted, and their number. */
+  compressedAcks = 0;
+  compressedAt = 0;
+  duplicateAcks = 0;
   lastOutOfWindowAckAt: number = -Infinity;
 
   // Timers: handles of the wheel, -1 if not armed.
   retransmitTimer = -1;
   delayedAckTimer = -1;
+  compressedAckTimer = -1;
   keepaliveTimer = -1;
   /** What the retransmit timer is for: a `Timer`, -1 if it is not armed. */
   timerKind = -1;

@@ -96,8 +96,9 @@ function toTimeWait(services: ConnectionServices, guard: TimeWait, seg: Segment)
   if (guard.handle(seg) === 'done') return;
   const listener = services.listeners.find(seg, services.table);
   if (listener === null) {
+    // 6.18 answers a SYN that nobody could take as one that may not: with the ACK of the old connection.
     services.dropSegment(seg, 'no-socket');
-    sendResetFor(services, seg);
+    guard.sendAck();
     return;
   }
   guard.end('time-wait-reused');

@@ -10,6 +10,10 @@ export interface TcpSysctls {
   tcp_autocorking: number;
   tcp_base_mss: number;
   tcp_challenge_ack_limit: number;
+  /** Nanoseconds that an ACK of segments beyond a gap is held back at most, for how many at most, and % of a round trip. */
+  tcp_comp_sack_delay_ns: number;
+  tcp_comp_sack_nr: number;
+  tcp_comp_sack_rtt_percent: number;
   tcp_congestion_control: string;
   tcp_dsack: number;
   tcp_early_retrans: number;
@@ -81,6 +85,9 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_autocorking: 1,
   tcp_base_mss: 1024,
   tcp_challenge_ack_limit: 0x7fffffff,
+  tcp_comp_sack_delay_ns: 1_000_000,
+  tcp_comp_sack_nr: 44,
+  tcp_comp_sack_rtt_percent: 33,
   tcp_congestion_control: 'cubic',
   tcp_dsack: 1,
   tcp_early_retrans: 3,

@@ -9,7 +9,7 @@ import type { Request } from './handshake/request.ts';
 import { icmpInput } from './icmp.ts';
 import { input } from './input.ts';
 import { ListenerTable } from './listeners.ts';
-import { onDelayedAckTimer } from './receive/delayed-ack.ts';
+import { onCompressedAckTimer, onDelayedAckTimer } from './receive/delayed-ack.ts';
 import { onLossProbeTimer, onReorderTimer, onRetransmitTimer } from './recovery/timers.ts';
 import { onKeepaliveTimer } from './send/keepalive.ts';
 import { onProbeTimer } from './send/zero-window.ts';
@@ -84,6 +84,9 @@ export class Tcp extends Services implements ConnectionServices {
         break;
       case Timer.reorder:
         onReorderTimer(conn);
+        break;
+      case Timer.compressedAck:
+        onCompressedAckTimer(conn);
         break;
       default:
         onProbeTimer(conn);

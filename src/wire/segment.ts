@@ -46,6 +46,8 @@ export class Segment {
   urgent = 0;
   /** Where the IP packet starts in `bytes`. */
   packetOffset = 0;
+  /** Bytes of the TCP header, options included. */
+  headerLength = 20;
   payloadOffset = 0;
   payloadLength = 0;
   /** seq plus what the segment consumes: data, SYN and FIN. */
@@ -239,6 +241,7 @@ function decodeTcpHeader(
   seg.flags = word & 0xfff;
   seg.window = view.getUint16(tcp + 14);
   seg.urgent = view.getUint16(tcp + 18);
+  seg.headerLength = data - tcp;
   seg.payloadOffset = data;
   seg.payloadLength = end - data;
   // SYN is bit 1 and FIN bit 0: each consumes one sequence number.

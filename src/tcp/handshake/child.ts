@@ -4,6 +4,7 @@ import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqGt } from '../../wire/seq.ts';
 import { initialCwnd } from '../congestion/cwnd.ts';
 import { Connection, type ConnectionServices } from '../connection.ts';
+import { EcnMode } from '../ecn.ts';
 import { rttSample } from '../recovery/rtt.ts';
 import { sendResetFor } from '../reset.ts';
 import { syncMss } from '../send/mss.ts';
@@ -109,7 +110,7 @@ function childOf(services: ConnectionServices, request: Request, seg: Segment): 
   child.tsRecent = request.tsRecent;
   child.tsRecentAt = request.timestampsOk ? services.now : -1;
   child.tsOffset = request.tsOffset;
-  child.ecnOk = request.ecnOk;
+  child.ecnMode = request.ecnOk ? EcnMode.classic : EcnMode.off;
   child.mssClamp = request.mss;
   child.advMss = request.advMss;
   child.ipId = services.random() & 0xffff;

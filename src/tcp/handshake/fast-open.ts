@@ -36,9 +36,8 @@ interface FastOpenUser {
   readonly state: number;
   readonly retransmits: number;
   readonly dataSegsIn: number;
-  readonly finSeen: boolean;
   readonly finReceived: boolean;
-  readonly outOfOrder: { readonly empty: boolean };
+  readonly outOfOrder: { readonly onlyFin: boolean };
   readonly synFastOpen: boolean;
   readonly synData: boolean;
   readonly synDataAcked: boolean;
@@ -210,7 +209,7 @@ export class FastOpen {
   over(conn: FastOpenUser): void {
     if (!conn.synFastOpen) return;
     if (conn.dataSegsIn === 0) {
-      if (conn.finSeen && !conn.finReceived && conn.outOfOrder.empty) this.giveUp();
+      if (!conn.finReceived && conn.outOfOrder.onlyFin) this.giveUp();
     } else if (conn.fastOpenTrial && conn.route?.loopback !== true) this.disabledTimes = 0;
   }
 }

@@ -5,7 +5,7 @@
 
 import type { Address } from '../../wire/address.ts';
 import type { Segment } from '../../wire/segment.ts';
-import { seqAdd, seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
+import { seqAdd, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import {
   type Connection,
@@ -16,6 +16,7 @@ import {
 } from '../connection.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
 import type { Reason } from '../reasons.ts';
+import { inWindow } from '../receive/in-window.ts';
 import { initialRto } from '../recovery/rtt.ts';
 import { sendResetFor } from '../reset.ts';
 import type { Route } from '../route.ts';
@@ -151,7 +152,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     out.window = window;
     out.trafficClass = listener.options.tos & ~3;
     out.ttl = listener.options.ttl;
-    out.dontFragment = listener.options.pmtuDiscover !== 0;
+    // An ACK comes from the host's own socket for such answers, not from the listener's.
+    out.dontFragment = (flags & Flag.syn) === 0 || listener.options.pmtuDiscover !== 0;
     out.options = options;
     writePacket(this.services.out, out, null, 0, 0);
     this.services.counters.OutSegs++;
@@ -330,11 +332,4 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     }
     return 'established';
   }
-}
-
-/** RFC 9293's acceptability test, with an empty segment at the right edge allowed. */
-export function inWindow(seg: Segment, left: number, right: number): boolean {
-  if (seg.seq === left) return true;
-  if (seqGt(seg.end, left) && seqLt(seg.seq, right)) return true;
-  return seg.seq === right && seg.seq === seg.end && seqGe(right, left) && seqLe(left, right);
 }

@@ -13,7 +13,7 @@ import { sendAck } from '../send/output.ts';
 import { CLOSE_WAIT, CLOSING, LAST_ACK, SYN_RECEIVED } from '../state.ts';
 import { reset } from '../states/lifecycle.ts';
 import { enterQuickAck } from './delayed-ack.ts';
-import { reportDuplicate } from './receive.ts';
+import { reportDuplicate } from './sack-blocks.ts';
 import { receiveWindow } from './window.ts';
 
 /** Whether an answer to a useless segment must wait, lest two ends answer each other for ever. */

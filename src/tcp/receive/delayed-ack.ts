@@ -17,15 +17,14 @@ export const scheduleAck = (conn: Connection): void => {
 
 /** Acknowledges the next segments at once: the peer is in slow start, or something was lost. */
 export function enterQuickAck(conn: Connection, most: number = mostQuickAcks): void {
-  const quick = Math.min(Math.max(Math.floor(conn.rcvWnd / (2 * conn.rcvMss)), 2), most);
-  conn.quickAcks = Math.max(conn.quickAcks, quick);
+  incrementQuickAcks(conn, most);
   conn.pingpong = 0;
   conn.ato = shortestAto;
 }
 
 /** The peer is in slow start: do not hold it up. */
-export function incrementQuickAcks(conn: Connection): void {
-  const quick = Math.min(Math.max(Math.floor(conn.rcvWnd / (2 * conn.rcvMss)), 2), mostQuickAcks);
+export function incrementQuickAcks(conn: Connection, most: number = mostQuickAcks): void {
+  const quick = Math.min(Math.floor(conn.rcvWnd / (2 * conn.rcvMss)) || 2, most);
   conn.quickAcks = Math.max(conn.quickAcks, quick);
 }
 
@@ -37,11 +36,44 @@ export function ackIfDue(conn: Connection): void {
   const twoSegments =
     unacked > conn.rcvMss && (unread < conn.options.rcvLowat || possibleWindow(conn) >= conn.rcvWnd);
   const hurry = conn.quickAcks > 0 && conn.pingpong < conn.services.sysctls.tcp_pingpong_thresh;
-  if (twoSegments || hurry || conn.ackNow || conn.route?.quickack === true || !conn.outOfOrder.empty)
-    sendAck(conn);
-  else delayAck(conn);
+  if (twoSegments || hurry || conn.ackNow || conn.route?.quickack === true) sendAck(conn);
+  else if (conn.outOfOrder.empty) delayAck(conn);
+  else compressAck(conn);
 }
 
+/** Duplicate ACKs that are sent at once, before further ones are put together. */
+const eagerDuplicates = 3;
+
+/** ACKs of segments beyond a gap: the first ones at once, then one for many (__tcp_ack_snd_check). */
+function compressAck(conn: Connection): void {
+  const { sysctls, timers, now } = conn.services;
+  if (!conn.sackOk || conn.compressedAcks >= sysctls.tcp_comp_sack_nr) {
+    sendAck(conn);
+    return;
+  }
+  if (conn.compressedAt !== conn.rcvNxt) {
+    conn.compressedAt = conn.rcvNxt;
+    conn.duplicateAcks = 0;
+  }
+  if (conn.duplicateAcks < eagerDuplicates) {
+    conn.duplicateAcks++;
+    sendAck(conn);
+    return;
+  }
+  conn.compressedAcks++;
+  if (conn.compressedAckTimer >= 0) return;
+  let rtt = conn.autotune?.rtt ?? 0;
+  if (conn.srtt > 0 && conn.srtt < rtt) rtt = conn.srtt;
+  // Both are kept times 8: a share of an eighth of that, in µs.
+  const share = ((rtt >> 3) * sysctls.tcp_comp_sack_rtt_percent) / 100;
+  const delay = Math.min(Math.floor(share), Math.floor(sysctls.tcp_comp_sack_delay_ns / 1000));
+  conn.compressedAckTimer = timers.arm(conn, Timer.compressedAck, now + delay);
+}
+
+/** One ACK for those that were put together, if any were. */
+export function sendCompressedAck(conn: Connection): void {
+  if (conn.compressedAcks > 0) sendAck(conn);
+}
 /** Arms the delayed-ACK timer (tcp_send_delayed_ack). */
 function delayAck(conn: Connection): void {
   const { timers, now } = conn.services;
@@ -84,6 +116,12 @@ export function afterRead(conn: Connection, copied: number): void {
     }
   }
   if (due) sendAck(conn);
+}
+
+/** ACKs were put together long enough. */
+export function onCompressedAckTimer(conn: Connection): void {
+  conn.compressedAckTimer = -1;
+  sendCompressedAck(conn);
 }
 
 /** The delayed-ACK timer (RFC 9293 3.8.6.3). */

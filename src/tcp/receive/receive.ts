@@ -9,19 +9,28 @@ import type { Connection } from '../connection.ts';
 import { sendAck } from '../send/output.ts';
 import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED } from '../state.ts';
 import { enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from '../states/lifecycle.ts';
-import { enterQuickAck, incrementQuickAcks, scheduleAck, shortestAto } from './delayed-ack.ts';
-import { growWindow, receiveWindow } from './window.ts';
+import { growBuffer, measureWindow } from './autotune.ts';
+import {
+  enterQuickAck,
+  incrementQuickAcks,
+  scheduleAck,
+  sendCompressedAck,
+  shortestAto,
+} from './delayed-ack.ts';
+import { ecnMark } from './ecn.ts';
+import { makeRoom } from './memory.ts';
+import { type RxSegment, truesize } from './receive-queue.ts';
+import {
+  addSackBlock,
+  extendDuplicate,
+  removeSackBlocks,
+  reportDuplicate,
+  resetSack,
+} from './sack-blocks.ts';
+import { growWindow, measureRatio, receiveWindow } from './window.ts';
 
-/** Reports a duplicate in the next ACK (RFC 2883). */
-export function reportDuplicate(conn: Connection, left: number, right: number): void {
-  if (!conn.sackOk || conn.services.sysctls.tcp_dsack === 0) return;
-  if (seqLt(left, conn.rcvNxt)) conn.services.counters.TCPDSACKOldSent++;
-  else conn.services.counters.TCPDSACKOfoSent++;
-  conn.dsack = true;
-  conn.dsackLeft = left;
-  conn.dsackRight = right;
-  conn.services.note(conn, 'note', 'duplicate-data');
-}
+/** With so many SACK blocks about, a change of one more is told at once (TCP_SACK_BLOCKS_EXPECTED). */
+const expectedBlocks = 2;
 
 /** A first guess at the peer's segment size, for deciding what "two segments" means. */
 export function initializeRcvMss(conn: Connection): void {
@@ -29,20 +38,27 @@ export function initializeRcvMss(conn: Connection): void {
   conn.rcvMss = Math.max(hint, 88);
 }
 
+/** Bytes of a segment's packet, from its IP header on. */
+const packetLength = (seg: Segment): number => seg.payloadOffset + seg.payloadLength - seg.packetOffset;
+
 function measureRcvMss(conn: Connection, seg: Segment): void {
   const length = seg.payloadLength;
+  const before = conn.lastSegmentSize;
+  conn.lastSegmentSize = 0;
+  const psh = (seg.flags & Flag.psh) !== 0;
   if (length >= conn.rcvMss) {
+    if (length !== conn.rcvMss) measureRatio(conn, packetLength(seg), length);
     conn.rcvMss = Math.min(length, conn.advMss);
-    conn.lastSegmentSize = 0;
+    // A full segment with PSH may be the last for a while.
+    if (psh) conn.ackPushed = true;
     return;
   }
-  const withHeader = length + 20;
+  const withHeader = length + seg.headerLength;
   const remnant = (seg.flags & (Flag.psh | Flag.urg | Flag.syn | Flag.fin)) !== 0;
   if (withHeader >= 536 + 20 || (withHeader >= 88 + 20 && !remnant)) {
-    const before = conn.lastSegmentSize;
-    conn.lastSegmentSize = length;
-    if (length === before) {
-      conn.rcvMss = length;
+    conn.lastSegmentSize = withHeader - (conn.timestampsOk ? 32 : 20);
+    if (conn.lastSegmentSize === before) {
+      conn.rcvMss = before;
       return;
     }
   }
@@ -55,6 +71,7 @@ function dataReceived(conn: Connection, seg: Segment): void {
   const { now } = conn.services;
   scheduleAck(conn);
   measureRcvMss(conn, seg);
+  measureWindow(conn);
   if (conn.ato === 0) {
     // The first data: the peer is in slow start, do not hold it up.
     incrementQuickAcks(conn);
@@ -66,135 +83,140 @@ function dataReceived(conn: Connection, seg: Segment): void {
     else if (gap > conn.rto) incrementQuickAcks(conn);
   }
   conn.lastDataAt = now;
-  growWindow(conn, seg.payloadLength);
+  ecnMark(conn, seg);
+  if (seg.payloadLength >= 128) growWindow(conn, packetLength(seg), seg.payloadLength);
 }
 
 /** Queues the data and FIN of an acceptable segment. Its bytes are copied: the caller's buffer is not kept. */
 export function queueData(conn: Connection, seg: Segment): void {
   if (seg.seq === seg.end) return;
-  const fin = (seg.flags & Flag.fin) !== 0;
-  const dataEnd = fin ? (seg.end - 1) | 0 : seg.end;
+  conn.dsack = false;
   if (seqLe(seg.end, conn.rcvNxt)) {
     reportDuplicate(conn, seg.seq, seg.end);
-    outOfWindow(conn);
+    notTaken(conn);
     return;
   }
   const window = receiveWindow(conn);
   if (seg.seq === conn.rcvNxt) {
-    if (window === 0 && !(fin && seg.payloadLength === 0)) {
+    const bareFin = (seg.flags & Flag.fin) !== 0 && seg.payloadLength === 0;
+    if (window === 0 && !bareFin) {
       conn.services.counters.TCPZeroWindowDrop++;
-      outOfWindow(conn);
+      notTaken(conn);
       return;
     }
   } else if (seqGe(seg.seq, seqAdd(conn.rcvNxt, window))) {
-    outOfWindow(conn);
+    notTaken(conn);
     return;
   } else if (seqLt(seg.seq, conn.rcvNxt)) {
     reportDuplicate(conn, seg.seq, conn.rcvNxt);
     if (window === 0) {
-      outOfWindow(conn);
+      conn.services.counters.TCPZeroWindowDrop++;
+      notTaken(conn);
       return;
     }
   } else {
-    queueOutOfOrder(conn, seg, dataEnd, fin);
+    queueOutOfOrder(conn, seg);
     return;
   }
-  queueInOrder(conn, seg, dataEnd, fin);
+  queueInOrder(conn, seg);
 }
 
-function outOfWindow(conn: Connection): void {
+function notTaken(conn: Connection): void {
   enterQuickAck(conn);
   scheduleAck(conn);
 }
 
-function queueInOrder(conn: Connection, seg: Segment, dataEnd: number, fin: boolean): void {
-  const skip = seqDiff(conn.rcvNxt, seg.seq);
-  const n = seg.payloadLength - skip;
-  if (n > 0) {
-    const at = seg.payloadOffset + skip;
-    deliver(conn, conn.rcvNxt, dataEnd, seg.bytes.slice(at, at + n));
-    dataReceived(conn, seg);
+/** What of a segment lies at or beyond RCV.NXT, copied. */
+function kept(conn: Connection, seg: Segment): RxSegment {
+  const skip = seqLt(seg.seq, conn.rcvNxt) ? seqDiff(conn.rcvNxt, seg.seq) : 0;
+  return {
+    seq: (seg.seq + skip) | 0,
+    end: seg.end,
+    fin: (seg.flags & Flag.fin) !== 0,
+    data: seg.bytes.slice(seg.payloadOffset + skip, seg.payloadOffset + Math.max(seg.payloadLength, skip)),
+    memory: truesize(packetLength(seg)),
+  };
+}
+
+function queueInOrder(conn: Connection, seg: Segment): void {
+  if (!makeRoom(conn, seg)) {
+    conn.outOfMemory = conn.ackNow = true;
+    scheduleAck(conn);
+    if (!conn.receiveQueue.empty && seg.payloadLength > 0) {
+      conn.services.counters.TCPRcvQDrop++;
+      conn.services.drop(conn, 'no-window');
+      return;
+    }
   }
-  if (fin) takeFin(conn);
+  const item = kept(conn, seg);
+  deliver(conn, item);
+  if (seg.payloadLength > 0) dataReceived(conn, seg);
+  if (item.fin) takeFin(conn);
   if (!conn.outOfOrder.empty) {
     drainOutOfOrder(conn);
     // A filled gap is acknowledged at once (RFC 5681 section 4.2).
     if (conn.outOfOrder.empty) conn.ackNow = true;
   }
-  if (conn.sackEdges.length > 0) updateSack(conn, null);
+  removeSackBlocks(conn);
   conn.owner?.wake(conn, Poll.in | Poll.rdNorm);
 }
 
-function deliver(conn: Connection, seq: number, end: number, data: Uint8Array): void {
-  conn.receiveQueue.push({ seq, end, data });
-  conn.bytesReceived += data.length;
-  conn.rcvNxt = end;
+function deliver(conn: Connection, item: RxSegment): void {
+  if (item.data.length > 0) conn.receiveQueue.push(item);
+  conn.bytesReceived += item.data.length;
+  conn.rcvNxt = seqAdd(item.seq, item.data.length);
 }
 
 /** Takes the data and FIN of a SYN or SYN+ACK, which Fast Open allows (tcp_fastopen_add_skb). */
 export function takeSynData(conn: Connection, seg: Segment): void {
   if (seg.end === conn.rcvNxt) return;
-  const end = seqAdd(conn.rcvNxt, seg.payloadLength);
-  if (seg.payloadLength > 0) {
-    const data = seg.bytes.slice(seg.payloadOffset, seg.payloadOffset + seg.payloadLength);
-    deliver(conn, conn.rcvNxt, end, data);
-  }
+  const item = kept(conn, seg);
+  // The SYN itself is before RCV.NXT, but no byte of the data is.
+  const data = seg.bytes.slice(seg.payloadOffset, seg.payloadOffset + seg.payloadLength);
+  deliver(conn, { ...item, data });
   conn.synDataAcked = true;
-  if ((seg.flags & Flag.fin) !== 0) takeFin(conn);
+  if (item.fin) takeFin(conn);
 }
 
-/** Keeps data that came ahead of a gap. A FIN among it is remembered by its sequence number. */
-function queueOutOfOrder(conn: Connection, seg: Segment, dataEnd: number, fin: boolean): void {
+/** Keeps data, and a FIN, that came ahead of a gap (tcp_data_queue_ofo). */
+function queueOutOfOrder(conn: Connection, seg: Segment): void {
   const { counters } = conn.services;
-  counters.TCPOFOQueue++;
+  ecnMark(conn, seg);
+  if (!makeRoom(conn, seg)) {
+    counters.TCPOFODrop++;
+    conn.services.drop(conn, 'no-window');
+    return;
+  }
   scheduleAck(conn);
-  if (fin) {
-    conn.finSeq = dataEnd;
-    conn.finSeen = true;
+  counters.TCPOFOQueue++;
+  const { duplicate, kept: taken, merged } = conn.outOfOrder.add(kept(conn, seg));
+  counters.TCPOFOMerge += merged;
+  if (duplicate !== null) reportDuplicate(conn, duplicate.seq, duplicate.end);
+  if (conn.sackOk) {
+    if (addSackBlock(conn, seg.seq, seg.end) >= expectedBlocks) sendCompressedAck(conn);
+    // Without SACK the window stays: only an ACK that repeats the last one counts as a duplicate.
+    if (taken) growWindow(conn, packetLength(seg), seg.payloadLength);
   }
-  if (seg.payloadLength === 0) return;
-  const data = seg.bytes.slice(seg.payloadOffset, seg.payloadOffset + seg.payloadLength);
-  const { range, duplicate } = conn.outOfOrder.add(seg.seq, dataEnd, data);
-  if (duplicate !== null) {
-    counters.TCPOFOMerge++;
-    reportDuplicate(conn, duplicate.seq, duplicate.end);
-  }
-  growWindow(conn, seg.payloadLength);
-  if (conn.sackOk) updateSack(conn, range);
+  if (!conn.orphaned && conn.parent === null && conn.autotune !== null)
+    growBuffer(conn, conn.autotune, conn.autotune.space);
 }
 
 function drainOutOfOrder(conn: Connection): void {
+  const filled = conn.rcvNxt;
   for (
     let r = conn.outOfOrder.takeReady(conn.rcvNxt);
     r !== null;
     r = conn.outOfOrder.takeReady(conn.rcvNxt)
   ) {
-    if (seqLt(r.seq, conn.rcvNxt))
-      reportDuplicate(conn, r.seq, seqLt(r.end, conn.rcvNxt) ? r.end : conn.rcvNxt);
-    if (seqGt(r.end, conn.rcvNxt)) {
-      const skip = seqDiff(conn.rcvNxt, r.seq);
-      deliver(conn, conn.rcvNxt, r.end, skip === 0 ? r.data : r.data.slice(skip));
+    if (seqLt(r.seq, filled)) extendDuplicate(conn, r.seq, seqLt(r.end, filled) ? r.end : filled);
+    if (!seqGt(r.end, conn.rcvNxt)) continue;
+    const skip = seqDiff(conn.rcvNxt, r.seq);
+    deliver(conn, skip === 0 ? r : { ...r, seq: conn.rcvNxt, data: r.data.slice(skip) });
+    if (r.fin) {
+      takeFin(conn);
+      return;
     }
   }
-  if (conn.finSeen && conn.finSeq === conn.rcvNxt && (conn.shutdown & 1) === 0) takeFin(conn);
-}
-
-/** The list of SACK blocks: the range just changed first, then the others in the order they changed (RFC 2018 section 4). */
-function updateSack(conn: Connection, changed: { seq: number; end: number } | null): void {
-  const { ranges } = conn.outOfOrder;
-  const edges: number[] = [];
-  const add = (r: { seq: number; end: number }): void => {
-    for (let i = 0; i < edges.length; i += 2) if (edges[i] === r.seq) return;
-    // A FIN beyond the data is not reported: its sequence number counts once it is in order.
-    if (edges.length < 8) edges.push(r.seq, r.end);
-  };
-  if (changed !== null) add(changed);
-  for (let i = 0; i < conn.sackEdges.length; i += 2) {
-    const left = conn.sackEdges[i]!;
-    const range = ranges.find((r) => seqLe(r.seq, left) && seqGt(r.end, left));
-    if (range !== undefined) add(range);
-  }
-  conn.sackEdges = edges;
 }
 
 /** The peer's FIN is in order (tcp_fin). */
@@ -203,8 +225,9 @@ function takeFin(conn: Connection): void {
   scheduleAck(conn);
   conn.shutdown |= 1;
   conn.finReceived = true;
+  // What came beyond a FIN is nothing.
   conn.outOfOrder.clear();
-  conn.sackEdges = [];
+  resetSack(conn);
   switch (conn.state) {
     case SYN_RECEIVED:
     case ESTABLISHED:

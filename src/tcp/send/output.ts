@@ -2,6 +2,7 @@
 import { Flag } from '../../wire/tcp.ts';
 import { inFlight } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
+import { aceFlags, EcnMode } from '../ecn.ts';
 import { synOptions } from '../handshake/negotiate.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
 import { selectWindow } from '../receive/window.ts';
@@ -43,6 +44,11 @@ function ackSent(conn: Connection): void {
   conn.ackPending = conn.ackNow = conn.ackPushed = conn.ackPushedTwice = false;
   conn.delayedAckTimer = services.timers.cancel(conn.delayedAckTimer);
   conn.dsack = false;
+  if (conn.compressedAcks > 0) {
+    services.counters.TCPAckCompressed += conn.compressedAcks - 1;
+    conn.compressedAcks = 0;
+    conn.compressedAckTimer = services.timers.cancel(conn.compressedAckTimer);
+  }
   conn.lastAckSent = conn.rcvNxt;
 }
 
@@ -69,10 +75,13 @@ function write(
 ): void {
   const { services } = conn;
   // ECN-capable transport only on new data, never on a pure ACK or a retransmission (RFC 3168 section 6.1).
-  const ect = conn.ecnOk && length > 0 && segment !== null && segment.retransmits === 0 ? 2 : 0;
-  const echo = conn.ecnOk && conn.ecnDemandCwr ? Flag.ece : 0;
+  const newData = length > 0 && segment !== null && segment.retransmits === 0;
+  const accurate = conn.ecnMode === EcnMode.accurate;
+  const ect = accurate || (conn.ecnMode === EcnMode.classic && newData) ? 2 : 0;
+  let echo = conn.ecnMode === EcnMode.classic && conn.ecnDemandCwr ? Flag.ece : 0;
+  if (accurate) echo = conn.ecnReflection >= 0 ? conn.ecnReflection : aceFlags(conn.ceReceived);
   let cwr = 0;
-  if (ect !== 0 && conn.ecnQueueCwr) {
+  if (ect !== 0 && !accurate && conn.ecnQueueCwr) {
     conn.ecnQueueCwr = false;
     cwr = Flag.cwr;
   }

@@ -1,5 +1,7 @@
 /** TCP_INFO by the names of struct tcp_info (net/ipv4/tcp.c tcp_get_info, include/uapi/linux/tcp.h, 6.18). */
 import type { Connection } from '../connection.ts';
+import { EcnMode } from '../ecn.ts';
+import { initialSpace } from '../receive/autotune.ts';
 import { receiveWindow } from '../receive/window.ts';
 import { notSent } from '../send/sender.ts';
 import { CLOSED, LISTEN } from '../state.ts';
@@ -12,7 +14,8 @@ function optionBits(conn: Connection): number {
   if (conn.timestampsOk) bits |= InfoOption.timestamps;
   if (conn.sackOk) bits |= InfoOption.sack;
   if (conn.windowScaling) bits |= InfoOption.windowScale;
-  if (conn.ecnOk) bits |= InfoOption.ecn;
+  if (conn.ecnMode !== EcnMode.off) bits |= InfoOption.ecn;
+  if (conn.ecnSeen) bits |= InfoOption.ecnSeen;
   if (conn.synDataAcked) bits |= InfoOption.synData;
   return bits;
 }
@@ -53,8 +56,8 @@ export function tcpInfo(conn: Connection): Record<string, number> {
     tcpi_snd_cwnd: conn.cwnd,
     tcpi_advmss: conn.advMss,
     tcpi_reordering: conn.reordering,
-    tcpi_rcv_rtt: 0,
-    tcpi_rcv_space: Math.min(conn.rcvWnd, 10 * conn.advMss),
+    tcpi_rcv_rtt: (conn.autotune?.rtt ?? 0) >> 3,
+    tcpi_rcv_space: conn.autotune?.space ?? initialSpace(conn),
     tcpi_total_retrans: conn.totalRetransmits,
     tcpi_bytes_acked: conn.bytesAcked,
     tcpi_bytes_received: conn.bytesReceived,

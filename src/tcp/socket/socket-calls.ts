@@ -12,6 +12,7 @@ import { Listener } from '../handshake/accept-queue.ts';
 import { FastOpenBit, FastOpenFailure } from '../handshake/fast-open.ts';
 import { newAttempt, sendSynWithData } from '../handshake/fast-open-active.ts';
 import { advertisedMss, initialWindow, windowFromSpace } from '../handshake/negotiate.ts';
+import { afterCopy } from '../receive/autotune.ts';
 import { afterRead } from '../receive/delayed-ack.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
 import { initialRto } from '../recovery/rtt.ts';
@@ -197,6 +198,7 @@ export function receive(conn: Connection, into: Uint8Array, peek: boolean): numb
     conn.receiveQueue.read(conn.copiedSeq, into.subarray(0, n), peek);
     if (!peek) {
       conn.copiedSeq = seqAdd(conn.copiedSeq, n);
+      afterCopy(conn);
       if (conn.state !== CLOSED) afterRead(conn, n);
     }
     return n;

@@ -2,6 +2,7 @@
 import type { Connection } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { synSchedule } from '../handshake/syn-timeout.ts';
+import { setWindowClamp as boundWindow } from '../receive/window.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 import { sendMss } from '../send/mss.ts';
 import { sendAck } from '../send/output.ts';
@@ -159,10 +160,7 @@ function setWindowClamp(conn: Connection, value: number): number {
     conn.windowClamp = 0;
     return 0;
   }
-  const least = 2048 / 2;
-  conn.windowClamp = Math.max(value, least);
-  if (conn.state !== CLOSED)
-    conn.rcvSsthresh = Math.min(Math.max(conn.rcvWnd, conn.rcvSsthresh), conn.windowClamp);
+  boundWindow(conn, value);
   return 0;
 }
 

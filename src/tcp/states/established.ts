@@ -1,6 +1,7 @@
 /** What every connection gets when its handshake is complete (net/ipv4/tcp_input.c tcp_init_transfer, 6.18). */
 import { initialCwnd } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
+import { initializeWindow } from '../receive/window.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 
 /** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
@@ -21,8 +22,7 @@ export function establish(conn: Connection): void {
     const wanted = 2 * segments * segmentMemory(conn);
     conn.sndBuf = Math.max(conn.sndBuf, Math.min(wanted, services.sysctls.tcp_wmem[2]));
   }
-  conn.windowClamp = Math.min(conn.windowClamp, 2 ** 30);
-  conn.rcvSsthresh = Math.min(conn.rcvSsthresh, conn.windowClamp);
+  initializeWindow(conn);
   if (conn.options.keepalive) updateKeepalive(conn);
   if (services.trace === null) return;
   services.note(conn, 'note', 'negotiated', {
@@ -31,6 +31,6 @@ export function establish(conn: Connection): void {
     receiveScale: conn.windowScaling ? conn.rcvWscale : -1,
     sack: conn.sackOk ? 1 : 0,
     timestamps: conn.timestampsOk ? 1 : 0,
-    ecn: conn.ecnOk ? 1 : 0,
+    ecn: conn.ecnMode,
   });
 }

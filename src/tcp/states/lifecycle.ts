@@ -58,6 +58,7 @@ function stopTimers(conn: Connection): void {
   const { timers } = conn.services;
   conn.retransmitTimer = timers.cancel(conn.retransmitTimer);
   conn.delayedAckTimer = timers.cancel(conn.delayedAckTimer);
+  conn.compressedAckTimer = timers.cancel(conn.compressedAckTimer);
   conn.keepaliveTimer = timers.cancel(conn.keepaliveTimer);
 }
 

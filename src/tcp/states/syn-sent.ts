@@ -6,6 +6,7 @@ import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqDiff, seqGt, seqLe } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { type Connection, type ConnectionServices, Timer } from '../connection.ts';
+import { EcnMode, modeOfAnswer, reflectionOf } from '../ecn.ts';
 import { Errno } from '../errno.ts';
 import { onFastOpenSynAck } from '../handshake/fast-open-active.ts';
 import { asksEcn, readOffer } from '../handshake/negotiate.ts';
@@ -85,8 +86,8 @@ function takeOffer(conn: Connection, seg: Segment): void {
 }
 
 function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment): void {
-  // ECN is on only if the answer is exactly ECE without CWR (RFC 3168 6.1.1).
-  conn.ecnOk = conn.ecnRequested && (seg.flags & (Flag.ece | Flag.cwr)) === Flag.ece;
+  conn.ecnMode = conn.ecnRequested ? modeOfAnswer(seg.flags) : EcnMode.off;
+  if (conn.ecnMode === EcnMode.accurate) conn.ecnReflection = reflectionOf(seg.trafficClass);
   takeOffer(conn, seg);
   conn.sndWl1 = seg.seq;
   handleAck(conn, seg, true);
@@ -122,6 +123,7 @@ function acknowledgeSynAck(conn: Connection): void {
     conn.delayedAckTimer = services.timers.cancel(conn.delayedAckTimer);
     conn.delayedAckTimer = services.timers.arm(conn, Timer.delayedAck, services.now + 200_000);
   } else sendAck(conn);
+  conn.ecnReflection = -1;
 }
 
 /** A SYN without ACK: both sides opened at once (RFC 9293 section 3.5, figure 7). */
@@ -133,11 +135,11 @@ function onSyn(conn: Connection, seg: Segment): void {
   conn.sndWnd = seg.window;
   conn.maxWindow = seg.window;
   conn.sndWl1 = seg.seq;
-  conn.ecnOk = asksEcn(seg.flags) && conn.ecnRequested;
+  conn.ecnMode = asksEcn(seg.flags) && conn.ecnRequested ? EcnMode.classic : EcnMode.off;
   syncMss(conn);
   initializeRcvMss(conn);
   // The SYN in the queue goes out again, now with ACK; its timer runs on.
   const syn = conn.sendQueue.head!;
-  syn.flags = Flag.syn | (conn.ecnOk ? Flag.ece : 0);
+  syn.flags = Flag.syn | (conn.ecnMode !== EcnMode.off ? Flag.ece : 0);
   transmit(conn, syn, conn.mssCache);
 }

@@ -10,7 +10,9 @@ import type { Connection, ConnectionServices } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { earlyConfirmed } from '../handshake/fast-open-passive.ts';
 import { acceptable, sendChallengeAck } from '../receive/acceptance.ts';
-import { ackIfDue, enterQuickAck } from '../receive/delayed-ack.ts';
+import { measureEcho } from '../receive/autotune.ts';
+import { ackIfDue } from '../receive/delayed-ack.ts';
+import { acceptCwr } from '../receive/ecn.ts';
 import { queueData } from '../receive/receive.ts';
 import { sendResetFor } from '../reset.ts';
 import { allAcked, handleAck, wakeWriter } from '../send/ack.ts';
@@ -42,7 +44,6 @@ export function synchronized(services: ConnectionServices, conn: Connection, seg
     return;
   }
   if (!onAck(services, conn, seg)) return;
-  onEcn(conn, seg);
   if (!onData(services, conn, seg)) return;
   pushFrames(conn);
   wakeWriter(conn);
@@ -52,7 +53,9 @@ export function synchronized(services: ConnectionServices, conn: Connection, seg
 /** Fifth, check the ACK field. False if the segment is done with. */
 function onAck(services: ConnectionServices, conn: Connection, seg: Segment): boolean {
   const established = conn.state === ESTABLISHED;
+  if (established) measureEcho(conn, seg);
   const result = handleAck(conn, seg, established);
+  if (result === 'ok' || result === 'old') acceptCwr(conn, seg);
   if (conn.state === SYN_RECEIVED) {
     if (result !== 'ok') {
       services.drop(conn, 'unacceptable-ack');
@@ -115,14 +118,4 @@ function onData(services: ConnectionServices, conn: Connection, seg: Segment): b
       break;
   }
   return conn.state !== CLOSED;
-}
-
-/** Congestion marks: seen ones are echoed until the sender says that it has slowed down (RFC 3168 section 6.1.3). */
-function onEcn(conn: Connection, seg: Segment): void {
-  if (!conn.ecnOk) return;
-  if ((seg.flags & Flag.cwr) !== 0 && seg.payloadLength > 0) conn.ecnDemandCwr = false;
-  if ((seg.trafficClass & 3) === 3 && seg.payloadLength > 0) {
-    if (!conn.ecnDemandCwr) enterQuickAck(conn, 2);
-    conn.ecnDemandCwr = true;
-  }
 }

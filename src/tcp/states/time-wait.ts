@@ -10,6 +10,7 @@ import { Flag } from '../../wire/tcp.ts';
 import { type Connection, type ConnectionServices, Timer } from '../connection.ts';
 import { noOptions, Outgoing, writePacket } from '../packet.ts';
 import type { Reason } from '../reasons.ts';
+import { inWindow } from '../receive/in-window.ts';
 import { receiveWindow } from '../receive/window.ts';
 import { sendResetFor } from '../reset.ts';
 import { CLOSED, FIN_WAIT_2, TIME_WAIT } from '../state.ts';
@@ -90,7 +91,8 @@ export class TimeWait implements Tuple, TimerOwner {
     this.timer = timers.arm(this, Timer.keepalive, now + length);
   }
 
-  private sendAck(): void {
+  /** Sends the ACK of the old connection again. */
+  sendAck(): void {
     const { services } = this;
     const options = noOptions();
     if (this.timestampsOk) {
@@ -111,13 +113,15 @@ export class TimeWait implements Tuple, TimerOwner {
   }
 
   /** Acknowledges again, but not more often than every tcp_invalid_ratelimit. */
-  private acknowledgeAgain(): void {
+  private acknowledgeAgain(seg: Segment): void {
     const { services } = this;
-    if (services.now - this.lastAckAt < services.sysctls.tcp_invalid_ratelimit * 1000) {
+    // Data or a FIN without SYN is no part of a loop in which two ends answer each other for ever.
+    const limited = seg.end === seg.seq || (seg.flags & Flag.syn) !== 0;
+    if (limited && services.now - this.lastAckAt < services.sysctls.tcp_invalid_ratelimit * 1000) {
       services.counters.TCPACKSkippedTimeWait++;
       return;
     }
-    this.lastAckAt = services.now;
+    if (limited) this.lastAckAt = services.now;
     this.sendAck();
   }
 
@@ -129,7 +133,11 @@ export class TimeWait implements Tuple, TimerOwner {
     const { services } = this;
     const stamped = seg.hasTimestamps && this.timestampsOk;
     const paws =
-      stamped && this.tsRecentAt >= 0 && seqLt(seg.tsVal, this.tsRecent) && (seg.flags & Flag.rst) === 0;
+      stamped &&
+      this.tsRecentAt >= 0 &&
+      this.tsRecent !== 0 &&
+      seqLt(seg.tsVal, this.tsRecent) &&
+      ((seg.flags & Flag.rst) === 0 || services.now < this.tsRecentAt + 60_000_000);
     if (this.finWait2) return this.handleFinWait2(seg, paws);
     const { flags } = seg;
     const bare = seg.seq === seg.end || (flags & Flag.rst) !== 0;
@@ -147,7 +155,7 @@ export class TimeWait implements Tuple, TimerOwner {
     if ((flags & Flag.rst) === 0) {
       // A copy of the peer's FIN means that our last ACK was lost: wait the full time again.
       if (paws || (flags & Flag.ack) !== 0) this.restart(60_000_000);
-      this.acknowledgeAgain();
+      this.acknowledgeAgain(seg);
     }
     return 'done';
   }
@@ -160,9 +168,9 @@ export class TimeWait implements Tuple, TimerOwner {
   private handleFinWait2(seg: Segment, paws: boolean): 'new' | 'done' {
     const { services } = this;
     const { flags } = seg;
-    const inWindow = !seqLt(seg.end, this.rcvNxt) && !seqGt(seg.seq, seqAdd(this.rcvNxt, this.rcvWnd));
-    if (paws || !inWindow) {
-      if ((flags & Flag.rst) === 0) this.acknowledgeAgain();
+    // Even a RST beyond the window is answered here, as 6.18 does.
+    if (paws || !inWindow(seg, this.rcvNxt, seqAdd(this.rcvNxt, this.rcvWnd))) {
+      this.acknowledgeAgain(seg);
       return 'done';
     }
     if ((flags & Flag.rst) !== 0) {

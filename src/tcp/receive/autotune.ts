@@ -1,0 +1,85 @@
+/**
+ * The receive buffer follows the sender: how much the application takes in a round trip decides how large the window may
+ * become (net/ipv4/tcp_input.c tcp_rcv_space_adjust and tcp_rcv_rtt_measure, 6.18).
+ */
+import type { Segment } from '../../wire/segment.ts';
+import { seqDiff, seqLt } from '../../wire/seq.ts';
+import type { Connection, ReceiverRound } from '../connection.ts';
+import { windowFromMemory } from './window.ts';
+
+/** Made with the first data. */
+function begun(conn: Connection): ReceiverRound {
+  conn.autotune ??= {
+    space: initialSpace(conn),
+    seq: conn.copiedSeq,
+    time: conn.services.now,
+    rtt: 0,
+    windowEnd: 0,
+    windowSince: -1,
+    lastEcho: 0,
+  };
+  return conn.autotune;
+}
+
+/** What a round trip is taken to bring before one was measured, bytes. */
+export const initialSpace = (conn: Connection): number =>
+  Math.min(conn.rcvSsthresh, conn.rcvWnd, 10 * conn.advMss);
+
+function takeSample(tune: ReceiverRound, sample: number, ofWindow: boolean): void {
+  const scaled = sample * 8;
+  if (tune.rtt === 0 || scaled < tune.rtt) tune.rtt = scaled;
+  // Without timestamps a slow application would pass for a long path.
+  else if (!ofWindow) tune.rtt += sample - (tune.rtt >> 3);
+}
+
+/** Data arrived: how long did a window take? */
+export function measureWindow(conn: Connection): void {
+  const tune = begun(conn);
+  const { now } = conn.services;
+  if (tune.windowSince >= 0) {
+    if (seqLt(conn.rcvNxt, tune.windowEnd)) return;
+    takeSample(tune, Math.max(now - tune.windowSince, 1), true);
+  }
+  tune.windowEnd = (conn.rcvNxt + conn.rcvWnd) | 0;
+  tune.windowSince = now;
+}
+
+/** A full segment with a new echo: how old is what it echoes? */
+export function measureEcho(conn: Connection, seg: Segment): void {
+  if (!conn.timestampsOk || !seg.hasTimestamps) return;
+  const tune = begun(conn);
+  if (seg.tsEcr === tune.lastEcho) return;
+  tune.lastEcho = seg.tsEcr;
+  if (seqDiff(seg.end, seg.seq) < conn.rcvMss || seg.tsEcr === 0) return;
+  const delta = seqDiff(conn.services.timestamp(conn.tsOffset), seg.tsEcr);
+  if (delta < 0 || delta >= 0x7fffffff / 1000) return;
+  takeSample(tune, Math.max(delta, 1) * 1000, false);
+}
+
+/** The application has read: at the end of a round trip the buffer may grow. */
+export function afterCopy(conn: Connection): void {
+  const tune = conn.autotune;
+  if (tune === null || tune.rtt === 0) return;
+  const { now } = conn.services;
+  if (now - tune.time < tune.rtt >> 3) return;
+  const waiting = seqDiff(conn.rcvNxt, conn.copiedSeq);
+  const copied = seqDiff(conn.copiedSeq, tune.seq) - waiting;
+  if (copied > tune.space) growBuffer(conn, tune, copied);
+  tune.seq = conn.copiedSeq;
+  tune.time = now;
+}
+
+/** Twice what came in a round trip, and as much more as the sender may speed up by (tcp_rcvbuf_grow). */
+export function growBuffer(conn: Connection, tune: ReceiverRound, space: number): void {
+  const before = tune.space;
+  tune.space = space;
+  const { tcp_moderate_rcvbuf: moderate, tcp_rmem } = conn.services.sysctls;
+  if (moderate === 0 || conn.options.rcvBufLocked) return;
+  let window = 2 * space;
+  window += 2 * Math.floor((window * (space - before)) / before);
+  if (!conn.outOfOrder.empty) window += seqDiff(conn.outOfOrder.lastEnd, conn.rcvNxt);
+  const buffer = Math.min(Math.floor((window * 256) / conn.scalingRatio), tcp_rmem[2]);
+  if (buffer <= conn.rcvBuf) return;
+  conn.rcvBuf = buffer;
+  conn.windowClamp = windowFromMemory(conn, buffer);
+}

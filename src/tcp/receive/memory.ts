@@ -1,0 +1,46 @@
+/** Room in the receive buffer for one more segment (net/ipv4/tcp_input.c tcp_try_rmem_schedule, tcp_prune_queue, 6.18). */
+import type { Segment } from '../../wire/segment.ts';
+import { seqGt } from '../../wire/seq.ts';
+import type { Connection } from '../connection.ts';
+import { resetSack } from './sack-blocks.ts';
+import { memoryInUse } from './window.ts';
+
+/** What counts of the new segment is its data: the peer only knows of that, not of what it costs here. */
+const fits = (conn: Connection, seg: Segment): boolean =>
+  memoryInUse(conn) + seg.payloadLength <= conn.rcvBuf;
+
+/** Sees to it that a segment can be kept: by a larger buffer, by tidying up, by throwing away what came out of order. */
+export function makeRoom(conn: Connection, seg: Segment): boolean {
+  if (fits(conn, seg)) return true;
+  if (memoryInUse(conn) === 0) return false;
+  enlargeBuffer(conn);
+  if (fits(conn, seg)) return true;
+  conn.outOfOrder.collapse();
+  conn.receiveQueue.collapse();
+  if (fits(conn, seg)) return true;
+  dropOutOfOrder(conn, seg);
+  return fits(conn, seg);
+}
+
+/** A buffer that nobody sized takes what it holds already; the window does not grow meanwhile (tcp_clamp_window). */
+function enlargeBuffer(conn: Connection): void {
+  conn.quickAcks = 0;
+  const most = conn.services.sysctls.tcp_rmem[2];
+  if (conn.rcvBuf < most && !conn.options.rcvBufLocked) conn.rcvBuf = Math.min(memoryInUse(conn), most);
+  if (memoryInUse(conn) > conn.rcvBuf) conn.rcvSsthresh = Math.min(conn.windowClamp, 2 * conn.advMss);
+}
+
+/** The segments farthest ahead go first, an eighth of the buffer at a time (tcp_prune_ofo_queue). */
+function dropOutOfOrder(conn: Connection, seg: Segment): void {
+  const queue = conn.outOfOrder;
+  let pruned = false;
+  let goal = conn.rcvBuf >> 3;
+  while (!queue.empty && !seqGt(seg.seq, queue.lastSeq)) {
+    pruned = true;
+    goal -= queue.dropLast().memory;
+    if (!queue.empty && goal > 0) continue;
+    if (fits(conn, seg)) break;
+    goal = conn.rcvBuf >> 3;
+  }
+  if (pruned) resetSack(conn);
+}
