@@ -14,7 +14,7 @@ import { packetText } from '../../src/wire/text.ts';
 import { full, root, testNeeding } from '../support/needs.ts';
 
 const folder = join(root, 'scripts');
-const files = readdirSync(folder)
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.pkt'))
   .map((name) => join(folder, name));
 const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
