@@ -149,6 +149,8 @@ export class Connection implements Tuple, TimerOwner {
   rcvWscale = 0;
   sackOk = false;
   timestampsOk = false;
+  /** Headers are counted with timestamps: as negotiated, and before that as hoped for (tcp_header_len). */
+  stampedHeaders = false;
   /** One of `EcnMode`. */
   ecnMode = 0;
   /** Accurate ECN: packets received with a mark; what the handshake's ACK shows in place of their number, -1 if nothing. */

@@ -106,7 +106,7 @@ function childOf(services: ConnectionServices, request: Request, seg: Segment): 
   child.sndWnd = seg.window << child.sndWscale;
   child.maxWindow = child.sndWnd;
   child.sackOk = request.sackOk;
-  child.timestampsOk = request.timestampsOk;
+  child.timestampsOk = child.stampedHeaders = request.timestampsOk;
   child.tsRecent = request.tsRecent;
   child.tsRecentAt = request.timestampsOk ? services.now : -1;
   child.tsOffset = request.tsOffset;

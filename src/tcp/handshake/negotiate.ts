@@ -7,7 +7,6 @@ import { Flag } from '../../wire/tcp.ts';
 import type { Connection } from '../connection.ts';
 import { noOptions, type OptionSet } from '../packet.ts';
 import type { Route } from '../route.ts';
-import { CLOSED, SYN_SENT } from '../state.ts';
 import type { TcpSysctls } from '../sysctls.ts';
 
 /** The largest shift a window scale option may ask for (RFC 7323 section 2.3). */
@@ -108,14 +107,9 @@ export function synOptions(conn: Connection): OptionSet {
 /** Whether a SYN asks for ECN the classic way (RFC 3168 section 6.1.1). */
 export const asksEcn = (flags: number): boolean => (flags & (Flag.ece | Flag.cwr)) === (Flag.ece | Flag.cwr);
 
-/**
- * The most data one segment can carry: path MTU and the peer's MSS less the options of every segment. Until the answer
- * to a SYN is in, that it has timestamps is taken for granted (tcp_connect_init).
- */
+/** The most data one segment can carry: path MTU and the peer's MSS less the options of every segment. */
 export function currentMss(conn: Connection): number {
-  const opening = conn.state === SYN_SENT || conn.state === CLOSED;
-  const timestamps = opening ? conn.services.sysctls.tcp_timestamps !== 0 : conn.timestampsOk;
-  return Math.max(mssOfPath(conn) - (timestamps ? 12 : 0), 1);
+  return Math.max(mssOfPath(conn) - (conn.stampedHeaders ? 12 : 0), 1);
 }
 
 /** What path MTU and the peer's MSS leave for data and options. */

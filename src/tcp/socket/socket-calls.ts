@@ -126,6 +126,7 @@ function prepare(conn: Connection): void {
   conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, 536) : 536;
   conn.pmtu = route.mtu;
   conn.maxWindow = conn.sndWnd = conn.sndWl1 = 0;
+  conn.stampedHeaders = services.sysctls.tcp_timestamps !== 0;
   syncMss(conn);
   conn.advMss = advertisedMss(route, conn.family, conn.options.userMss);
   initializeRcvMss(conn);

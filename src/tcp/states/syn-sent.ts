@@ -75,7 +75,7 @@ function takeOffer(conn: Connection, seg: Segment): void {
   conn.windowScaling = offer.windowScale >= 0;
   conn.sndWscale = Math.max(offer.windowScale, 0);
   conn.sackOk = offer.sack;
-  conn.timestampsOk = offer.timestamps;
+  conn.timestampsOk = conn.stampedHeaders = offer.timestamps;
   if (!conn.windowScaling) {
     conn.rcvWscale = 0;
     conn.windowClamp = Math.min(conn.windowClamp, 65535);
