@@ -8,6 +8,7 @@ import { controllerOf } from '../congestion/controller.ts';
 import { inFlight } from '../congestion/cwnd.ts';
 import { CaState } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
+import { EcnMode } from '../ecn.ts';
 import { isHandshake } from '../send/give-up.ts';
 import { fragment } from '../send/mss.ts';
 import { armReorderTimer, armRetransmit, timerMargin } from '../send/timer.ts';
@@ -219,6 +220,6 @@ export function enterLoss(conn: Connection): void {
     conn.reordering = Math.min(conn.reordering, sysctls.tcp_reordering);
   setCaState(conn, CaState.loss);
   conn.highSeq = conn.sndNxt;
-  if (conn.ecnOk) conn.ecnQueueCwr = true;
+  if (conn.ecnMode === EcnMode.classic) conn.ecnQueueCwr = true;
   conn.frto = sysctls.tcp_frto !== 0 && (fresh || conn.retransmits > 0) && conn.mtuProbeSize === 0;
 }

@@ -6,6 +6,7 @@ import { controllerOf } from '../congestion/controller.ts';
 import { inFlight } from '../congestion/cwnd.ts';
 import { CaState } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
+import { EcnMode } from '../ecn.ts';
 import type { AckOutcome } from './outcome.ts';
 
 /** No threshold yet (TCP_INFINITE_SSTHRESH). */
@@ -27,7 +28,7 @@ export function beginReduction(conn: Connection): void {
   conn.priorCwnd = conn.cwnd;
   conn.prrDelivered = conn.prrOut = 0;
   conn.ssthresh = controllerOf(conn).threshold(conn);
-  if (conn.ecnOk) conn.ecnQueueCwr = true;
+  if (conn.ecnMode === EcnMode.classic) conn.ecnQueueCwr = true;
 }
 
 /** How much may go for what was delivered. */

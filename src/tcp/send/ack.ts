@@ -9,6 +9,7 @@ import { controllerOf } from '../congestion/controller.ts';
 import { restartAfterIdle, updatePacingRate } from '../congestion/cwnd.ts';
 import { CaState } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
+import { EcnMode } from '../ecn.ts';
 import { sendChallengeAck } from '../receive/acceptance.ts';
 import { onAlert } from '../recovery/alert.ts';
 import { AckOutcome } from '../recovery/outcome.ts';
@@ -66,7 +67,7 @@ export function handleAck(conn: Connection, seg: Segment, challenge: boolean): A
   updateWindow(conn, seg, out);
   conn.bytesAcked += seqDiff(seg.ack, before);
   conn.sndUna = seg.ack;
-  out.ecnEcho = conn.ecnOk && (seg.flags & (Flag.ece | Flag.syn)) === Flag.ece;
+  out.ecnEcho = conn.ecnMode === EcnMode.classic && (seg.flags & (Flag.ece | Flag.syn)) === Flag.ece;
   if (sacks) takeSacks(conn, seg, out);
   conn.softError = 0;
   conn.probes = 0;
