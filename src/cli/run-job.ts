@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Failure, FailureKind } from '../drill/failure.ts';
 import { type HostSystem, openHost } from '../drill/on-host.ts';
-import { runScript } from '../drill/run.ts';
+import { type RunOptions, type RunResult, runScript } from '../drill/run.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
 import type { WorldEvent } from '../sim/events.ts';
 import { fsPath } from './output/names.ts';
@@ -28,8 +28,10 @@ export interface JobResult {
   /** The script; null if it could not be read. */
   readonly text: string | null;
   readonly failure: Failure | null;
-  /** Why it did not run; null if it did. */
+  /** Why it was not meant to run; null if it was. */
   readonly skipped: string | null;
+  /** What the stack has not that the script asks for; null if it has all. */
+  readonly cannotRun: string | null;
   readonly warnings: readonly Failure[];
   readonly virtualUs: number;
   /** Wall-clock time, ms. */
@@ -102,9 +104,11 @@ export function restrictedTo(file: string, text?: string): IpVersion[] | null {
   return version === undefined ? null : [version as IpVersion];
 }
 
-/** Reads and runs a script. What is wrong is in the result. */
-export function runJob(job: Job): JobResult {
-  const started = performance.now();
+/** What a run of a job needs whatever it runs on. */
+type JobRun = Omit<RunOptions, 'open'>;
+
+/** Reads a job's script. @returns how to run it, or what is wrong with it */
+export function prepareJob(job: Job): JobRun | JobResult {
   const wanted = job.ip ?? 'ipv4';
   let text: string;
   try {
@@ -112,29 +116,51 @@ export function runJob(job: Job): JobResult {
   } catch (error) {
     return failedResult(job.file, wanted, 'parse', `the script cannot be read: ${whyUnreadable(error)}`);
   }
-  const systems: HostSystem[] = [];
-  const result = runScript({
+  return {
     file: job.file,
     text,
     ...(job.ip === null ? {} : { ipVersion: job.ip }),
     defines: new Map([...Object.entries(customary[wanted]), ...job.defines]),
     options: job.options,
     ...(job.python ? { python: python3 } : {}),
+  };
+}
+
+/** Reads and runs a script on the built-in host. What is wrong is in the result. */
+export function runJob(job: Job): JobResult {
+  const started = performance.now();
+  const prepared = prepareJob(job);
+  if ('failure' in prepared) return prepared;
+  const systems: HostSystem[] = [];
+  const result = runScript({
+    ...prepared,
     open: (network) => {
       const system = openHost(network, { seed: job.seed, folder: dirname(job.file), readFile: read });
       systems.push(system);
       return system;
     },
   });
-  const { failure, warnings, virtualUs, output, ipVersion } = result;
   const events = systems.flatMap((system) => system.eventsFrom(result.startUs));
-  const wallMs = performance.now() - started;
+  return jobResult(prepared.text, result, events, performance.now() - started);
+}
+
+/** The result of a script that ran. @param events what happened, with times from the script's start */
+export function jobResult(
+  text: string,
+  result: RunResult,
+  events: readonly WorldEvent[],
+  wallMs: number,
+): JobResult {
+  const { file, warnings, virtualUs, output, ipVersion } = result;
+  const cannotRun = result.failure?.kind === 'cannot-run' ? result.failure.message : null;
+  const failure = cannotRun === null ? result.failure : null;
   return {
-    file: job.file,
+    file,
     ip: ipVersion,
     text,
     failure,
     skipped: null,
+    cannotRun,
     warnings,
     virtualUs,
     wallMs,
@@ -162,6 +188,7 @@ export const emptyResult = (file: string, ip: IpVersion): JobResult => ({
   text: null,
   failure: null,
   skipped: null,
+  cannotRun: null,
   warnings: [],
   virtualUs: 0,
   wallMs: 0,

@@ -37,6 +37,31 @@ export async function runPlan(
   await Promise.all(Array.from({ length: Math.min(atATime, jobs.length) }, () => feed(queue, take, start)));
 }
 
+/**
+ * Runs what is planned on something that takes its time, several jobs at once in this thread; results come in the plan's
+ * order.
+ */
+export async function runPlanOn(
+  plan: readonly Planned[],
+  atATime: number,
+  runOne: (job: Job) => Promise<JobResult>,
+  done: (result: JobResult) => void,
+): Promise<void> {
+  const results = new Map<number, JobResult>();
+  const queue = plan.entries();
+  let told = 0;
+  const lane = async (): Promise<void> => {
+    for (const [index, it] of queue) {
+      results.set(index, 'job' in it ? await runOne(it.job) : it.result);
+      for (let ready = results.get(told); ready !== undefined; ready = results.get(++told)) {
+        results.delete(told);
+        done(ready);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, lane));
+}
+
 type Numbered = { readonly index: number; readonly job: Job };
 
 /** Keeps one thread busy until the queue is empty; a thread that dies fails its job, and another takes its place. */

@@ -32,8 +32,9 @@ const style: ReportStyle = { bad: (text) => paint('red', text), dim: (text) => p
 
 export class Printer {
   failed = 0;
-  private passed = 0;
+  passed = 0;
   private skipped = 0;
+  unable = 0;
   private readonly options: PrintOptions;
   private readonly total: number;
   private readonly progress: boolean;
@@ -50,6 +51,7 @@ export class Printer {
 
   result(result: JobResult): void {
     if (result.skipped !== null) this.skipped++;
+    else if (result.cannotRun !== null) this.unable++;
     else if (result.failure === null) this.passed++;
     else this.failed++;
     const { format } = this.options;
@@ -59,22 +61,23 @@ export class Printer {
   }
 
   private done(): number {
-    return this.passed + this.failed + this.skipped;
+    return this.passed + this.failed + this.skipped + this.unable;
   }
 
   end(): void {
     if (this.progress) process.stderr.write('\r\u001b[K');
     if (this.options.format !== 'human') return;
     const skipped = this.skipped > 0 ? `, ${this.skipped} skipped` : '';
-    const counts = `${this.passed} passed, ${this.failed} failed${skipped}`;
+    const unable = this.unable > 0 ? `, ${this.unable} cannot run here` : '';
+    const counts = `${this.passed} passed, ${this.failed} failed${unable}${skipped}`;
     print(`${paint(this.failed > 0 ? 'red' : 'green', counts)}\n`);
   }
 
   private human(result: JobResult): string[] {
     const { failure } = result;
     const file = visible(result.file);
-    if (result.skipped !== null)
-      return [`skip ${file} (${ipNames[result.ip]})  ${style.dim(result.skipped)}`];
+    const notRun = result.skipped ?? result.cannotRun;
+    if (notRun !== null) return [`skip ${file} (${ipNames[result.ip]})  ${style.dim(visible(notRun))}`];
     const word = failure === null ? paint('green', 'ok  ') : paint('red', 'FAIL');
     const time = style.dim(`${seconds(result.virtualUs)} s virtual, ${result.wallMs.toFixed(1)} ms`);
     const lines = [`${word} ${file} (${ipNames[result.ip]})  ${time}`];
@@ -92,7 +95,8 @@ export class Printer {
     const number = this.done();
     // A number sign would begin a directive, such as # SKIP.
     const name = `${visible(result.file).replaceAll('#', '\\#')} (${ipNames[result.ip]})`;
-    if (result.skipped !== null) return [`ok ${number} - ${name} # SKIP ${visible(result.skipped)}`];
+    const notRun = result.skipped ?? result.cannotRun;
+    if (notRun !== null) return [`ok ${number} - ${name} # SKIP ${visible(notRun)}`];
     if (result.failure === null) return [`ok ${number} - ${name}`];
     const message = formatFailure(result.failure, result.text).split('\n');
     return [`not ok ${number} - ${name}`, ...message.map((line) => `# ${line}`)];
@@ -105,11 +109,12 @@ function jsonOf(result: JobResult): unknown {
   return {
     script: result.file,
     ip: ipNames[result.ip],
-    ok: result.skipped === null ? result.failure === null : null,
+    ok: result.skipped === null && result.cannotRun === null ? result.failure === null : null,
     virtualSeconds: result.virtualUs / 1e6,
     wallMs: Math.round(result.wallMs * 1000) / 1000,
     error: result.failure === null ? null : jsonError(result.failure),
     ...(result.skipped === null ? {} : { skipped: result.skipped }),
+    ...(result.cannotRun === null ? {} : { cannotRun: result.cannotRun }),
   };
 }
 

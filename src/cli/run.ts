@@ -6,17 +6,23 @@ import type { IpVersion } from '../drill/system-under-test.ts';
 import { OutputFile } from './output/file.ts';
 import { complain, print } from './output/print.ts';
 import type { Job, JobResult } from './run-job.ts';
+import { type JobRunner, runnerOn } from './run-on.ts';
 import { planRuns } from './run-plan.ts';
-import { runPlan } from './run-pool.ts';
+import { runPlan, runPlanOn } from './run-pool.ts';
 import { captureOf, type Format, Printer } from './run-report.ts';
 
 const help = `Usage: halfopen run [OPTION]... PATH...
 
-Runs packetdrill scripts (files, or folders searched for *.pkt) on the built-in stack, in virtual time and without root.
+Runs packetdrill scripts (files, or folders searched for *.pkt) on the built-in stack, in virtual time and without root,
+or on a stack of yours.
 Nothing a script says touches this machine: its commands act on the virtual host.
 
   --ip LIST         address set-ups to run each script in: ipv4, ipv6, mapped (default ipv4; names ending in -v4.pkt or
                     -v6.pkt and --ip_version= in a script restrict that)
+  --on SYSTEM       what to run them on: built-in (default), or exec:COMMAND, a stack of yours that speaks the protocol of
+                    docs/foreign-stacks.md; a script that asks for what it has not "cannot run here", and is no failure
+  --time KIND       of such a stack: virtual (default) or real
+  --patience N      seconds that such a stack may take for an answer (default 10)
   --ladder          draw each run as a ladder diagram
   --pcap FILE       write all packets to FILE (pcapng; one interface a run)
   --json            one JSON object a line and run
@@ -36,11 +42,12 @@ packetdrill's own options, which win over those in a script:
     .replace(/(.{1,110})(?: |$)/g, '$1\n  ')
     .trim()}
 
-Exit: 0 all passed or skipped, 1 a script failed, 2 wrong usage.
+Exit: 0 no script failed, 1 one did, 2 wrong usage, or none of them can run on what was asked for.
 
 Examples:
   halfopen run scripts/
   halfopen run --ladder scripts/01-three-way-handshake.pkt
+  halfopen run --on 'exec:./my-stack --quiet' scripts/rfc9293
   halfopen run --ip ipv4,ipv6,mapped --json my/scripts > results.jsonl
 `;
 
@@ -63,6 +70,8 @@ interface Options {
   readonly verbose: boolean;
   readonly pcap: string | null;
   readonly jobs: number;
+  /** Null for the built-in host. */
+  readonly runner: JobRunner | null;
   readonly job: Pick<Job, 'defines' | 'options' | 'python' | 'seed'>;
 }
 
@@ -102,6 +111,9 @@ function parseValues(args: string[]) {
         tap: flag,
         python: flag,
         jobs: text,
+        on: text,
+        time: text,
+        patience: text,
         seed: text,
         dry_run: flag,
         verbose: { ...flag, short: 'v' },
@@ -130,6 +142,7 @@ function parse(args: string[]): Options | null {
     verbose: values.verbose ?? false,
     pcap: values.pcap ?? null,
     jobs: parseCount('--jobs', values.jobs ?? '1', 1, 4 * availableParallelism()),
+    runner: parseOn(values),
     job: {
       defines: (values.define ?? []).map(parseDefine),
       options: ownOptions(given),
@@ -143,6 +156,24 @@ function parseCount(name: string, text: string, min: number, max: number): numbe
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw new UsageError(`${name} takes a number from ${min} to ${max}, not '${text}'`);
+}
+
+function parseOn(given: {
+  readonly on?: string;
+  readonly time?: string;
+  readonly patience?: string;
+}): JobRunner | null {
+  const { on = 'built-in', time = 'virtual', patience = '10' } = given;
+  if (time !== 'virtual' && time !== 'real')
+    throw new UsageError(`--time takes virtual or real, not '${time}'`);
+  if (!on.startsWith('exec:') && (given.time ?? given.patience) !== undefined)
+    throw new UsageError('--time and --patience are for --on exec:COMMAND');
+  try {
+    return runnerOn(on, { realTime: time === 'real', patience: parseCount('--patience', patience, 1, 3600) });
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError((error as Error).message);
+  }
 }
 
 function parseIps(list: string): IpVersion[] {
@@ -187,12 +218,15 @@ async function runAll(options: Options): Promise<number> {
   const printer = new Printer(options, plan.length);
   const results: JobResult[] = [];
   printer.start();
-  await runPlan(plan, options.jobs, (result) => {
+  const done = (result: JobResult): void => {
     if (capture !== null && result.skipped === null) results.push(result);
     printer.result(result);
-  });
+  };
+  const { runner, jobs } = options;
+  await (runner === null ? runPlan(plan, jobs, done) : runPlanOn(plan, jobs, runner, done));
   printer.end();
   capture?.write(captureOf(results));
   capture?.commit();
-  return printer.failed > 0 ? 1 : 0;
+  if (printer.failed > 0) return 1;
+  return printer.unable > 0 && printer.passed === 0 ? 2 : 0;
 }

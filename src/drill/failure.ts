@@ -9,6 +9,10 @@ export type FailureKind =
   | 'timing'
   | 'python'
   | 'command'
+  /** The stack under test broke off: it crashed, hung, or answered what it may not. */
+  | 'system'
+  /** Nothing is wrong with the stack: it has not what the script asks for. */
+  | 'cannot-run'
   | 'internal';
 
 /** One packet as a message shows it: packetdrill's short text, and the part of it that differs. */

@@ -1,6 +1,13 @@
 /** The system under test as the runner uses it: times from the script's start, packets kept in a queue and a trace. */
 import { DrillError } from './failure.ts';
-import type { Advance, OutboundPacket, Outcome, SystemCall, SystemUnderTest } from './system-under-test.ts';
+import { type Steps, settled } from './steps.ts';
+import type {
+  Advance,
+  AsyncSystemUnderTest,
+  OutboundPacket,
+  Outcome,
+  SystemCall,
+} from './system-under-test.ts';
 
 /** A packet of the run, as it went over the wire. */
 export interface TracedPacket {
@@ -24,7 +31,7 @@ const mostActivities = 3_000_000;
 export const forEverUs = 86_400_000_000;
 
 export class Machine {
-  readonly system: SystemUnderTest;
+  readonly system: AsyncSystemUnderTest;
   /** The script's start on the system's clock, µs. */
   startUs: number;
   /** Outbound packets that no event has looked at yet; times since the start. */
@@ -36,7 +43,7 @@ export class Machine {
   /** Called when the pending call ends, with its time since the start. */
   onEnded: (outcome: Outcome, atUs: number) => void = () => {};
 
-  constructor(system: SystemUnderTest) {
+  constructor(system: AsyncSystemUnderTest) {
     this.system = system;
     this.startUs = system.now();
   }
@@ -54,14 +61,14 @@ export class Machine {
     return this.system.now() - this.startUs;
   }
 
-  inject(bytes: Uint8Array): void {
+  *inject(bytes: Uint8Array): Steps<void> {
     this.trace.push({ atUs: this.now(), direction: 'in', bytes });
-    this.system.inject(bytes);
+    yield* settled(this.system.inject(bytes));
     this.drain();
   }
 
-  syscall(call: SystemCall): Outcome | 'pending' {
-    const outcome = this.system.syscall(call);
+  *syscall(call: SystemCall): Steps<Outcome | 'pending'> {
+    const outcome = yield* settled(this.system.syscall(call));
     // What needed nobody else (a connection over the loopback, say) has ended already.
     const result = outcome === 'pending' ? (this.system.ended?.()?.outcome ?? outcome) : outcome;
     this.drain();
@@ -69,9 +76,9 @@ export class Machine {
   }
 
   /** Runs until a time or until something happened; what happened is in the queue or was told to `onEnded`. */
-  step(untilUs: number): Advance {
+  *step(untilUs: number): Steps<Advance> {
     const [nowUs, seen] = [this.system.now(), this.trace.length + this.ends];
-    const why = this.system.advance(untilUs + this.startUs);
+    const why = yield* settled(this.system.advance(untilUs + this.startUs));
     this.drain();
     const nothing = this.system.now() <= nowUs && this.trace.length + this.ends === seen;
     this.falseAlarms = why === 'activity' && nothing ? this.falseAlarms + 1 : 0;
@@ -91,9 +98,9 @@ export class Machine {
   }
 
   /** Runs until a time, whatever happens meanwhile. */
-  runUntil(untilUs: number): void {
+  *runUntil(untilUs: number): Steps<void> {
     this.drain();
-    while (this.now() < untilUs && this.step(untilUs) === 'activity');
+    while (this.now() < untilUs && (yield* this.step(untilUs)) === 'activity');
   }
 
   private drain(): void {

@@ -7,11 +7,15 @@ import type { DrillConfig } from './config.ts';
 import { DrillError } from './failure.ts';
 import type { Flow } from './flow.ts';
 import { forEverUs, type Machine } from './machine.ts';
+import { cannotRun } from './missing.ts';
 import type { PacketEvents } from './run-packets.ts';
+import type { Steps } from './steps.ts';
 import type { Outcome, SocketAddress } from './system-under-test.ts';
 
 /** How long a call waits for a blocking one before it, as packetdrill does. */
 const patienceUs = 1_000_000;
+/** What a system answers to a call, or an option, that it lacks. */
+const enosys = 38;
 const inet = 2;
 const inet6 = 10;
 
@@ -46,9 +50,9 @@ export class CallEvents {
   }
 
   /** Makes a call that is due now. @throws DrillError of kind syscall or timing */
-  run(spec: SyscallSpec, timed: TimedEvent): void {
+  *run(spec: SyscallSpec, timed: TimedEvent): Steps<void> {
     const blocking = spec.endUs !== null;
-    this.awaitPending();
+    yield* this.awaitPending();
     if (this.pending !== null && blocking) {
       throw this.error(
         spec,
@@ -58,19 +62,19 @@ export class CallEvents {
     const prepared = prepareCall(spec, this.context());
     this.noteConnect(prepared);
     const endUs = blocking ? spec.endUs! + timed.offsetUs : null;
-    const outcome = this.machine.syscall(prepared.call);
+    const outcome = yield* this.machine.syscall(prepared.call);
     if (outcome !== 'pending') {
       this.finish({ spec, prepared, timed, endUs }, outcome, this.machine.now());
       return;
     }
     if (this.pending !== null) throw this.error(spec, 'the call blocks while another one already does');
     this.pending = { spec, prepared, timed, endUs };
-    if (!blocking) this.awaitUnexpectedBlock(spec);
+    if (!blocking) yield* this.awaitUnexpectedBlock(spec);
   }
 
   /** The script is over: a call that still blocks is an error. */
-  end(): void {
-    this.awaitPending();
+  *end(): Steps<void> {
+    yield* this.awaitPending();
     if (this.pending === null) return;
     const { spec } = this.pending;
     throw new DrillError(
@@ -84,18 +88,18 @@ export class CallEvents {
     return new DrillError('syscall', `runtime error in ${spec.name} call: ${message}`, spec.at);
   }
 
-  private awaitPending(): void {
+  private *awaitPending(): Steps<void> {
     const until = this.machine.now() + patienceUs;
     while (this.pending !== null && this.machine.now() < until) {
-      if (this.machine.step(until) === 'idle') break;
+      if ((yield* this.machine.step(until)) === 'idle') break;
     }
   }
 
   /** A call without an end time blocks: then the script waits with it, and nothing else can be injected meanwhile. */
-  private awaitUnexpectedBlock(spec: SyscallSpec): void {
+  private *awaitUnexpectedBlock(spec: SyscallSpec): Steps<void> {
     const until = this.machine.now() + forEverUs;
     while (this.pending !== null) {
-      const why = this.machine.step(until);
+      const why = yield* this.machine.step(until);
       if (why === 'activity') continue;
       const message =
         why === 'idle'
@@ -113,7 +117,11 @@ export class CallEvents {
 
   private finish({ spec, prepared, timed, endUs }: Pending, outcome: Outcome, atUs: number): void {
     const problem = prepared.problem(outcome);
-    if (problem !== null) this.report(this.error(spec, problem));
+    if (problem !== null) {
+      if (outcome.value < 0 && outcome.errno === enosys)
+        throw cannotRun(`the stack has no ${spec.name}()`, spec.at);
+      this.report(this.error(spec, problem));
+    }
     if (outcome.value >= 0) this.noteSuccess(prepared, outcome, spec);
     if (endUs === null) return;
     const end = { ...timed, us: endUs, endUs };

@@ -18,6 +18,7 @@ import {
   type LivePacket,
   toScriptTerms,
 } from './packets.ts';
+import type { Steps } from './steps.ts';
 
 /** The first port that the peers of passive opens use; each further one takes the next. */
 const firstPeerPort = 40000;
@@ -48,11 +49,11 @@ export class PacketEvents {
   }
 
   /** @throws DrillError if the packet cannot be injected */
-  inbound(packet: PacketSpec, at: number): void {
+  *inbound(packet: PacketSpec, at: number): Steps<void> {
     this.refuseUnsupported(packet, at);
     const flow = this.flowFor(packet);
     if (packet.kind === 'icmp') {
-      this.machine.inject(encodeInboundIcmp(packet, flow, this.config));
+      yield* this.machine.inject(encodeInboundIcmp(packet, flow, this.config));
       return;
     }
     if (packet.kind !== 'tcp') return;
@@ -62,21 +63,21 @@ export class PacketEvents {
       flow.state = 'syn-acked';
       flow.liveRemoteIsn = Number(packet.seq) | 0;
     }
-    this.machine.inject(encodeInbound(packet, flow, this.config));
+    yield* this.machine.inject(encodeInbound(packet, flow, this.config));
   }
 
   /**
    * Waits for an outbound packet and compares it.
    * @throws DrillError of kind packet or timing
    */
-  outbound(packet: PacketSpec, timed: TimedEvent, lastUs: number | null): void {
+  *outbound(packet: PacketSpec, timed: TimedEvent, lastUs: number | null): Steps<void> {
     this.refuseUnsupported(packet, timed.event.at);
     const flow = this.flowFor(packet);
     if (packet.kind !== 'tcp') throw new DrillError('packet', 'outbound ICMP packets are not supported yet');
     if (flow.state === 'syn-received' && packet.flags.syn && packet.flags.ack) {
       flow.scriptLocalIsn = packet.seq === '*' ? 0 : packet.seq | 0;
     }
-    const live = this.collect(packet, flow, timed, lastUs ?? 0);
+    const live = yield* this.collect(packet, flow, timed, lastUs ?? 0);
     this.verify(packet, live, flow, timed, lastUs);
   }
 
@@ -125,7 +126,7 @@ export class PacketEvents {
   }
 
   /** The next packet of the socket under test, or several joined to the expected length. */
-  private collect(spec: TcpSpec, flow: Flow, timed: TimedEvent, lastUs: number): LivePacket {
+  private *collect(spec: TcpSpec, flow: Flow, timed: TimedEvent, lastUs: number): Steps<LivePacket> {
     const deadline =
       timed.event.time.kind === 'any'
         ? Number.POSITIVE_INFINITY
@@ -133,7 +134,7 @@ export class PacketEvents {
     const parts: LivePacket[] = [];
     let length = 0;
     do {
-      const live = this.sniff(spec, flow, deadline, timed);
+      const live = yield* this.sniff(spec, flow, deadline, timed);
       const previous = parts.at(-1);
       if (previous !== undefined) {
         const mismatch = matchFragment(previous.shown, live.shown, spec.length - length);
@@ -148,7 +149,7 @@ export class PacketEvents {
     throw this.mismatch('packet', { message, field: 'length' }, spec, whole, timed);
   }
 
-  private sniff(spec: TcpSpec, flow: Flow, deadline: number, timed: TimedEvent): LivePacket {
+  private *sniff(spec: TcpSpec, flow: Flow, deadline: number, timed: TimedEvent): Steps<LivePacket> {
     const limit = Math.min(deadline, this.machine.now() + forEverUs);
     for (;;) {
       for (
@@ -159,7 +160,7 @@ export class PacketEvents {
         const live = this.recognise(packet.bytes, packet.atUs, spec, flow);
         if (live !== null) return live;
       }
-      const why = this.machine.step(limit);
+      const why = yield* this.machine.step(limit);
       if (why === 'activity') continue;
       const endless = deadline === Number.POSITIVE_INFINITY;
       const reason =

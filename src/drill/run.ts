@@ -4,12 +4,14 @@ import { schedule, type TimedEvent, timingProblem } from './clock.ts';
 import { configOf, type DrillConfig, networkOf } from './config.ts';
 import { DrillError, type Failure, placeOf } from './failure.ts';
 import { Machine, type TracedPacket } from './machine.ts';
+import { refuseWhatIsMissing } from './missing.ts';
 import { mostSeconds, semanticError } from './parse-number.ts';
 import { parseScript } from './parser.ts';
 import { CallEvents } from './run-calls.ts';
 import { PacketEvents } from './run-packets.ts';
 import { type PythonRunner, runSnippets, type Snippet, snapshot } from './snippets.ts';
-import type { IpVersion, OpenSystem, SystemUnderTest } from './system-under-test.ts';
+import { type Steps, settled, throughAll, throughAllAsync } from './steps.ts';
+import type { AsyncSystemUnderTest, IpVersion, OpenAsyncSystem, OpenSystem } from './system-under-test.ts';
 
 /** What to run, and on what. */
 export interface RunOptions {
@@ -46,8 +48,22 @@ export interface RunResult {
   readonly packets: readonly TracedPacket[];
 }
 
+/** The same for a system that may answer with promises. */
+export interface AsyncRunOptions extends Omit<RunOptions, 'open'> {
+  readonly open: OpenAsyncSystem;
+}
+
 /** Runs a script. Whatever is wrong with it is in the result; nothing is thrown. */
 export function runScript(options: RunOptions): RunResult {
+  return throughAll(runSteps(options));
+}
+
+/** Runs a script on a system that may answer with promises. The promise is never rejected. */
+export function runScriptAsync(options: AsyncRunOptions): Promise<RunResult> {
+  return throughAllAsync(runSteps(options));
+}
+
+function* runSteps(options: AsyncRunOptions): Steps<RunResult> {
   let ipVersion = options.ipVersion ?? 'ipv4';
   const ended = (failure: Failure | null, run: Run | null): RunResult => ({
     file: options.file,
@@ -68,15 +84,15 @@ export function runScript(options: RunOptions): RunResult {
     ]);
     ipVersion = config.ipVersion;
     if (config.dryRun) return ended(null, null);
-    run = new Run(options, script, config);
-    return ended(run.run(), run);
+    run = new Run(options, script, config, yield* openSystem(options.open, config));
+    return ended(yield* run.run(), run);
   } catch (error) {
     return ended(failureOf(error, options, -1), run);
   }
 }
 
 /** An error as a value that names the script's line. */
-function failureOf(error: unknown, options: RunOptions, eventAt: number): Failure {
+function failureOf(error: unknown, options: AsyncRunOptions, eventAt: number): Failure {
   const known =
     error instanceof DrillError
       ? error
@@ -90,9 +106,9 @@ function failureOf(error: unknown, options: RunOptions, eventAt: number): Failur
   return { kind, file: options.file, line, column, message, expected, actual, notes };
 }
 
-function openSystem(open: OpenSystem, config: DrillConfig): SystemUnderTest {
+function* openSystem(open: OpenAsyncSystem, config: DrillConfig): Steps<AsyncSystemUnderTest> {
   try {
-    return open(networkOf(config));
+    return yield* settled(open(networkOf(config)));
   } catch (error) {
     if (error instanceof DrillError) throw error;
     const why = error instanceof Error ? error.message : String(error);
@@ -103,10 +119,10 @@ function openSystem(open: OpenSystem, config: DrillConfig): SystemUnderTest {
 class Run {
   readonly warnings: Failure[] = [];
   output = '';
-  private readonly options: RunOptions;
+  private readonly options: AsyncRunOptions;
   private readonly script: Script;
   private readonly config: DrillConfig;
-  private readonly system: SystemUnderTest;
+  private readonly system: AsyncSystemUnderTest;
   private readonly machine: Machine;
   private readonly packetEvents: PacketEvents;
   private readonly calls: CallEvents;
@@ -115,11 +131,11 @@ class Run {
   private current: Event | null = null;
   private endUs = 0;
 
-  constructor(options: RunOptions, script: Script, config: DrillConfig) {
+  constructor(options: AsyncRunOptions, script: Script, config: DrillConfig, system: AsyncSystemUnderTest) {
     this.options = options;
     this.script = script;
     this.config = config;
-    this.system = openSystem(options.open, config);
+    this.system = system;
     this.machine = new Machine(this.system);
     this.packetEvents = new PacketEvents(this.machine, config);
     this.calls = new CallEvents(this.machine, config, this.packetEvents, (error) => this.reportCall(error));
@@ -138,27 +154,32 @@ class Run {
   }
 
   /** Cleanup runs whenever the init command did, also after a failure. */
-  run(): Failure | null {
+  *run(): Steps<Failure | null> {
     let failure: Failure | null = null;
     let initialised = false;
     try {
-      this.init();
+      refuseWhatIsMissing(this.script, this.system);
+      yield* this.init();
       initialised = true;
-      this.events();
+      yield* this.events();
     } catch (error) {
       failure = this.failure(error);
     }
     this.endUs = this.machine.now();
     try {
-      if (initialised) this.cleanup();
+      if (initialised) yield* this.cleanup();
       if (failure === null) {
         this.output += runSnippets(this.options.file, this.snippets, this.options.python ?? null);
-        this.calls.end();
+        yield* this.calls.end();
       }
     } catch (error) {
       failure ??= this.failure(error);
     }
-    this.system.close?.();
+    try {
+      yield* settled(this.system.close?.());
+    } catch (error) {
+      failure ??= this.failure(error);
+    }
     return failure;
   }
 
@@ -166,24 +187,21 @@ class Run {
     return failureOf(error, this.options, this.current?.at ?? -1);
   }
 
-  private init(): void {
-    for (const name of this.config.initScripts) this.command(name, 'init script', -1);
+  private *init(): Steps<void> {
+    for (const name of this.config.initScripts) yield* this.command(name, 'init script', -1);
     const { init } = this.script;
-    if (init !== null) this.command(init.text, 'init command', init.at);
+    if (init !== null) yield* this.command(init.text, 'init command', init.at);
     this.machine.start();
   }
 
-  private cleanup(): void {
+  private *cleanup(): Steps<void> {
     const { cleanup } = this.script;
-    if (cleanup !== null) this.command(cleanup.text, 'cleanup command', cleanup.at);
+    if (cleanup !== null) yield* this.command(cleanup.text, 'cleanup command', cleanup.at);
   }
 
   /** @param what what it is, for the message; null for a command in mid-script */
-  private command(text: string, what: string | null, at: number): void {
-    if (this.system.command === undefined) {
-      throw new DrillError('command', 'error executing command: this system runs no commands', at);
-    }
-    const { status, output } = this.system.command(text);
+  private *command(text: string, what: string | null, at: number): Steps<void> {
+    const { status, output } = yield* settled(this.system.command!(text));
     this.output += output;
     if (status === 0) return;
     const subject = what ?? `\`${text}\` command`;
@@ -191,7 +209,7 @@ class Run {
     throw new DrillError('command', `error executing ${subject}: non-zero status ${status}`, at, { notes });
   }
 
-  private events(): void {
+  private *events(): Steps<void> {
     for (const event of this.script.events) {
       this.current = event;
       if (this.last === null && event.time.us !== 0) {
@@ -208,32 +226,32 @@ class Run {
         const message = `time goes backward in script from ${this.last.us} usec to ${timed.us} usec`;
         throw new DrillError('semantic', message, event.at);
       }
-      this.event(timed);
+      yield* this.event(timed);
       this.last = timed;
     }
     this.current = null;
   }
 
-  private event(timed: TimedEvent): void {
+  private *event(timed: TimedEvent): Steps<void> {
     const { event } = timed;
     const { action } = event;
     switch (action.kind) {
       case 'packet':
-        this.packet(timed);
+        yield* this.packet(timed);
         break;
       case 'syscall':
-        this.wait(timed, 'system call start');
-        this.calls.run(action.call, timed);
+        yield* this.wait(timed, 'system call start');
+        yield* this.calls.run(action.call, timed);
         break;
       case 'command':
-        this.wait(timed, 'command');
-        this.command(action.text, null, event.at);
+        yield* this.wait(timed, 'command');
+        yield* this.command(action.text, null, event.at);
         break;
       case 'code': {
-        this.wait(timed, 'data collection for code');
+        yield* this.wait(timed, 'data collection for code');
         const flow = this.packetEvents.current;
         if (flow === null) throw new DrillError('python', 'runtime error in code: no socket to use for code');
-        const variables = snapshot(this.system, flow.fd);
+        const variables = yield* snapshot(this.system, flow.fd);
         this.snippets.push({
           text: action.text,
           line: placeOf(this.options.text, event.at).line,
@@ -245,17 +263,17 @@ class Run {
     }
   }
 
-  private packet(timed: TimedEvent): void {
+  private *packet(timed: TimedEvent): Steps<void> {
     const { event } = timed;
     if (event.action.kind !== 'packet') return;
     const { packet } = event.action;
     try {
       if (packet.direction === 'out') {
-        this.packetEvents.outbound(packet, timed, this.last?.us ?? null);
+        yield* this.packetEvents.outbound(packet, timed, this.last?.us ?? null);
         return;
       }
-      this.wait(timed, 'inbound packet');
-      this.packetEvents.inbound(packet, event.at);
+      yield* this.wait(timed, 'inbound packet');
+      yield* this.packetEvents.inbound(packet, event.at);
     } catch (error) {
       if (!(error instanceof DrillError)) throw error;
       const aboutPacket = error.kind === 'packet' || (error.kind === 'timing' && packet.direction === 'out');
@@ -279,8 +297,8 @@ class Run {
   }
 
   /** Waits until an event is due; it may be too late already. */
-  private wait(timed: TimedEvent, what: string): void {
-    this.machine.runUntil(timed.us);
+  private *wait(timed: TimedEvent, what: string): Steps<void> {
+    yield* this.machine.runUntil(timed.us);
     if (this.last === null) return;
     const late = timingProblem(what, timed, this.machine.now(), this.last.us, this.config);
     if (late !== null) throw new DrillError('timing', late, timed.event.at);

@@ -4,7 +4,8 @@
  */
 import { DrillError } from './failure.ts';
 import { type PyValue, runPython } from './python.ts';
-import type { InfoKind, SystemUnderTest } from './system-under-test.ts';
+import { type Steps, settled } from './steps.ts';
+import type { AsyncSystemUnderTest, InfoKind } from './system-under-test.ts';
 
 export interface Snippet {
   readonly text: string;
@@ -55,16 +56,10 @@ export const constants: ReadonlyMap<string, number> = new Map(
 const kinds: readonly InfoKind[] = ['TCP_INFO', 'TCP_CC_INFO', 'SO_MEMINFO'];
 
 /** What a snippet can look at now. @throws DrillError if the system has nothing to look at */
-export function snapshot(system: SystemUnderTest, fd: number): Map<string, number> {
-  if (system.info === undefined) {
-    throw new DrillError(
-      'python',
-      'runtime error in code: this system gives no TCP_INFO for snippets to look at',
-    );
-  }
+export function* snapshot(system: AsyncSystemUnderTest, fd: number): Steps<Map<string, number>> {
   const variables = new Map<string, number>();
   for (const kind of kinds) {
-    const info = fd < 0 ? null : system.info(fd, kind);
+    const info = fd < 0 ? null : ((yield* settled(system.info?.(fd, kind))) ?? null);
     if (info === null && kind === 'TCP_INFO') {
       throw new DrillError('python', "runtime error in code: can't find getsockopt to get TCP info");
     }

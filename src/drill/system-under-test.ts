@@ -3,7 +3,7 @@
  * methods in front of your own and every packetdrill script runs on it (docs/packetdrill.md has an example of about a
  * hundred lines).
  *
- * Everything is synchronous. Times are integer microseconds of the system's own clock, which may be virtual (it only
+ * Everything is synchronous; `AsyncSystemUnderTest` is the same for a stack behind a process or a promise. Times are integer microseconds of the system's own clock, which may be virtual (it only
  * moves inside `advance`) or real. Numbers of options, flags and errors are Linux'. Addresses are text ("192.0.2.1",
  * "2001:db8::1", "::ffff:192.0.2.1"). The runner translates the script's file descriptors into the ones the system
  * returned before it calls.
@@ -57,7 +57,8 @@ export interface SendCall {
   readonly nullBuffer: boolean;
 }
 
-/** A system call as a script makes it, with its arguments decoded. A system answers ENOSYS (38) to what it lacks. */
+/** A system call as a script makes it, with its arguments decoded. A system answers ENOSYS (38) to a call or an option that it
+ * lacks: the script then "cannot run here", which is no failure. */
 export type SystemCall =
   | { readonly name: 'socket'; readonly domain: number; readonly type: number; readonly protocol: number }
   | { readonly name: 'bind'; readonly fd: number; readonly address: SocketAddress }
@@ -189,6 +190,23 @@ export interface SystemUnderTest {
   close?(): void;
 }
 
+/** An answer that may come later. */
+export type Answer<T> = T | PromiseLike<T>;
+
+/**
+ * The same boundary for a stack that takes its time: behind a process, a socket, a promise. Whatever makes it do
+ * something may answer with a promise, and no second thing is asked of it before. `now`, `nextPacket` and `ended` tell
+ * what was known with the last answer. A rejection is an error of the run.
+ */
+export interface AsyncSystemUnderTest extends Pick<SystemUnderTest, 'now' | 'nextPacket' | 'ended'> {
+  advance(untilUs: number): Answer<Advance>;
+  inject(packet: Uint8Array): Answer<void>;
+  syscall(call: SystemCall): Answer<Outcome | 'pending'>;
+  info?(fd: number, kind: InfoKind): Answer<Readonly<Record<string, number>> | null>;
+  command?(text: string): Answer<{ readonly status: number; readonly output: string }>;
+  close?(): Answer<void>;
+}
+
 /** Which of packetdrill's three address set-ups a run uses. */
 export type IpVersion = 'ipv4' | 'ipv4-mapped-ipv6' | 'ipv6';
 
@@ -206,6 +224,9 @@ export interface DrillNetwork {
 
 /** Makes a fresh system for one run of one script. */
 export type OpenSystem = (network: DrillNetwork) => SystemUnderTest;
+
+/** The same for a system that may answer with promises, or takes its time to start. */
+export type OpenAsyncSystem = (network: DrillNetwork) => Answer<AsyncSystemUnderTest>;
 
 /** A four-byte option value as setsockopt takes it. */
 export function optionInt(value: number): Uint8Array {

@@ -79,12 +79,12 @@ describe('the runner on a stack that is not ours', () => {
   });
 
   test('what a call returned is compared, with errno', () => {
-    expect(report('0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 shutdown(3, SHUT_WR) = 0')).toMatch(
-      /test.pkt:2: runtime error in shutdown call: Expected result 0 but got -1 with errno 38 \(Function not implemented\)/,
+    expect(report('0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 read(3, ..., 9) = 9')).toMatch(
+      /test.pkt:2: runtime error in read call: Expected result 9 but got -1 with errno 11 \(Resource temporarily unavailable\)/,
     );
-    expect(
-      report('0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 shutdown(3, SHUT_WR) = -1 EINVAL (x)'),
-    ).toMatch(/Expected errno 22 \(Invalid argument\) but got 38 \(Function not implemented\)/);
+    expect(report('0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 read(3, ..., 9) = -1 EINVAL (x)')).toMatch(
+      /Expected errno 22 \(Invalid argument\) but got 11 \(Resource temporarily unavailable\)/,
+    );
     expect(report('0 frobnicate(3) = 0')).toMatch(/Unknown system call: 'frobnicate'/);
     expect(report('0 listen(3, 1) = 0')).toMatch(/unable to find fd with script fd 3/);
   });
@@ -131,9 +131,15 @@ describe('the runner on a stack that is not ours', () => {
 
   test('what the stack does not offer is said plainly', () => {
     expect(report('`sysctl -q x=1`\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3')).toMatch(
-      /this system runs no commands/,
+      /test.pkt:1: cannot run here: the stack runs no commands/,
     );
-    expect(report(`${handshake}+0 %{ assert tcpi_state == 1 }%`)).toMatch(/gives no TCP_INFO/);
+    expect(report(`${handshake}+0 %{ assert tcpi_state == 1 }%`)).toMatch(
+      /test.pkt:9: cannot run here: the stack has no TCP_INFO/,
+    );
+    const missing = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 shutdown(3, SHUT_WR) = 0';
+    expect(report(missing)).toMatch(/test.pkt:2: cannot run here: the stack has no shutdown\(\)/);
+    expect(run(missing).failure?.kind).toBe('cannot-run');
+    expect(report(missing.replace('= 0', '= -1 ENOSYS (x)'))).toBe('passed');
   });
 });
 

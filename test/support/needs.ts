@@ -24,6 +24,7 @@ const command = (name: string) => (): string | null => (onPath(name) ? null : `$
 /** A thing a test can need. */
 export type Need =
   | 'tshark'
+  | 'lwip'
   | 'tcptrace'
   | 'chromium'
   | 'python3'
@@ -39,6 +40,10 @@ export type Need =
 
 const checks: Record<Need, () => string | null> = {
   tshark: command('tshark'),
+  lwip: (): string | null =>
+    spawnSync('pkg-config', ['--exists', 'lwip'], { stdio: 'ignore' }).status === 0 && onPath('cc')
+      ? null
+      : 'liblwip-dev, pkg-config or a C compiler is not installed',
   tcptrace: command('tcptrace'),
   chromium: command('chromium'),
   python3: command('python3'),

@@ -1,0 +1,43 @@
+/** What scripts can run on (`halfopen run --on`), and how a job runs on it. */
+
+import { openStack } from '../drill/foreign/system.ts';
+import { runScriptAsync } from '../drill/run.ts';
+import { StackProcess } from './exec-stack.ts';
+import { eventsOfTrace } from './run-events.ts';
+import { type Job, type JobResult, jobResult, prepareJob } from './run-job.ts';
+
+/** Runs a job on what is not the built-in host. What is wrong is in the result. */
+export type JobRunner = (job: Job) => Promise<JobResult>;
+
+/** How scripts run on a stack of others. */
+interface ForeignOptions {
+  /** Whether time is the machine's. */
+  readonly realTime: boolean;
+  /** How long it may take for an answer, s. */
+  readonly patience: number;
+}
+
+/**
+ * What runs jobs on the system named by `--on`; null for the built-in host.
+ * @throws Error for a name that is none, with what to write instead
+ */
+export function runnerOn(on: string, options: ForeignOptions): JobRunner | null {
+  if (on === 'built-in') return null;
+  const command = /^exec:(.*)$/s.exec(on)?.[1]?.trim();
+  if (command === undefined || command === '')
+    throw new Error(`--on takes built-in or exec:COMMAND, not '${on}'`);
+  return (job) => runOnProcess(job, command, options);
+}
+
+async function runOnProcess(job: Job, command: string, options: ForeignOptions): Promise<JobResult> {
+  const started = performance.now();
+  const prepared = prepareJob(job);
+  if ('failure' in prepared) return prepared;
+  const { realTime, patience } = options;
+  const result = await runScriptAsync({
+    ...prepared,
+    open: (network) =>
+      openStack(network, new StackProcess(command), { realTime, patienceUs: patience * 1e6 }),
+  });
+  return jobResult(prepared.text, result, eventsOfTrace(result.packets), performance.now() - started);
+}

@@ -1,0 +1,2 @@
+export function buildTiny(): string;
+export function buildLwip(): string | null;
