@@ -105,6 +105,8 @@ export interface TcpFlags {
   readonly ae: boolean;
   /** Whether AE, CWR and ECE were given as one number (ACE). */
   readonly ace: boolean;
+  /** Letters of flags that a `?` behind them leaves open (an extension). */
+  readonly open: string;
 }
 
 export type TcpOptionSpec =
@@ -116,6 +118,8 @@ export type TcpOptionSpec =
   | { readonly kind: 'FO' | 'FOEXP' | 'md5'; readonly bytes: Uint8Array | '*' }
   /** Accurate ECN: up to three counters; `first` says which of the two orders. */
   | { readonly kind: 'ECN'; readonly first: 'e0b' | 'e1b'; readonly counters: readonly number[] }
+  /** Bytes as they stand, for options that no word makes: inbound only (an extension). */
+  | { readonly kind: 'raw'; readonly bytes: Uint8Array }
   /** Seen in live packets only: an option that scripts have no word for. */
   | { readonly kind: 'unknown'; readonly type: number; readonly bytes: Uint8Array };
 

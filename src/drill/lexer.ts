@@ -41,7 +41,7 @@ const patterns = {
   colons: /[0-9a-fA-F:]*::[0-9a-fA-F:.]*|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}/y,
   string: /"(?:\\[\s\S]|[^"\\])*"/y,
   command: /`(?:\\[\s\S]|[^`\\])*`/y,
-  flags: /(?:-(?![0-9])|[A-Za-z0-9_]*\.?[0-9]*)/y,
+  flags: /(?:-(?![0-9])|[A-Za-z0-9_?]*(?:\.\??)?[0-9]*)/y,
 };
 
 /** Whether a text is an IPv6 address (an embedded IPv4 tail allowed). */
@@ -107,7 +107,7 @@ export class Lexer {
     return second;
   }
 
-  /** TCP flags, read as they stand: `S`, `S.`, `.`, `P.5`, `-` (none). */
+  /** TCP flags, read as they stand: `S`, `S.`, `.`, `P.5`, `P?.` (PSH or not), `-` (none). */
   flags(): Token {
     this.position = this.peeked?.start ?? this.position;
     this.peeked = null;

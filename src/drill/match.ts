@@ -124,15 +124,29 @@ function matchNumber(
   return wanted === '*' ? null : differs(name, wanted, Number(actual), field);
 }
 
+const flagLetters = {
+  fin: 'F',
+  syn: 'S',
+  rst: 'R',
+  psh: 'P',
+  ack: '.',
+  urg: 'U',
+  ece: 'E',
+  cwr: 'W',
+  ae: 'A',
+} as const;
+
 const aceOf = (flags: TcpFlags): number => (flags.ae ? 4 : 0) | (flags.cwr ? 2 : 0) | (flags.ece ? 1 : 0);
 
 function matchFlags(wanted: TcpFlags, actual: TcpFlags): Mismatch | null {
   for (const name of ['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const) {
+    if (wanted.open.includes(flagLetters[name])) continue;
     const mismatch = differs(`tcp_${name}`, Number(wanted[name]), Number(actual[name]), 'flags');
     if (mismatch !== null) return mismatch;
   }
   if (wanted.ace) return differs('tcp_ace', aceOf(wanted), aceOf(actual), 'flags');
   for (const name of ['ece', 'cwr', 'ae'] as const) {
+    if (wanted.open.includes(flagLetters[name])) continue;
     const mismatch = differs(`tcp_${name}`, Number(wanted[name]), Number(actual[name]), 'flags');
     if (mismatch !== null) return mismatch;
   }
@@ -200,6 +214,7 @@ const optionNumbers: Readonly<Record<TcpOptionSpec['kind'], number>> = {
   FO: 34,
   ECN: 172,
   FOEXP: 254,
+  raw: 255,
   unknown: 255,
 };
 

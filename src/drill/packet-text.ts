@@ -77,7 +77,11 @@ export function flagsText(flags: TcpFlags): string {
   ];
   if (flags.ace) letters.push(String((flags.ae ? 4 : 0) | (flags.cwr ? 2 : 0) | (flags.ece ? 1 : 0)));
   else letters.push(flags.ece ? 'E' : '', flags.cwr ? 'W' : '', flags.ae ? 'A' : '');
-  return letters.join('') || '-';
+  return (
+    letters
+      .map((letter) => (letter !== '' && flags.open.includes(letter) ? `${letter}?` : letter))
+      .join('') || '-'
+  );
 }
 
 const hex = (bytes: Uint8Array | '*'): string =>
@@ -105,6 +109,8 @@ export function optionText(option: TcpOptionSpec): string {
       const names = option.first === 'e0b' ? ['e0b', 'ceb', 'e1b'] : ['e1b', 'ceb', 'e0b'];
       return `ECN${option.counters.map((value, i) => ` ${names[i]} ${value}`).join('')}`;
     }
+    case 'raw':
+      return `bytes ${hex(option.bytes)}`;
     case 'unknown':
       return `kind ${option.type}${option.bytes.length > 0 ? ` ${hex(option.bytes)}` : ''}`;
   }

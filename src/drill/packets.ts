@@ -93,6 +93,8 @@ function liveOption(option: TcpOptionSpec, spec: TcpSpec, flow: Flow, config: Dr
         data: Uint8Array.from(data),
       };
     }
+    case 'raw':
+      return { kind: 'rest', data: option.bytes };
     case 'unknown':
       return { kind: 'unknown', type: option.type, data: option.bytes };
   }
@@ -190,6 +192,7 @@ export function toScriptTerms(segment: TcpSegment, flow: Flow): ShownTcp {
       cwr: bit(Flag.cwr),
       ae: bit(Flag.ae),
       ace: false,
+      open: '',
     },
     seq: (segment.seq - flow.localOffset(syn)) >>> 0,
     length: segment.payload.length,

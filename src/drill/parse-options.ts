@@ -39,6 +39,8 @@ export function optionLength(option: TcpOptionSpec): number {
       return 4 + (option.bytes === '*' ? 0 : option.bytes.length);
     case 'ECN':
       return 2 + 3 * option.counters.length;
+    case 'raw':
+      return option.bytes.length;
     case 'unknown':
       return 2 + option.bytes.length;
   }
@@ -55,7 +57,7 @@ export function optionsLength(options: readonly TcpOptionSpec[]): number {
 
 function parseTcpOption(lexer: Lexer): TcpOptionSpec {
   const token = lexer.peek();
-  const what = 'a TCP option (mss, sackOK, TS, nop, wscale, sack, FO, FOEXP, md5, ECN, eol)';
+  const what = 'a TCP option (mss, sackOK, TS, nop, wscale, sack, FO, FOEXP, md5, ECN, eol, bytes)';
   if (token.kind !== 'word') throw lexer.unexpected(what);
   lexer.next();
   switch (token.text) {
@@ -88,6 +90,8 @@ function parseTcpOption(lexer: Lexer): TcpOptionSpec {
       return { kind: 'FOEXP', bytes: parseBlob(lexer, 'TCP fast open cookie', 36, true) };
     case 'md5':
       return { kind: 'md5', bytes: parseBlob(lexer, 'TCP MD5 digest', 16, false) };
+    case 'bytes':
+      return { kind: 'raw', bytes: parseBlob(lexer, 'bytes of options', 40, false) as Uint8Array };
     case 'ECN':
       return parseEcn(lexer);
     default:

@@ -49,7 +49,9 @@ function parseTcp(lexer: Lexer, base: Base, start: number): TcpSpec {
   const { seq, length } = parseSequence(lexer);
   const ack = lexer.accept('ack')
     ? parseNumberOrAny(lexer, 'an acknowledgment number', 0xffffffff, 'TCP ack sequence number out of range')
-    : 0;
+    : flags.open.includes('.')
+      ? '*'
+      : 0;
   const windowGiven = lexer.accept('win');
   const window = windowGiven
     ? parseNumberOrAny(lexer, 'a window', 0xffff, 'TCP window value out of range')
@@ -62,6 +64,8 @@ function parseTcp(lexer: Lexer, base: Base, start: number): TcpSpec {
   const options = lexer.at('<') ? parseTcpOptions(lexer) : [];
   const packet: TcpSpec = { kind: 'tcp', ...base, ports, flags, seq, length, ack, window, urgent, options };
   if (base.direction === 'in') checkInbound(packet, windowGiven, start, optionsAt);
+  else if (options !== '*' && options.some(({ kind }) => kind === 'raw'))
+    throw semanticError('bytes of options can only be used with inbound packets', optionsAt);
   if (options !== '*') {
     const bytes = optionsLength(options);
     if (bytes % 4 !== 0) {
@@ -80,6 +84,8 @@ function checkInbound(packet: TcpSpec, windowGiven: boolean, start: number, opti
     throw semanticError('<...> for TCP options can only be used with outbound packets', optionsAt);
   }
   if (!windowGiven) throw semanticError('window must be specified for inbound packets', start);
+  if (packet.flags.open !== '')
+    throw semanticError("a '?' behind a flag can only be used with outbound packets", start);
   const open =
     [packet.seq, packet.ack, packet.window, packet.urgent].includes('*') ||
     packet.options.some((option) => Object.values(option).includes('*'));
@@ -91,9 +97,17 @@ function parseFlags(lexer: Lexer): TcpFlags {
   if (token.text === '') throw lexer.unexpected("a packet's flags, such as S, S., . or P.");
   let ace = -1;
   let ecn = false;
-  const value = token.value === '-' ? '' : token.value;
-  for (const [index, flag] of [...value].entries()) {
+  let open = '';
+  const written = token.value === '-' ? '' : token.value;
+  for (const [index, flag] of [...written].entries()) {
     const at = token.start + Math.min(index, token.text.length - 1);
+    if (flag === '?') {
+      const before = written[index - 1] ?? '';
+      if (!'FSRP.UEWA'.includes(before) || before === '')
+        throw semanticError("a '?' leaves the flag before it open; there is none", at);
+      open += before;
+      continue;
+    }
     if (!'.FSRPEWAU01234567'.includes(flag)) throw semanticError(`Invalid TCP flag: '${flag}'`, at);
     const digit = flag >= '0' && flag <= '7';
     if ((digit && (ecn || ace >= 0)) || ('EWA'.includes(flag) && ace >= 0)) {
@@ -102,7 +116,7 @@ function parseFlags(lexer: Lexer): TcpFlags {
     if (digit) ace = Number(flag);
     if ('EWA'.includes(flag)) ecn = true;
   }
-  const has = (flag: string): boolean => value.includes(flag);
+  const has = (flag: string): boolean => written.includes(flag);
   return {
     fin: has('F'),
     syn: has('S'),
@@ -114,6 +128,7 @@ function parseFlags(lexer: Lexer): TcpFlags {
     cwr: ace > 0 ? (ace & 2) !== 0 : has('W'),
     ae: ace > 0 ? (ace & 4) !== 0 : has('A'),
     ace: ace > 0,
+    open,
   };
 }
 

@@ -73,6 +73,28 @@ describe('the runner on a stack that is not ours', () => {
     expect(report(handshake.replace('win 257', 'win *'))).toMatch(/semantic error: \* for a single field/);
   });
 
+  test('a ? leaves a flag open, and bytes of options go out as they stand', () => {
+    const data = `${handshake}+0 accept(3, ..., ...) = 4
++.1 < P. 1:1001(1000) ack 1 win 257
++0 > P?.? 1:1(0) ack 1001
+`;
+    expect(report(data)).toBe('passed');
+    expect(report(data.replace('P?.?', 'P?'))).toMatch(/live packet field tcp_ack: expected: 0/);
+    expect(report(data.replace('P?.?', 'F?'))).toMatch(/script packet: {2}0.200000 F\? 1:1/);
+    expect(report(data.replace('< P.', '< P?.'))).toMatch(
+      /'\?' behind a flag can only be used with outbound/,
+    );
+    expect(report(data.replace('P?.?', '?.'))).toMatch(
+      /a '\?' leaves the flag before it open; there is none/,
+    );
+    const odd = handshake.replace('<mss 1000,', '<bytes 6304abcd,mss 1000,');
+    expect(report(odd)).toBe('passed');
+    const syn = run(odd).packets[0]!.bytes;
+    expect([...syn.slice(40, 48)]).toEqual([0x63, 4, 0xab, 0xcd, 2, 4, 3, 0xe8]);
+    expect(report(handshake.replace('<mss 1460>', '<bytes 02040000>'))).toMatch(/only be used with inbound/);
+    expect(report(odd.replace('6304abcd', '630'))).toMatch(/odd number of digits/);
+  });
+
   test('a packet that never comes is told at once, whatever the script waits for', () => {
     expect(report(`${handshake}* > P. 1:11(10) ack 1`)).toMatch(/no such packet will ever come/);
     expect(report(`${handshake}+7 > P. 1:11(10) ack 1`)).toMatch(/Timed out waiting for packet/);
