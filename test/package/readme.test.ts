@@ -111,7 +111,10 @@ describe('the packed package, installed into an empty project', () => {
 });
 
 describe('the documentation', () => {
-  const files = ['README.md', join('docs', 'embedding.md'), join('docs', 'simulation.md')];
+  const files = [
+    'README.md',
+    ...['embedding', 'simulation', 'ports'].map((name) => join('docs', `${name}.md`)),
+  ];
   const examples = files.flatMap(examplesOf);
 
   test('has examples to run', () => {
