@@ -25,11 +25,10 @@ import {
 } from '../recovery/scoreboard.ts';
 import { onProbeAck } from '../recovery/timers.ts';
 import { SYN_SENT } from '../state.ts';
-import { Poll } from '../states/lifecycle.ts';
 import { sendMss, setPackets, syncMss } from './mss.ts';
 import { retransmitLost } from './retransmit.ts';
 import type { TxSegment } from './send-queue.ts';
-import { Nagle, pushPending, writable } from './sender.ts';
+import { Nagle, pushPending } from './sender.ts';
 import { armProbe, setTransmitTimer, stopRetransmit } from './timer.ts';
 
 /** How an ACK field was taken: `ok` is acceptable, the rest has been answered or must be. */
@@ -259,16 +258,6 @@ function measure(conn: Connection, seg: Segment, acked: number, out: AckOutcome)
   estimate(conn, rtt);
   conn.backoff = 0;
   return true;
-}
-
-/**
- * Tells whoever was refused room that there is some again (tcp_check_space, SOCK_NOSPACE). Called when what the ACK let
- * out has been sent: what is not sent yet counts too.
- */
-export function wakeWriter(conn: Connection): void {
-  if (!conn.noSpace || !writable(conn)) return;
-  conn.noSpace = false;
-  conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
 }
 
 /** Whether all that was sent, FIN included, is acknowledged. */

@@ -12,6 +12,7 @@ import { isReducing } from '../recovery/prr.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { boundToHalfWindow, mostGsoBytes, offloadPackets, packetCount, sendMss, setPackets } from './mss.ts';
 import { transmit } from './output.ts';
+import { memoryFree } from './send-buffer.ts';
 import { TxSegment } from './send-queue.ts';
 import { armProbe, rearmRetransmit, scheduleLossProbe } from './timer.ts';
 
@@ -39,20 +40,6 @@ const nagleOf = (conn: Connection): number =>
       : Nagle.on;
 
 const windowEnd = (conn: Connection): number => seqAdd(conn.sndUna, conn.sndWnd);
-
-/** Bytes written and not sent yet. */
-export const notSent = (conn: Connection): number => seqDiff(conn.writeSeq, conn.sndNxt);
-
-const lowWater = (conn: Connection): number =>
-  conn.options.notsentLowat || conn.services.sysctls.tcp_notsent_lowat;
-
-/** Whether a write may queue more. */
-const memoryFree = (conn: Connection): boolean =>
-  conn.sendQueue.bytes < conn.sndBuf && notSent(conn) < lowWater(conn);
-
-/** Whether poll calls the socket writable: at least a third of the buffer is free. */
-export const writable = (conn: Connection): boolean =>
-  conn.sndBuf - conn.sendQueue.bytes >= conn.sendQueue.bytes >> 1 && 2 * notSent(conn) < lowWater(conn);
 
 /** More than half the largest window was written since PSH was set last. */
 const forcedPush = (conn: Connection): boolean =>
@@ -184,7 +171,7 @@ function worthWaiting(
   packets: number,
 ): 'cwnd' | 'window' | null {
   const { now, sysctls } = conn.services;
-  if (conn.caState >= CaState.recovery || now - conn.lastTransmitAt > 1000) return null;
+  if (conn.caState >= CaState.recovery || now - conn.lastTransmitAt >= 1000) return null;
   const window = seqDiff(windowEnd(conn), s.seq);
   const congestion = (conn.cwnd - inFlight(conn)) * mss;
   const limit = Math.min(window, congestion);

@@ -3,7 +3,7 @@ import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import { initialSpace } from '../receive/autotune.ts';
 import { receiveWindow } from '../receive/window.ts';
-import { notSent } from '../send/sender.ts';
+import { notSent } from '../send/send-buffer.ts';
 import { CLOSED, LISTEN } from '../state.ts';
 
 /** Bits of tcpi_options. */

@@ -19,8 +19,9 @@ import { initialRto } from '../recovery/rtt.ts';
 import type { Route } from '../route.ts';
 import { syncMss } from '../send/mss.ts';
 import { sendActiveReset, transmit } from '../send/output.ts';
+import { writable } from '../send/send-buffer.ts';
 import { TxSegment } from '../send/send-queue.ts';
-import { sendData, sendFin, writable } from '../send/sender.ts';
+import { sendData, sendFin } from '../send/sender.ts';
 import { armRetransmit } from '../send/timer.ts';
 import {
   CLOSE_WAIT,

@@ -6,7 +6,8 @@ import { setWindowClamp as boundWindow } from '../receive/window.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 import { sendMss } from '../send/mss.ts';
 import { sendAck } from '../send/output.ts';
-import { Nagle, pushFrames, pushPending, writable } from '../send/sender.ts';
+import { writable } from '../send/send-buffer.ts';
+import { Nagle, pushFrames, pushPending } from '../send/sender.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN } from '../state.ts';
 import { Poll } from '../states/lifecycle.ts';
 

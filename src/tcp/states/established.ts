@@ -3,12 +3,7 @@ import { initialCwnd } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
 import { initializeWindow } from '../receive/window.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
-
-/** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
-function segmentMemory(conn: Connection): number {
-  const raw = Math.max(conn.mssClamp, conn.mssCache) + 320 + 320;
-  return (1 << (32 - Math.clz32(raw - 1))) + 256;
-}
+import { expandSendBuffer } from '../send/send-buffer.ts';
 
 /** Sizes buffers and the congestion window, starts keepalive, tells the observer what was negotiated. */
 export function establish(conn: Connection): void {
@@ -17,11 +12,7 @@ export function establish(conn: Connection): void {
   const spurious = conn.timestampsOk && conn.rcvTsEcr === conn.firstTsVal;
   conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);
   conn.lastAckAt = conn.lastSendAt = conn.cwndStamp = services.now;
-  if (!conn.options.sndBufLocked) {
-    const segments = Math.max(conn.cwnd, 10, conn.reordering + 1);
-    const wanted = 2 * segments * segmentMemory(conn);
-    conn.sndBuf = Math.max(conn.sndBuf, Math.min(wanted, services.sysctls.tcp_wmem[2]));
-  }
+  expandSendBuffer(conn);
   initializeWindow(conn);
   if (conn.options.keepalive) updateKeepalive(conn);
   if (services.trace === null) return;

@@ -15,7 +15,8 @@ import { ackIfDue } from '../receive/delayed-ack.ts';
 import { acceptCwr } from '../receive/ecn.ts';
 import { queueData } from '../receive/receive.ts';
 import { sendResetFor } from '../reset.ts';
-import { allAcked, handleAck, wakeWriter } from '../send/ack.ts';
+import { allAcked, handleAck } from '../send/ack.ts';
+import { wakeWriter } from '../send/send-buffer.ts';
 import { pushFrames } from '../send/sender.ts';
 import {
   CLOSE_WAIT,
