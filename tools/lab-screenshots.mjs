@@ -8,7 +8,7 @@ import { build, install, root } from './setup.mjs';
 install();
 build();
 buildLab();
-const { serveFolder } = await import('../dist/cli/lab.js');
+const { serveFolder } = await import('../dist/cli/lab-server.js');
 
 const folder = resolve(
   process.env.INIT_CWD ?? '.',

@@ -25,7 +25,8 @@ async function search(
     const end = await connectOnce(port);
     const search = { tries, seconds: (performance.now() - started) / 1000 };
     if (typeof end !== 'string') return { ...search, socket: end };
-    if (end !== 'ECONNREFUSED') throw new StoryError(`connect to ${host}:${port} failed with ${end}`);
+    if (end !== 'ECONNREFUSED')
+      throw new StoryError((say) => say('connectFailed', { where: `${host}:${port}`, code: end }));
     if (enough(search)) return search;
   }
 }
@@ -84,7 +85,7 @@ export class KernelStage implements Stage {
     const remote = `${socket.remoteAddress}:${socket.remotePort}`;
     if (local !== remote) {
       socket.destroy();
-      throw new StoryError(`somebody listens on ${host}:${port}; choose another --port`);
+      throw new StoryError((say) => say('somebodyListens', { where: `${host}:${port}` }));
     }
     const read = await echo(socket, text);
     return { tries, seconds, met: { local, remote, read, close: () => closed(socket) } };
@@ -102,16 +103,16 @@ export class KernelStage implements Stage {
     const found = await search(port, (so) => selfConnects() > 0 || enough(so));
     if (found.socket !== undefined) {
       found.socket.destroy();
-      throw new StoryError(`something answered on ${host}:${port}; choose another --port`);
+      throw new StoryError((say) => say('somethingAnswered', { where: `${host}:${port}` }));
     }
     return { tries: found.tries, seconds: found.seconds, stopped: selfConnects() };
   }
 
   async serve(port: number): Promise<string> {
     const server = await listen(port);
-    if (typeof server === 'string') throw new StoryError(`the service could not listen: ${server}`);
+    if (typeof server === 'string') throw new StoryError((say) => say('couldNotListen', { code: server }));
     const client = await connectOnce(port);
-    if (typeof client === 'string') throw new StoryError(`the service could not be reached: ${client}`);
+    if (typeof client === 'string') throw new StoryError((say) => say('couldNotReach', { code: client }));
     let text = '';
     for await (const chunk of client) text += chunk;
     server.close();

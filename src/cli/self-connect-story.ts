@@ -1,8 +1,21 @@
 /** What `halfopen self-connect` does and tells, wherever it is played. */
+import { type Language, type Say, speaker } from '../messages/message.ts';
+import { selfConnectTexts } from '../messages/self-connect.ts';
 import { paint } from './output/print.ts';
 
+/** How the story is told: its texts in one language. */
+type SayStory = Say<typeof selfConnectTexts>;
+
 /** The story cannot be played here, or was asked for wrongly: the message is all that the user needs. */
-export class StoryError extends Error {}
+export class StoryError extends Error {
+  /** The message in the language of a voice. */
+  readonly told: (say: SayStory) => string;
+
+  constructor(told: (say: SayStory) => string) {
+    super(told(speaker(selfConnectTexts, 'en')));
+    this.told = told;
+  }
+}
 
 /** How long something was tried. */
 export interface Search {
@@ -62,31 +75,28 @@ export interface Seen {
 }
 
 const most = { tries: 200_000, seconds: 60 };
+// Not for readers: the client's own bytes, which it reads again.
 const wrote = 'Is the service there?';
 
 const count = (n: number): string => n.toLocaleString('en');
-const tried = ({ tries, seconds }: Search): string =>
-  `${count(tries)} tries${seconds > 0 ? ` in ${seconds.toFixed(1)} s` : ''}`;
+const tried = ({ tries, seconds }: Search, say: SayStory): string =>
+  seconds > 0
+    ? say('triesIn', { count: count(tries), seconds: seconds.toFixed(1) })
+    : say('tries', { count: count(tries) });
 
 /** Shows how far a search is, on a terminal; says when it has gone on long enough. */
-function watchful(): (search: Search) => boolean {
+function watchful(say: SayStory): (search: Search) => boolean {
   let shown = 0;
   return (search) => {
     if (process.stderr.isTTY && search.seconds - shown > 0.1) {
       shown = search.seconds;
-      process.stderr.write(`\r   ${count(search.tries)} tries ... `);
+      process.stderr.write(`\r${say('progress', { count: count(search.tries) })}`);
     }
     return search.tries >= most.tries || search.seconds >= most.seconds;
   };
 }
 const clearLine = (): void => {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
-};
-
-const places: Record<Stage['where'], string> = {
-  namespace: "on this machine's kernel, in a network namespace of its own",
-  here: "on this machine's kernel, in this very network",
-  virtual: 'on a host of halfopen’s own (its TCP, no kernel; seed 1)',
 };
 
 /**
@@ -98,89 +108,64 @@ export async function play(
   stage: Stage,
   port: number,
   packets: readonly string[],
+  language: Language,
   tell: (text: string) => void,
 ): Promise<Seen> {
+  const say: SayStory = speaker(selfConnectTexts, language);
   const { where, range } = stage;
   const [low, high] = range;
-  tell(`${paint('bold', 'A program that connects to itself')}, ${places[where]}
-
-A service belongs on 127.0.0.1:${port}, but it is down. Its client, on the same host, tries again until it is up.
-Each connect() needs a port at its own end too. It gets one from ${low} to ${high}, and ${port} is one of those.
-
-${paint('bold', '1. The client tries')}
-`);
-  const { met, ...search } = await stage.meet(port, wrote, watchful());
+  tell(
+    `${say('heading', { title: paint('bold', say('title')), place: say(where) })}\n\n` +
+      `${say('intro', { port, low, high })}\n\n${paint('bold', say('one'))}\n`,
+  );
+  const { met, ...search } = await stage.meet(port, wrote, watchful(say));
   clearLine();
   if (met === null) {
-    tell(`   ${tried(search)}, and it has not met itself: bad luck, run it again.\n`);
+    tell(`${say('badLuck', { tried: tried(search, say) })}\n`);
     return { where, range, unguarded: { port, ...search } };
   }
   const { local, remote, read } = met;
-  tell(`   ${tried(search)}. All were refused, but the last: that one is ${paint('red', 'connected')}.
-
-${paint('bold', '2. Connected with whom? Nobody listens there')}
-   its own end     ${local}
-   the other end   ${remote}
-   It writes       "${wrote}"
-   and reads       "${read}"
-   It is connected to itself. On the wire (from halfopen's own TCP):
-${packets.map((line) => paint('dim', `     ${line}`)).join('\n')}
-   The SYN came back to the socket that sent it, and TCP takes that for a peer that opens at the same time
-   (RFC 9293, section 3.5). Every health check that stops at "connected" is content.
-
-${paint('bold', '3. The service wants to start')}
-`);
+  const lines = packets.map((line) => `${paint('dim', `     ${line}`)}\n`).join('');
+  tell(
+    `${say('allButLast', { tried: tried(search, say), connected: paint('red', say('connected')) })}\n\n` +
+      `${paint('bold', say('two'))}\n${say('ends', { local, remote, wrote, read })}\n${lines}` +
+      `${say('why')}\n\n${paint('bold', say('three'))}\n`,
+  );
   const listenMeanwhile = await stage.listen(port);
-  tell(`   listen on ${port}   ${verdict(listenMeanwhile, 'its own client sits on its port')}\n`);
+  tell(`${say('listenOn', { port, result: verdict(listenMeanwhile, 'portTaken', say) })}\n`);
   await met.close();
   const listenAfterClose = await stage.listen(port);
-  tell(`   The client notices, and closes as programs do.
-   listen on ${port}   ${verdict(listenAfterClose, 'the port stays in TIME-WAIT for a minute')}
-
-`);
-  const unguarded = {
-    port,
-    ...search,
-    local,
-    remote,
-    wrote,
-    read,
-    listenMeanwhile,
-    listenAfterClose,
-  };
-  return { where, range, unguarded, guarded: await playGuarded(stage, port, tell) };
+  tell(
+    `${say('clientCloses')}\n${say('listenOn', { port, result: verdict(listenAfterClose, 'portWaits', say) })}\n\n`,
+  );
+  const unguarded = { port, ...search, local, remote, wrote, read, listenMeanwhile, listenAfterClose };
+  return { where, range, unguarded, guarded: await playGuarded(stage, port, say, tell) };
 }
 
 async function playGuarded(
   stage: Stage,
   first: number,
+  say: SayStory,
   tell: (text: string) => void,
 ): Promise<NonNullable<Seen['guarded']>> {
   const port = first + 2 <= stage.range[1] ? first + 2 : first - 2;
-  const rule = stage.where === 'virtual' ? "the guard's rule" : "import 'halfopen/guard'";
-  tell(
-    `${paint('bold', `4. The same with the guard`)} (${rule}), on port ${port}, since ${first} is still taken\n`,
-  );
-  const { stopped, ...search } = await stage.meetGuarded(port, watchful());
+  const rule = stage.where === 'virtual' ? say('ruleOfGuard') : "import 'halfopen/guard'";
+  tell(`${say('fourOn', { four: paint('bold', say('four')), rule, port, first })}\n`);
+  const { stopped, ...search } = await stage.meetGuarded(port, watchful(say));
   clearLine();
   if (stopped === 0) {
-    tell(`   ${tried(search)}, and the guard has met no self-connect: bad luck, run it again.\n`);
+    tell(`${say('guardBadLuck', { tried: tried(search, say) })}\n`);
     return { port, ...search, stopped };
   }
-  tell(
-    `   ${tried(search)}, ${paint('green', 'all refused')}. The last was a self-connect; the client was told ECONNREFUSED, as ever.\n`,
-  );
+  tell(`${say('guarded', { tried: tried(search, say), refused: paint('green', say('allRefused')) })}\n`);
   const answer = await stage.serve(port);
-  tell(`   listen on ${port}   ${paint('green', 'up')}, at once. The client's next try reads "${answer}"
-
-${paint('bold', 'How to stay out of it')}
-   a Node program         node --import halfopen/guard app.js
-   every program here     sysctl -w net.ipv4.ip_local_reserved_ports=${first}
-   does it happen here?   halfopen doctor
-`);
+  tell(
+    `${say('answered', { port, up: paint('green', say('up')), answer })}\n\n` +
+      `${paint('bold', say('remedies'))}\n${say('remedyList', { port: first })}\n`,
+  );
   return { port, ...search, stopped, answer };
 }
 
 /** What listen came to, and why it failed if it did. */
-const verdict = (code: string | null, why: string): string =>
-  code === null ? paint('green', 'up') : `${paint('red', code)}: ${why}`;
+const verdict = (code: string | null, why: 'portTaken' | 'portWaits', say: SayStory): string =>
+  code === null ? paint('green', say('up')) : say('failed', { code: paint('red', code), why: say(why) });

@@ -47,7 +47,7 @@ export class VirtualStage implements Stage {
       value = n;
     });
     while (value === undefined && this.world.step());
-    if (value === undefined) throw new StoryError(`a call never ended (seed ${this.world.seed})`);
+    if (value === undefined) throw new StoryError((say) => say('neverEnded', { seed: this.world.seed }));
     return value;
   }
 
@@ -63,7 +63,9 @@ export class VirtualStage implements Stage {
       const search = { tries, seconds: 0 };
       if (result === 0 && accept(socket)) return { ...search, socket };
       if (result < 0 && result !== -Errno.ECONNREFUSED)
-        throw new StoryError(`connect failed with ${nameOf(result)}`);
+        throw new StoryError((say) =>
+          say('connectFailed', { where: `127.0.0.1:${port}`, code: nameOf(result) }),
+        );
       socket.release();
       if (enough(search)) return search;
     }
@@ -129,13 +131,14 @@ export class VirtualStage implements Stage {
 
   async serve(port: number): Promise<string> {
     const server = this.listener(port);
-    if (typeof server === 'string') throw new StoryError(`the service could not listen: ${server}`);
+    if (typeof server === 'string') throw new StoryError((say) => say('couldNotListen', { code: server }));
     const client = this.host.socket(4);
     const result = this.finish(client.connect(address, port));
-    if (result !== 0) throw new StoryError(`the service could not be reached: ${nameOf(result)}`);
+    if (result !== 0) throw new StoryError((say) => say('couldNotReach', { code: nameOf(result) }));
     this.world.run(this.world.clock.now + moment);
     const peer = server.accept(0);
-    if (!(peer instanceof Socket)) throw new StoryError(`the service accepted nobody: ${nameOf(peer)}`);
+    if (!(peer instanceof Socket))
+      throw new StoryError((say) => say('acceptedNobody', { code: nameOf(peer) }));
     this.finish(peer.send(new TextEncoder().encode('Yes, I am here.'), 0));
     const buffer = new Uint8Array(100);
     return text(buffer.subarray(0, this.finish(client.receive(buffer, 0))));

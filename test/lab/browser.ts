@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { serveFolder } from '../../src/cli/lab.ts';
+import { serveFolder } from '../../src/cli/lab-server.ts';
 import { root } from '../support/needs.ts';
 
 export interface Lab {

@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run, serveFolder } from '../../src/cli/lab.ts';
+import { run } from '../../src/cli/lab.ts';
+import { serveFolder } from '../../src/cli/lab-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'halfopen-lab-'));
 const server = serveFolder(join(folder, 'site'));
@@ -25,10 +26,10 @@ afterAll(() => {
 });
 
 /** The answer to a request line as it stands: clients would tidy the path up. */
-const ask = (path: string, method = 'GET'): Promise<string> =>
+const ask = (path: string, method = 'GET', host = '127.0.0.1:80', more = ''): Promise<string> =>
   new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => {
-      socket.write(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      socket.write(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${more}\r\n`);
     });
     let text = '';
     socket.on('data', (data) => {
@@ -43,6 +44,27 @@ test('the page and its assets are served, whatever is asked behind them', async 
   expect(await ask('/?x=1')).toContain('200 OK');
   expect(await ask('/assets/a.js')).toContain('text/javascript');
   expect(await ask('/', 'HEAD')).not.toContain('<p>page</p>');
+});
+
+test('another host name is refused, and every answer says how it may be used', async () => {
+  for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:80'])
+    expect(await ask('/', 'GET', host), host).toMatch(/^HTTP\/1.1 421 /);
+  for (const path of ['/', '/nothing', '/assets/a.js'])
+    expect(await ask(path, 'GET', 'localhost')).toMatch(/nosniff[\s\S]*frame-ancestors 'self'/);
+});
+
+test('what a browser takes compressed it gets compressed', async () => {
+  expect(await ask('/', 'GET', 'localhost', 'Accept-Encoding: gzip, br\r\n')).toContain(
+    'content-encoding: br',
+  );
+  expect(await ask('/', 'GET', 'localhost', 'Accept-Encoding: gzip\r\n')).toContain('content-encoding: gzip');
+  expect(await ask('/')).not.toContain('content-encoding');
+});
+
+test('a link that leads out of the folder is no page, and a file that goes away ends nothing', async () => {
+  symlinkSync(join(folder, 'secret'), join(folder, 'site', 'link.js'));
+  expect(await ask('/link.js')).toContain('404 Not Found');
+  expect(await ask('/')).toContain('200 OK');
 });
 
 test('nothing outside of the folder, hidden or not there is served, and nothing is written', async () => {

@@ -7,6 +7,7 @@ import { root } from '../support/needs.ts';
 /** Which folders of src/ a folder may import from, beside itself. The arrows of ARCHITECTURE.md. */
 const arrows: Record<string, readonly string[]> = {
   messages: [],
+  live: [],
   wire: [],
   tcp: ['wire'],
   host: ['wire', 'tcp'],
