@@ -34,6 +34,7 @@ export function onRetransmitTimer(conn: Connection): void {
   const { services } = conn;
   const head = conn.sendQueue.head;
   if (conn.packetsOut === 0 || head === null) return;
+  conn.probeOut = false;
   const zeroWindow = conn.sndWnd === 0 && !conn.orphaned && !isHandshake(conn);
   if (zeroWindow) {
     if (shutTooLong(conn)) {
