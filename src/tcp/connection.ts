@@ -265,6 +265,12 @@ export class Connection implements Tuple, TimerOwner {
   prrOut = 0;
   /** F-RTO is finding out whether the time-out was one. */
   frto = false;
+  /** What holds sending back (`Limit` of send/limits.ts), since when, and the times of each that are over, µs. */
+  limitedBy = 0;
+  limitedSince = 0;
+  busyTime = 0;
+  windowLimitedTime = 0;
+  bufferLimitedTime = 0;
   /** Bytes of a path-MTU probe under way, 0 if there is none. */
   mtuProbeSize = 0;
   bytesSent = 0;

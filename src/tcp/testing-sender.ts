@@ -1,6 +1,5 @@
 /** A sender in ESTABLISHED whose peer is the test: exactly this state, and exactly these answers. */
-import type { Address } from '../wire/address.ts';
-import { parseAddress } from '../wire/address.ts';
+import { type Address, parseAddress } from '../wire/address.ts';
 import { decodeIp, encodeIp, ipPacket } from '../wire/ip.ts';
 import type { SackBlock, TcpOption } from '../wire/options.ts';
 import { decodeTcp, encodeTcp, Flag, protocolTcp, type TcpSegment } from '../wire/tcp.ts';

@@ -1,6 +1,7 @@
 /** How much may be in flight, and the window of a sender that does not use it (RFC 5681, RFC 7661; net/ipv4/tcp_output.c, 6.18). */
 import { seqLt } from '../../wire/seq.ts';
 import type { Connection } from '../connection.ts';
+import { beginLimit, Limit } from '../send/limits.ts';
 import { isLimited } from './interface.ts';
 import { CaState } from './state.ts';
 
@@ -44,6 +45,8 @@ export function validateCwnd(conn: Connection, limited: boolean): void {
   }
   conn.cwndUsed = Math.max(conn.cwndUsed, conn.packetsOut);
   if (sysctls.tcp_slow_start_after_idle !== 0 && now - conn.cwndStamp >= conn.rto) decayUnused(conn);
+  // Everything is sent, and the writer waits for room.
+  if (conn.sendQueue.sendHead === null && conn.noSpace) beginLimit(conn, Limit.buffer);
 }
 
 /** A window that was not used for a time-out says little of the path: half way back to what was used (RFC 2861). */

@@ -25,6 +25,7 @@ import {
 } from '../recovery/scoreboard.ts';
 import { onProbeAck } from '../recovery/timers.ts';
 import { SYN_SENT } from '../state.ts';
+import { endLimit, Limit } from './limits.ts';
 import { sendMss, setPackets, syncMss } from './mss.ts';
 import { retransmitLost } from './retransmit.ts';
 import type { TxSegment } from './send-queue.ts';
@@ -194,6 +195,7 @@ function cleanQueue(conn: Connection, seg: Segment, out: AckOutcome): void {
     sendQueue.shift();
   }
   const rest = s !== null && s !== sendQueue.sendHead ? s : null;
+  if (rest === null) endLimit(conn, Limit.busy);
   out.reneging = rest?.sacked === true;
   let rtt = -1;
   if (firstAt >= 0 && !out.retransmittedAcked) {

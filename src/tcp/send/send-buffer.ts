@@ -3,6 +3,7 @@ import { seqDiff } from '../../wire/seq.ts';
 import { inFlight } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
 import { Poll } from '../states/lifecycle.ts';
+import { endLimit, Limit } from './limits.ts';
 
 /** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
 function segmentMemory(conn: Connection): number {
@@ -44,5 +45,6 @@ export function wakeWriter(conn: Connection): void {
   }
   if (!writable(conn)) return;
   conn.noSpace = false;
+  endLimit(conn, Limit.buffer);
   conn.owner?.wake(conn, Poll.out | Poll.wrNorm);
 }

@@ -10,6 +10,7 @@ import { type Connection, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { isReducing } from '../recovery/prr.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
+import { beginLimit, endLimit, Limit } from './limits.ts';
 import { boundToHalfWindow, mostGsoBytes, offloadPackets, packetCount, sendMss, setPackets } from './mss.ts';
 import { transmit } from './output.ts';
 import { memoryFree } from './send-buffer.ts';
@@ -72,6 +73,7 @@ export function sendData(conn: Connection, data: Uint8Array, from: number, flags
       restartAfterIdle(conn);
       segment = new TxSegment(conn.writeSeq, 0, Math.min(goal, data.length - done));
       conn.sendQueue.append(segment);
+      if (segment === conn.sendQueue.sendHead) beginLimit(conn, Limit.busy);
     }
     const n = Math.min(goal - segment.length, data.length - done);
     appendData(conn, segment, data, done, n);
@@ -195,13 +197,17 @@ function worthWaiting(
 export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 | 1 | 2): void {
   let sent = 0;
   let limited = false;
+  let shut = false;
   const offload = offloadPackets(conn, mss);
   for (let s = conn.sendQueue.sendHead; s !== null; s = conn.sendQueue.sendHead) {
     const quota = Math.min(cwndQuota(conn) || (limit === 2 ? 1 : 0), offload);
     if (quota === 0) break;
     if (s.length < quota * mss) conn.sendQueue.fill(s, quota * mss);
     const first = seqAdd(s.seq, Math.min(s.length, mss));
-    if (seqGt(s.length > mss ? first : s.end, windowEnd(conn))) break;
+    if (seqGt(s.length > mss ? first : s.end, windowEnd(conn))) {
+      shut = true;
+      break;
+    }
     if (packetCount(s, mss) === 1) {
       const eagerness = s === conn.sendQueue.tail ? nagle : Nagle.push;
       const free = (eagerness & Nagle.push) !== 0 || conn.urgentMode || (s.flags & Flag.fin) !== 0;
@@ -209,6 +215,7 @@ export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 
     } else {
       const wait = limit !== 0 ? null : worthWaiting(conn, s, mss, offload);
       limited ||= wait === 'cwnd';
+      shut ||= wait === 'window';
       if (wait !== null) break;
       const most = conn.urgentMode ? mss : splitPoint(conn, s, mss, quota, nagle);
       if (most <= 0) break;
@@ -219,6 +226,8 @@ export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 
     sent += s.packets;
     if (limit !== 0) break;
   }
+  if (shut) beginLimit(conn, Limit.window);
+  else endLimit(conn, Limit.window);
   limited ||= inFlight(conn) >= conn.cwnd;
   if (sent > 0 || limited) validateCwnd(conn, limited);
   if (sent === 0) return;

@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import { initialSpace } from '../receive/autotune.ts';
 import { receiveWindow } from '../receive/window.ts';
+import { limitTimes } from '../send/limits.ts';
 import { notSent } from '../send/send-buffer.ts';
 import { CLOSED, LISTEN } from '../state.ts';
 
@@ -25,6 +26,7 @@ const since = (conn: Connection, at: number): number => Math.floor((conn.service
 /** A snapshot; times in the units Linux uses: µs, and ms for those named last_*. */
 export function tcpInfo(conn: Connection): Record<string, number> {
   const listening = conn.state === LISTEN;
+  const times = limitTimes(conn);
   return {
     tcpi_state: conn.state,
     tcpi_ca_state: conn.caState,
@@ -68,10 +70,15 @@ export function tcpInfo(conn: Connection): Record<string, number> {
     tcpi_data_segs_in: conn.dataSegsIn,
     tcpi_data_segs_out: conn.dataSegsOut,
     tcpi_delivered: conn.delivered,
-    tcpi_delivered_ce: 0,
+    tcpi_delivered_ce: conn.deliveredCe,
     tcpi_bytes_sent: conn.bytesSent,
     tcpi_bytes_retrans: conn.bytesRetransmitted,
-    tcpi_dsack_dups: 0,
+    tcpi_dsack_dups: conn.dsackDuplicates,
+    tcpi_reord_seen: conn.reorderingSeen,
+    tcpi_busy_time: times.busy,
+    tcpi_rwnd_limited: times.window,
+    tcpi_sndbuf_limited: times.buffer,
+
     tcpi_snd_wnd: conn.sndWnd,
     tcpi_rcv_wnd: receiveWindow(conn),
     tcpi_total_rto: conn.totalRto,
