@@ -80,7 +80,7 @@ export function spawnInNamespace(
  * A network of its own for the calling thread, beside the one that it has. A namespace belongs to a thread: use only
  * synchronous calls, since those of the thread pool run in the namespace that the process began with.
  */
-interface NetworkNamespace {
+export interface NetworkNamespace {
   /** Runs something in it. */
   run<T>(work: () => T): T;
   close(): void;

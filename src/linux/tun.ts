@@ -22,7 +22,7 @@ const u32 = (value: number): Buffer => {
 };
 
 /** An open TUN device: reading gives the packets that the kernel sends, writing hands it one. */
-interface Tun {
+export interface Tun {
   readonly fd: number;
   readonly name: string;
   readonly index: number;

@@ -1,0 +1,55 @@
+/** System calls that may block, made by a second thread that waits for them, one at a time. */
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { Outcome, SystemCall } from '../drill/system-under-test.ts';
+import { K, must, type Sys } from './sys.ts';
+
+/** What the thread begins with. */
+export interface BlockingStart {
+  readonly port: MessagePort;
+  /** Counts the calls handed over; the thread sleeps on it. */
+  readonly turn: Int32Array;
+  /** An eventfd that the thread writes to when a call has ended. */
+  readonly wake: number;
+}
+
+/** What comes back; the time is of CLOCK_MONOTONIC, µs. */
+export interface BlockingEnd {
+  readonly outcome: Outcome;
+  readonly atUs: number;
+}
+
+export class BlockingCalls {
+  /** Readable when a call has ended. */
+  readonly wake: number;
+  private readonly sys: Sys;
+  private readonly port: MessagePort;
+  private readonly turn: Int32Array;
+  private readonly drained = Buffer.alloc(8);
+
+  /** @param thread the file of blocking-thread.ts, as it was built */
+  constructor(sys: Sys, thread: URL) {
+    this.sys = sys;
+    this.wake = must('eventfd', sys.call('eventfd', 0, K.O_NONBLOCK | K.O_CLOEXEC));
+    this.turn = new Int32Array(new SharedArrayBuffer(4));
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    const workerData: BlockingStart = { port: port2, turn: this.turn, wake: this.wake };
+    // Whoever runs this ends the process by `Sys.exit`: a thread that blocks in a call cannot be ended otherwise.
+    new Worker(thread, { workerData, transferList: [port2] }).unref();
+  }
+
+  /** Hands over a call. There must be no other one on its way. */
+  start(call: SystemCall): void {
+    this.port.postMessage(call);
+    Atomics.add(this.turn, 0, 1);
+    Atomics.notify(this.turn, 0);
+  }
+
+  /** The end of the call, once. */
+  ended(): BlockingEnd | null {
+    const received = receiveMessageOnPort(this.port);
+    if (received === undefined) return null;
+    this.sys.call('read', this.wake, this.drained, 8);
+    return received.message as BlockingEnd;
+  }
+}
