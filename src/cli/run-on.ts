@@ -5,31 +5,39 @@ import { runScriptAsync } from '../drill/run.ts';
 import { StackProcess } from './exec-stack.ts';
 import { eventsOfTrace } from './run-events.ts';
 import { type Job, type JobResult, jobResult, prepareJob } from './run-job.ts';
+import { runOnKernel, whyNoKernel } from './run-kernel.ts';
 
 /** Runs a job on what is not the built-in host. What is wrong is in the result. */
 export type JobRunner = (job: Job) => Promise<JobResult>;
 
-/** How scripts run on a stack of others. */
-interface ForeignOptions {
+/** How scripts run on what is not the built-in host. */
+interface RunnerOptions {
   /** Whether time is the machine's. */
   readonly realTime: boolean;
   /** How long it may take for an answer, s. */
   readonly patience: number;
+  /** The congestion control of the kernel's connections. */
+  readonly congestion: string;
 }
 
 /**
  * What runs jobs on the system named by `--on`; null for the built-in host.
  * @throws Error for a name that is none, with what to write instead
  */
-export function runnerOn(on: string, options: ForeignOptions): JobRunner | null {
+export function runnerOn(on: string, options: RunnerOptions): JobRunner | null {
   if (on === 'built-in') return null;
+  if (on === 'kernel') {
+    const why = whyNoKernel();
+    if (why !== null) throw new Error(`--on kernel: ${why}`);
+    return (job) => runOnKernel({ job, congestion: options.congestion });
+  }
   const command = /^exec:(.*)$/s.exec(on)?.[1]?.trim();
   if (command === undefined || command === '')
-    throw new Error(`--on takes built-in or exec:COMMAND, not '${on}'`);
+    throw new Error(`--on takes built-in, kernel or exec:COMMAND, not '${on}'`);
   return (job) => runOnProcess(job, command, options);
 }
 
-async function runOnProcess(job: Job, command: string, options: ForeignOptions): Promise<JobResult> {
+async function runOnProcess(job: Job, command: string, options: RunnerOptions): Promise<JobResult> {
   const started = performance.now();
   const prepared = prepareJob(job);
   if ('failure' in prepared) return prepared;

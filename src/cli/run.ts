@@ -1,4 +1,4 @@
-/** `halfopen run`: packetdrill scripts on the built-in stack, in virtual time. */
+/** `halfopen run`: packetdrill scripts on the built-in stack in virtual time, on the machine's kernel, or on a stack of others. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { applyOption, defaultConfig, optionNames, optionTakesValue } from '../drill/config.ts';
@@ -14,13 +14,19 @@ import { captureOf, type Format, Printer } from './run-report.ts';
 const help = `Usage: halfopen run [OPTION]... PATH...
 
 Runs packetdrill scripts (files, or folders searched for *.pkt) on the built-in stack, in virtual time and without root,
-or on a stack of yours.
+on this machine's kernel, or on a stack of yours.
 Nothing a script says touches this machine: its commands act on the virtual host.
 
   --ip LIST         address set-ups to run each script in: ipv4, ipv6, mapped (default ipv4; names ending in -v4.pkt or
                     -v6.pkt and --ip_version= in a script restrict that)
-  --on SYSTEM       what to run them on: built-in (default), or exec:COMMAND, a stack of yours that speaks the protocol of
-                    docs/foreign-stacks.md; a script that asks for what it has not "cannot run here", and is no failure
+  --on SYSTEM       what to run them on: built-in (default);
+                    kernel, this machine's own in real time, in a network namespace of its own, as an ordinary user where
+                    user namespaces are allowed, or as root (docs/kernel.md). Commands of a script then run in a real
+                    shell there, which is no sandbox: run only what you trust;
+                    or exec:COMMAND, a stack of yours that speaks the protocol of docs/foreign-stacks.md.
+                    A script that asks for what a system has not "cannot run here", and is no failure
+  --timing KIND     strict (default): packetdrill's tolerances; loose: order and content are judged, times are not
+  --congestion NAME on the kernel: the congestion control of connections (default cubic)
   --time KIND       of such a stack: virtual (default) or real
   --patience N      seconds that such a stack may take for an answer (default 10)
   --ladder          draw each run as a ladder diagram
@@ -113,6 +119,8 @@ function parseValues(args: string[]) {
         jobs: text,
         on: text,
         time: text,
+        timing: text,
+        congestion: text,
         patience: text,
         seed: text,
         dry_run: flag,
@@ -145,7 +153,7 @@ function parse(args: string[]): Options | null {
     runner: parseOn(values),
     job: {
       defines: (values.define ?? []).map(parseDefine),
-      options: ownOptions(given),
+      options: [...ownOptions(given), ...timingOptions(values.timing ?? 'strict')],
       python: values.python ?? false,
       seed: parseCount('--seed', values.seed ?? '1', 0, 2 ** 32 - 1),
     },
@@ -158,18 +166,32 @@ function parseCount(name: string, text: string, min: number, max: number): numbe
   throw new UsageError(`${name} takes a number from ${min} to ${max}, not '${text}'`);
 }
 
+/** No time can be off by more than `--timing loose` tolerates. */
+function timingOptions(kind: string): Job['options'] {
+  if (kind === 'strict') return [];
+  if (kind === 'loose') return [{ name: 'tolerance_usecs', value: '1000000000000' }];
+  throw new UsageError(`--timing takes strict or loose, not '${kind}'`);
+}
+
 function parseOn(given: {
   readonly on?: string;
   readonly time?: string;
   readonly patience?: string;
+  readonly congestion?: string;
 }): JobRunner | null {
   const { on = 'built-in', time = 'virtual', patience = '10' } = given;
   if (time !== 'virtual' && time !== 'real')
     throw new UsageError(`--time takes virtual or real, not '${time}'`);
   if (!on.startsWith('exec:') && (given.time ?? given.patience) !== undefined)
     throw new UsageError('--time and --patience are for --on exec:COMMAND');
+  if (on !== 'kernel' && given.congestion !== undefined)
+    throw new UsageError('--congestion is for --on kernel');
+  const congestion = given.congestion ?? 'cubic';
+  if (!/^[a-z0-9_]{1,15}$/.test(congestion))
+    throw new UsageError(`--congestion takes a name, not '${congestion}'`);
   try {
-    return runnerOn(on, { realTime: time === 'real', patience: parseCount('--patience', patience, 1, 3600) });
+    const seconds = parseCount('--patience', patience, 1, 3600);
+    return runnerOn(on, { realTime: time === 'real', patience: seconds, congestion });
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message);

@@ -21,6 +21,8 @@ export interface BlockingEnd {
 export class BlockingCalls {
   /** Readable when a call has ended. */
   readonly wake: number;
+  /** Whether a call is on its way. */
+  busy = false;
   private readonly sys: Sys;
   private readonly port: MessagePort;
   private readonly turn: Int32Array;
@@ -40,6 +42,7 @@ export class BlockingCalls {
 
   /** Hands over a call. There must be no other one on its way. */
   start(call: SystemCall): void {
+    this.busy = true;
     this.port.postMessage(call);
     Atomics.add(this.turn, 0, 1);
     Atomics.notify(this.turn, 0);
@@ -49,6 +52,7 @@ export class BlockingCalls {
   ended(): BlockingEnd | null {
     const received = receiveMessageOnPort(this.port);
     if (received === undefined) return null;
+    this.busy = false;
     this.sys.call('read', this.wake, this.drained, 8);
     return received.message as BlockingEnd;
   }

@@ -8,6 +8,7 @@ import { sys } from './sys.ts';
 const { port, turn, wake } = workerData as BlockingStart;
 const one = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 
+sys().beOnTime();
 for (let seen = 0; ; ) {
   Atomics.wait(turn, 0, seen);
   seen = Atomics.load(turn, 0);

@@ -170,9 +170,7 @@ function send(sys: Sys, { name, fd, lengths, flags, address, control, nullBuffer
     case 'writev':
       return outcome(sys.call('writev', fd, sys.vectors(parts), parts.length));
     case 'sendmsg':
-      return outcome(
-        sys.sendmsg(fd, parts, flags, to, control.length > 0 ? controlBytes(control) : none),
-      );
+      return outcome(sys.sendmsg(fd, parts, flags, to, control.length > 0 ? controlBytes(control) : none));
     default:
       return outcome(sys.call('sendto', fd, first, length, flags, to, to?.length ?? 0));
   }

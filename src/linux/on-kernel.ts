@@ -182,8 +182,9 @@ export class KernelSystem implements SystemUnderTest {
   syscall(call: SystemCall): Outcome | 'pending' {
     const { sys } = this;
     const { blocking } = this.options;
-    if (blocking === null || !mayBlock(sys, call)) {
-      const outcome = call.name === 'socket' ? this.namespace.run(() => kernelCall(sys, call)) : kernelCall(sys, call);
+    if (blocking === null || blocking.busy || !mayBlock(sys, call)) {
+      const outcome =
+        call.name === 'socket' ? this.namespace.run(() => kernelCall(sys, call)) : kernelCall(sys, call);
       return this.note(call, outcome);
     }
     blocking.start(call);

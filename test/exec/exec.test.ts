@@ -133,7 +133,7 @@ describe('halfopen run --on exec:', () => {
   test('wrong usage is told', () => {
     expect(run('lwip', ['server'])).toEqual({
       status: 2,
-      text: "halfopen run: --on takes built-in or exec:COMMAND, not 'lwip'\n",
+      text: "halfopen run: --on takes built-in, kernel or exec:COMMAND, not 'lwip'\n",
     });
     expect(run('exec:', ['server']).status).toBe(2);
     expect(run('exec:true', ['server'], '--time', 'slow').text).toMatch(

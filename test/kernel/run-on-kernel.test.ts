@@ -1,0 +1,139 @@
+/** `halfopen run --on kernel`: what it runs, what it leaves, who may run it. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect } from 'vitest';
+import { full, root, testNeeding } from '../needs.ts';
+
+const kernelTest = testNeeding('test/kernel/run-on-kernel.test.ts', 'namespaces');
+const rootTest = testNeeding('test/kernel/run-on-kernel.test.ts', 'netns');
+const main = join(root, 'dist', 'cli', 'main.js');
+const folder = mkdtempSync(join(tmpdir(), 'halfopen-kernel-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function script(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+interface Line {
+  readonly ok: boolean | null;
+  readonly cannotRun?: string;
+  readonly error: { readonly message: string } | null;
+}
+
+function run(...args: string[]): Line[] {
+  const result = spawnSync(process.execPath, [main, 'run', '--on', 'kernel', '--json', ...args], {
+    encoding: 'utf8',
+  });
+  expect(result.stderr).toBe('');
+  return result.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+}
+
+const server = `
+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 65535 <mss 1460>
++0 > S. 0:0(0) ack 1 <mss 1460>
++.1 < . 1:1(0) ack 1 win 65535
++0...0.02 accept(3, ..., ...) = 4
++0 %{ assert tcpi_state == TCP_ESTABLISHED, tcpi_state }%
++.1 < P. 1:11(10) ack 1 win 65535
++0 > . 1:1(0) ack 11
++0 read(4, ..., 100) = 10
+`;
+
+/** What `ps` knows of the processes that run a script in a namespace. */
+const inNamespaces = (): string[] =>
+  spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter((line) => line.includes(folder));
+
+describe('halfopen run --on kernel', { timeout: 180_000 }, () => {
+  kernelTest('runs a script on the kernel in all three address set-ups', () => {
+    const lines = run(
+      '--timing',
+      'loose',
+      '--ip',
+      'ipv4,ipv6,mapped',
+      script('server.pkt', server.replace('mss 1460>\n+0 %', '...>\n+0 %')),
+    );
+    expect(lines.map(({ ok, error }) => error?.message ?? ok)).toEqual([true, true, true]);
+  });
+
+  kernelTest('judges what the kernel sends', () => {
+    const [line] = run('--timing', 'loose', script('wrong.pkt', server.replace('ack 11', 'ack 12')));
+    expect(line!.ok).toBe(false);
+    expect(line!.error!.message).toContain('tcp_ack');
+  });
+
+  kernelTest('has the congestion control that is asked for, by option or by a sysctl of the script', () => {
+    const asks = (name: string, init: string): string =>
+      `${init}\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n+0 connect(3, ..., ...) = -1 EINPROGRESS (now)\n+0 > S 0:0(0) <...>\n+0 getsockopt(3, IPPROTO_TCP, TCP_CONGESTION, "${name}\\0${'\\0'.repeat(15 - name.length)}", [16]) = 0\n`;
+    const lines = run(
+      '--timing',
+      'loose',
+      script('cubic.pkt', asks('cubic', '')),
+      script('reno.pkt', asks('reno', '`sysctl -q net.ipv4.tcp_congestion_control=reno`')),
+    );
+    expect(lines.map(({ ok, error }) => error?.message ?? ok)).toEqual([true, true]);
+  });
+
+  kernelTest('what this kernel has not, or nobody may do in a namespace, is told apart from failures', () => {
+    const lines = run(
+      script(
+        'sysctl.pkt',
+        '`sysctl -q net.ipv4.no_such_thing=1`\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n',
+      ),
+      script(
+        'machine.pkt',
+        '`echo 1 > /proc/sys/kernel/panic`\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n',
+      ),
+    );
+    expect(lines.map(({ ok, cannotRun }) => [ok, cannotRun])).toEqual([
+      [
+        null,
+        'cannot run here: sysctl: cannot stat /proc/sys/net/ipv4/no_such_thing: No such file or directory',
+      ],
+      [null, expect.stringContaining('Read-only file system')],
+    ]);
+  });
+
+  rootTest('an ordinary user can run scripts', () => {
+    const user = 'halfopentest';
+    spawnSync('useradd', ['--create-home', user]);
+    const path = script('user.pkt', server);
+    spawnSync('chmod', ['-R', 'a+rX', folder]);
+    const command = [process.execPath, main, 'run', '--on', 'kernel', '--timing', 'loose', path].join(' ');
+    const result = spawnSync('su', [user, '-c', command], { encoding: 'utf8', cwd: '/' });
+    expect(result.stdout).toContain('1 passed, 0 failed');
+  });
+
+  kernelTest('nothing is left after kill -9 at a random moment', { timeout: 600_000 }, async () => {
+    const kills = full ? 50 : 3;
+    const path = script('long.pkt', `\`sleep 0.2\`\n${server}+1 \`sleep 30\`\n`);
+    for (let i = 0; i < kills; i++) {
+      const child = spawn(process.execPath, [main, 'run', '--on', 'kernel', path], { stdio: 'ignore' });
+      await sleep(50 + Math.random() * 1500);
+      child.kill('SIGKILL');
+      for (let tries = 0; tries < 40 && (inNamespaces().length > 0 || sleepers().length > 0); tries++)
+        await sleep(50);
+      expect([...inNamespaces(), ...sleepers()]).toEqual([]);
+    }
+    expect(readFileSync('/proc/net/dev', 'utf8')).not.toContain('tun0');
+  });
+});
+
+/** The sleep of the script above, which only a shell inside a namespace starts, and the process that it runs in. */
+function sleepers(): string[] {
+  return spawnSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter((line) => line === 'sleep 30' || /^\S*node \S*run-kernel-child/.test(line));
+}
