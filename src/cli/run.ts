@@ -21,7 +21,7 @@ Nothing a script says touches this machine: its commands act on the virtual host
                     -v6.pkt and --ip_version= in a script restrict that)
   --on SYSTEM       what to run them on: built-in (default);
                     kernel, this machine's own in real time, in a network namespace of its own, as an ordinary user where
-                    user namespaces are allowed, or as root (docs/kernel.md). Commands of a script then run in a real
+                    user namespaces are allowed, or as root (docs/on-the-kernel.md). Commands of a script then run in a real
                     shell there, which is no sandbox: run only what you trust;
                     or exec:COMMAND, a stack of yours that speaks the protocol of docs/foreign-stacks.md.
                     A script that asks for what a system has not "cannot run here", and is no failure
