@@ -20,6 +20,7 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: commandTexts.explain,
     load: () => import('./explain.ts'),
   },
+  compare: { load: () => import('./compare.ts'), summary: commandTexts.run },
   run: {
     summary: commandTexts.run,
     load: () => import('./run.ts'),

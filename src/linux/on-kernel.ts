@@ -217,6 +217,8 @@ export class KernelSystem implements SystemUnderTest {
 
   /** Runs a command in a real shell inside the namespace. This is no sandbox: it can do what the user can. */
   command(text: string): { status: number; output: string } {
+    const sysctl = /^sysctl -q -w ([a-z0-9_.]+)="([^"]*)"$/.exec(text);
+    if (sysctl !== null) return this.sysctl(sysctl[1]!, sysctl[2]!);
     const result = this.namespace.run(() =>
       spawnSync('/bin/sh', ['-c', text], {
         cwd: this.options.folder,
@@ -229,6 +231,16 @@ export class KernelSystem implements SystemUnderTest {
     this.followCongestion(text);
     const trouble = result.error === undefined ? '' : `${result.error.message}\n`;
     return { status: result.status ?? 1, output: `${result.stdout ?? ''}${result.stderr ?? ''}${trouble}` };
+  }
+
+  /** A sysctl alone needs no shell. */
+  private sysctl(name: string, value: string): { status: number; output: string } {
+    try {
+      this.namespace.run(() => writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value));
+      return { status: 0, output: '' };
+    } catch (error) {
+      return { status: 1, output: `${(error as Error).message}\n` };
+    }
   }
 
   /**

@@ -1,0 +1,125 @@
+/**
+ * The process in which scenarios run on the kernel, many at a time, each in a network of its own: most of the time they
+ * wait. Scenarios come on stdin and observations go to stdout, each as four bytes of length and a value of node:v8.
+ */
+import { writeSync } from 'node:fs';
+import { deserialize, serialize } from 'node:v8';
+import { configFor, Player } from '../compare/player.ts';
+import type { Observation, Scenario } from '../compare/scenario.ts';
+import { networkOf } from '../drill/config.ts';
+import { protectMachine } from '../linux/namespace.ts';
+import { type KernelSystem, openKernel } from '../linux/on-kernel.ts';
+import { K, sys } from '../linux/sys.ts';
+
+export interface KernelTask {
+  readonly id: number;
+  readonly scenario: Scenario;
+  readonly congestion: string;
+}
+
+export interface KernelAnswer {
+  readonly id: number;
+  readonly observation: Observation;
+}
+
+/** How many run at a time. */
+const most = Number(process.argv[2] ?? 100);
+/** Making or removing a network takes a while: only when nothing is due so soon, µs. */
+const idleUs = 4000;
+
+interface Running {
+  readonly id: number;
+  readonly system: KernelSystem;
+  readonly player: Player;
+}
+
+const s = sys();
+const waiting: KernelTask[] = [];
+const running: Running[] = [];
+const finished: Running[] = [];
+let input = Buffer.alloc(0);
+let ended = false;
+
+function answer(id: number, observation: Observation): void {
+  const body = serialize({ id, observation } satisfies KernelAnswer);
+  const frame = Buffer.alloc(4 + body.length);
+  frame.writeUInt32LE(body.length);
+  body.copy(frame, 4);
+  for (let at = 0; at < frame.length; ) at += writeSync(1, frame, at);
+}
+
+/** Takes what has come on stdin, waiting up to a time. */
+function take(waitUs: number): void {
+  const [events] = s.poll([{ fd: ended ? -1 : 0, events: K.POLLIN }], waitUs);
+  if (events === 0 || ended) return;
+  const chunk = Buffer.alloc(1 << 16);
+  const length = s.call('read', 0, chunk, chunk.length);
+  if (length <= 0) {
+    ended = true;
+    return;
+  }
+  input = Buffer.concat([input, chunk.subarray(0, length)]);
+  while (input.length >= 4 && input.length >= 4 + input.readUInt32LE(0)) {
+    const size = input.readUInt32LE(0);
+    waiting.push(deserialize(input.subarray(4, 4 + size)) as KernelTask);
+    input = input.subarray(4 + size);
+  }
+}
+
+function start({ id, scenario, congestion }: KernelTask): void {
+  try {
+    const system = openKernel(s, networkOf(configFor(scenario)), { congestion, folder: '/', blocking: null });
+    running.push({ id, system, player: new Player(scenario, system) });
+  } catch (error) {
+    answer(id, { stepsAtUs: [], seen: [], broken: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function nowUs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + nanoseconds / 1000;
+}
+
+/** Does the earliest thing that is due. @returns when the next one is, µs */
+function doDue(): number {
+  let next = Number.POSITIVE_INFINITY;
+  const now = nowUs();
+  for (let i = running.length - 1; i >= 0; i--) {
+    const it = running[i]!;
+    let due = it.player.dueUs();
+    if (due !== null && due <= now) {
+      it.player.step();
+      due = it.player.dueUs();
+    }
+    if (due !== null) {
+      next = Math.min(next, due);
+      continue;
+    }
+    running.splice(i, 1);
+    finished.push(it);
+  }
+  return next;
+}
+
+protectMachine(s);
+s.beOnTime();
+for (;;) {
+  const left = doDue() - nowUs();
+  if (left < 0) continue;
+  if (left > idleUs || running.length === 0) {
+    const done = finished.pop();
+    if (done !== undefined) {
+      answer(done.id, done.player.observation());
+      done.system.close();
+      continue;
+    }
+    const task = running.length < most ? waiting.shift() : undefined;
+    if (task !== undefined) {
+      start(task);
+      continue;
+    }
+  }
+  if (ended && running.length === 0 && waiting.length === 0 && finished.length === 0) break;
+  take(Math.min(left, 50_000));
+}
+s.exit(0);

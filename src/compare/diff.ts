@@ -1,0 +1,237 @@
+/** Where two observations of one scenario differ: packet by packet and field by field, call by call. */
+import type { Observation, Scenario, Seen, SeenPacket, SeenResult } from './scenario.ts';
+
+export interface Difference {
+  /** What is different: a field's name, `time`, or `packet` for one that only one of them sent. */
+  readonly field: string;
+  readonly atUs: number;
+  /** What the oracle has, and what the other. */
+  readonly expected: string;
+  readonly actual: string;
+  /** The packet or the call it is about. */
+  readonly about: string;
+  /** Differences of one likely cause have this in common. */
+  readonly signature: string;
+}
+
+/** Kernel timers run late by up to an eighth, and by some ticks. */
+const timerShare = 0.15;
+const timerUs = 15_000;
+/** A packet that comes later than this after whatever was done comes from a timer. */
+const answerUs = 4_000;
+/** The values of TCP_INFO that do not depend on how fast a machine is. */
+const exactInfo = new Set(
+  'state ca_state retransmits probes backoff options snd_wscale rcv_wscale snd_mss rcv_mss unacked sacked lost retrans pmtu rcv_ssthresh snd_ssthresh snd_cwnd advmss reordering total_retrans bytes_acked bytes_received segs_out segs_in notsent_bytes data_segs_in data_segs_out delivered delivered_ce bytes_sent bytes_retrans dsack_dups snd_wnd rcv_wnd total_rto rcv_space'
+    .split(' ')
+    .map((name) => `tcpi_${name}`),
+);
+/** Times in it, µs, and how far apart they may be. */
+const timeInfo: Readonly<Record<string, number>> = {
+  tcpi_rto: 20_000,
+  tcpi_rtt: 15_000,
+  tcpi_rttvar: 15_000,
+};
+
+const packetsOf = (observation: Observation, flow: number): SeenPacket[] =>
+  observation.seen.filter((it): it is SeenPacket => it.kind === 'packet' && it.flow === flow);
+
+const resultsOf = (observation: Observation): Map<number, SeenResult> =>
+  new Map(observation.seen.filter((it): it is SeenResult => it.kind === 'result').map((it) => [it.step, it]));
+
+/** The differences, first in time first; only the first of each connection, since the rest follows from it. */
+export function differences(scenario: Scenario, oracle: Observation, other: Observation): Difference[] {
+  const found: Difference[] = [];
+  if ((oracle.broken === null) !== (other.broken === null))
+    found.push(
+      make(
+        'broken',
+        0,
+        oracle.broken ?? 'played',
+        other.broken ?? 'played',
+        'the scenario',
+        scenario,
+        oracle,
+      ),
+    );
+  for (let flow = -1; flow < scenario.flows.length; flow++) {
+    const difference = firstOfFlow(scenario, oracle, other, flow);
+    if (difference !== null) found.push(difference);
+  }
+  const [expected, actual] = [resultsOf(oracle), resultsOf(other)];
+  for (const [step, result] of expected) {
+    const difference = resultDifference(scenario, oracle, result, actual.get(step));
+    if (difference !== null) found.push(difference);
+  }
+  return found.sort((a, b) => a.atUs - b.atUs);
+}
+
+function firstOfFlow(
+  scenario: Scenario,
+  oracle: Observation,
+  other: Observation,
+  flow: number,
+): Difference | null {
+  const [expected, actual] = [packetsOf(oracle, flow), packetsOf(other, flow)];
+  for (let i = 0; i < Math.max(expected.length, actual.length); i++) {
+    const [e, a] = [expected[i], actual[i]];
+    if (e === undefined || a === undefined) {
+      const seen = (e ?? a)!;
+      if (nearEnd(scenario, oracle, seen.atUs)) return null;
+      return make(
+        'packet',
+        seen.atUs,
+        e?.text ?? 'nothing',
+        a?.text ?? 'nothing',
+        seen.text,
+        scenario,
+        oracle,
+      );
+    }
+    const tolerance = toleranceAt(scenario, oracle, e.atUs);
+    const apart = a.atUs - e.atUs;
+    if (Math.abs(apart) > tolerance) {
+      // The earlier one may have been sent by the other as well, but later: say which came first.
+      const [first, text] = apart < 0 ? [a, 'sent earlier'] : [e, 'sent later'];
+      const expectedText = `${ms(e.atUs)} ${e.text}`;
+      return make(
+        'time',
+        first.atUs,
+        expectedText,
+        `${ms(a.atUs)} ${a.text}`,
+        `${e.text} (${text})`,
+        scenario,
+        oracle,
+      );
+    }
+    for (const field of new Set([...Object.keys(e.fields), ...Object.keys(a.fields)])) {
+      if (e.fields[field] === a.fields[field]) continue;
+      return make(field, e.atUs, e.text, a.text, e.text, scenario, oracle, e.fields[field], a.fields[field]);
+    }
+    if (
+      (e.tsMs === null) !== (a.tsMs === null) ||
+      Math.abs((e.tsMs ?? 0) - (a.tsMs ?? 0)) * 1000 > tolerance + 5000
+    )
+      return make('ts', e.atUs, e.text, a.text, e.text, scenario, oracle);
+  }
+  return null;
+}
+
+/** Whether the time is so near the end that the other may send the same just after it. */
+const nearEnd = (scenario: Scenario, oracle: Observation, atUs: number): boolean =>
+  atUs > (oracle.stepsAtUs.at(-1) ?? 0) + scenario.afterUs - toleranceAt(scenario, oracle, atUs);
+
+/** How far apart a packet's times may be: it comes from the last thing done, or from a timer that began somewhere before. */
+function toleranceAt(scenario: Scenario, oracle: Observation, atUs: number): number {
+  const before = oracle.stepsAtUs.findLast((at) => at <= atUs + answerUs) ?? 0;
+  const sent = oracle.seen.findLast((it) => it.kind === 'packet' && it.atUs < atUs - answerUs)?.atUs ?? 0;
+  if (scenario.steps.length === 0) return timerUs;
+  return Math.max(timerUs, timerShare * (atUs - Math.min(before, sent)));
+}
+
+function resultDifference(
+  scenario: Scenario,
+  oracle: Observation,
+  expected: SeenResult,
+  actual: SeenResult | undefined,
+): Difference | null {
+  const { stimulus } = scenario.steps[expected.step]!;
+  const about =
+    stimulus.kind === 'call'
+      ? stimulus.text
+      : stimulus.kind === 'sysctl'
+        ? `sysctl ${stimulus.name}=${stimulus.value}`
+        : `look at ${stimulus.kind === 'look' ? stimulus.fd : ''}`;
+  if (actual === undefined) return make('result', expected.atUs, 'a result', 'none', about, scenario, oracle);
+  const info = stimulus.kind === 'look';
+  for (const [field, value] of Object.entries(expected.fields)) {
+    const got = actual.fields[field];
+    if (got === value) continue;
+    if (info && field !== 'revents') {
+      const within = timeInfo[field];
+      if (got === undefined || (within === undefined && !exactInfo.has(field))) continue;
+      if (
+        within !== undefined &&
+        Math.abs(Number(got) - Number(value)) <= Math.max(within, 0.13 * Number(value))
+      )
+        continue;
+    }
+    return make(
+      field,
+      expected.atUs,
+      `${field} ${value}`,
+      `${field} ${got}`,
+      about,
+      scenario,
+      oracle,
+      value,
+      got,
+    );
+  }
+  return null;
+}
+
+const ms = (us: number): string => `${(us / 1000).toFixed(1)} ms`;
+
+function make(
+  field: string,
+  atUs: number,
+  expected: string,
+  actual: string,
+  about: string,
+  scenario: Scenario,
+  oracle: Observation,
+  value?: string | number,
+  got?: string | number,
+): Difference {
+  const kind = /^[A-Z.-]+ /.exec(about)?.[0].trim() ?? about.replace(/[0-9]+/g, 'N').slice(0, 60);
+  const values =
+    value === undefined ||
+    ['seq', 'ack', 'window'].includes(field) ||
+    (typeof value === 'number' && value > 64)
+      ? field === 'packet'
+        ? actual === 'nothing'
+          ? ' missing'
+          : ' too many'
+        : ''
+      : ` ${value} not ${got}`;
+  const before = field.startsWith('tcpi_') ? '' : ` after ${lastStimulus(scenario, oracle, atUs)}`;
+  return { field, atUs, expected, actual, about, signature: `${kind}: ${field}${values}${before}` };
+}
+
+/** What was done last before a time, in a word. */
+function lastStimulus(scenario: Scenario, oracle: Observation, atUs: number): string {
+  const index = oracle.stepsAtUs.findLastIndex((at) => at <= atUs + answerUs);
+  const stimulus = scenario.steps[index]?.stimulus;
+  if (stimulus === undefined) return 'nothing';
+  const timer = atUs - oracle.stepsAtUs[index]! > answerUs ? 'a timer, and ' : '';
+  if (stimulus.kind === 'packet') {
+    const { packet } = stimulus;
+    if (packet.kind !== 'tcp') return `${timer}icmp`;
+    const letters = (['fin', 'syn', 'rst', 'psh', 'ack', 'urg'] as const).filter(
+      (name) => packet.flags[name],
+    );
+    return `${timer}${letters.join('+') || 'no flags'}${packet.length > 0 ? ' with data' : ''}`;
+  }
+  return `${timer}${stimulus.kind === 'call' ? stimulus.call.name : stimulus.kind}`;
+}
+
+/**
+ * Whether a timer of the system went off so close to something that was done that on another machine, or in another run,
+ * it would have come on the other side of it.
+ */
+export function clashes(scenario: Scenario, observation: Observation): number | null {
+  const timers = observation.seen.filter(
+    (it: Seen) => it.kind === 'packet' && isTimers(observation, it.atUs),
+  );
+  for (const { atUs } of timers) {
+    const near = toleranceAt(scenario, observation, atUs);
+    const index = observation.stepsAtUs.findIndex((at) => Math.abs(at - atUs) < near);
+    if (index >= 0) return index;
+  }
+  return null;
+}
+
+const isTimers = (observation: Observation, atUs: number): boolean => {
+  const before = observation.stepsAtUs.findLast((at) => at <= atUs) ?? 0;
+  return atUs - before > answerUs;
+};
