@@ -20,10 +20,13 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: commandTexts.explain,
     load: () => import('./explain.ts'),
   },
-  compare: { load: () => import('./compare.ts'), summary: commandTexts.run },
   run: {
     summary: commandTexts.run,
     load: () => import('./run.ts'),
+  },
+  compare: {
+    summary: commandTexts.compare,
+    load: () => import('./compare.ts'),
   },
   lab: {
     summary: commandTexts.lab,

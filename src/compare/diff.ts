@@ -59,7 +59,7 @@ export function differences(scenario: Scenario, oracle: Observation, other: Obse
   }
   const [expected, actual] = [resultsOf(oracle), resultsOf(other)];
   for (const [step, result] of expected) {
-    const difference = resultDifference(scenario, oracle, result, actual.get(step));
+    const difference = resultDifference(scenario, oracle, result, actual.get(step), skewOf(oracle, other));
     if (difference !== null) found.push(difference);
   }
   return found.sort((a, b) => a.atUs - b.atUs);
@@ -72,11 +72,12 @@ function firstOfFlow(
   flow: number,
 ): Difference | null {
   const [expected, actual] = [packetsOf(oracle, flow), packetsOf(other, flow)];
+  const skew = skewOf(oracle, other);
   for (let i = 0; i < Math.max(expected.length, actual.length); i++) {
     const [e, a] = [expected[i], actual[i]];
     if (e === undefined || a === undefined) {
       const seen = (e ?? a)!;
-      if (nearEnd(scenario, oracle, seen.atUs)) return null;
+      if (nearEnd(scenario, oracle, seen.atUs + skew)) return null;
       return make(
         'packet',
         seen.atUs,
@@ -87,7 +88,7 @@ function firstOfFlow(
         oracle,
       );
     }
-    const tolerance = toleranceAt(scenario, oracle, e.atUs);
+    const tolerance = toleranceAt(scenario, oracle, e.atUs) + skew;
     const apart = a.atUs - e.atUs;
     if (Math.abs(apart) > tolerance) {
       // The earlier one may have been sent by the other as well, but later: say which came first.
@@ -116,6 +117,10 @@ function firstOfFlow(
   return null;
 }
 
+/** How far apart the same step was in both, at most: a busy machine is late. */
+const skewOf = (a: Observation, b: Observation): number =>
+  a.stepsAtUs.reduce((most, at, i) => Math.max(most, Math.abs(at - (b.stepsAtUs[i] ?? at))), 0);
+
 /** Whether the time is so near the end that the other may send the same just after it. */
 const nearEnd = (scenario: Scenario, oracle: Observation, atUs: number): boolean =>
   atUs > (oracle.stepsAtUs.at(-1) ?? 0) + scenario.afterUs - toleranceAt(scenario, oracle, atUs);
@@ -133,6 +138,7 @@ function resultDifference(
   oracle: Observation,
   expected: SeenResult,
   actual: SeenResult | undefined,
+  skew: number,
 ): Difference | null {
   const { stimulus } = scenario.steps[expected.step]!;
   const about =
@@ -151,7 +157,7 @@ function resultDifference(
       if (got === undefined || (within === undefined && !exactInfo.has(field))) continue;
       if (
         within !== undefined &&
-        Math.abs(Number(got) - Number(value)) <= Math.max(within, 0.13 * Number(value))
+        Math.abs(Number(got) - Number(value)) <= Math.max(within, 0.13 * Number(value)) + skew
       )
         continue;
     }

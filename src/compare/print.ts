@@ -16,7 +16,10 @@ export function scriptOf(scenario: Scenario, oracle: Observation, comment: reado
     const at = oracle.stepsAtUs[i] ?? atUs;
     switch (stimulus.kind) {
       case 'packet':
-        lines.push({ atUs: at, text: `< ${several ? `${40000 + stimulus.flow} > 8080: ` : ''}${stimulus.text}` });
+        lines.push({
+          atUs: at,
+          text: `< ${several ? `${40000 + stimulus.flow} > 8080: ` : ''}${stimulus.text}`,
+        });
         break;
       case 'sysctl':
         lines.push({ atUs: at, text: `\`sysctl -q -w ${stimulus.name}="${stimulus.value}"\`` });
@@ -25,7 +28,10 @@ export function scriptOf(scenario: Scenario, oracle: Observation, comment: reado
         lines.push({ atUs: at, text: `\`${stimulus.text}\`` });
         break;
       case 'look':
-        lines.push({ atUs: at, text: `%{ print(${stimulus.fd}) }% // ${JSON.stringify(result).replaceAll('tcpi_', '')}` });
+        lines.push({
+          atUs: at,
+          text: `%{ print(${stimulus.fd}) }% // ${JSON.stringify(result).replaceAll('tcpi_', '')}`,
+        });
         break;
       case 'call': {
         const { value = 0, errno = 0, ...more } = result;
@@ -42,8 +48,15 @@ export function scriptOf(scenario: Scenario, oracle: Observation, comment: reado
     const ports = several && it.flow >= 0 ? `8080 > ${40000 + it.flow}: ` : '';
     lines.push({ atUs: it.atUs, text: it.flow >= 0 ? `> ${ports}${it.text}` : `// > ${it.text}` });
   }
-  const body = lines.sort((a, b) => a.atUs - b.atUs).map(({ atUs, text }) => text.startsWith('//') ? text : `${seconds(atUs)} ${text}`);
-  const head = [...comment.map((line) => `// ${line}`), '--tolerance_usecs=100000', '--tcp_ts_ecr_scaled', `--ip_version=${scenario.ipVersion}`];
+  const body = lines
+    .sort((a, b) => a.atUs - b.atUs)
+    .map(({ atUs, text }) => (text.startsWith('//') ? text : `${seconds(atUs)} ${text}`));
+  const head = [
+    ...comment.map((line) => `// ${line}`),
+    '--tolerance_usecs=100000',
+    '--tcp_ts_ecr_scaled',
+    `--ip_version=${scenario.ipVersion}`,
+  ];
   return `${[...head, ...body].join('\n')}\n`;
 }
 

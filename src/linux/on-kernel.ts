@@ -182,6 +182,7 @@ export class KernelSystem implements SystemUnderTest {
   syscall(call: SystemCall): Outcome | 'pending' {
     const { sys } = this;
     const { blocking } = this.options;
+    if (blocking === null && mayBlock(sys, call)) return this.withoutBlocking(call);
     if (blocking === null || blocking.busy || !mayBlock(sys, call)) {
       const outcome =
         call.name === 'socket' ? this.namespace.run(() => kernelCall(sys, call)) : kernelCall(sys, call);
@@ -194,6 +195,28 @@ export class KernelSystem implements SystemUnderTest {
       if (end !== null) return this.note(call, end.outcome);
     } while (monotonicUs() < until);
     return 'pending';
+  }
+
+  /** Makes a call that may block where nobody can wait for it: if it would, it never ends. */
+  private withoutBlocking(call: SystemCall): Outcome | 'pending' {
+    const { sys } = this;
+    if (call.name === 'poll' || call.name === 'epoll_wait') {
+      const outcome = kernelCall(sys, { ...call, timeoutMs: 0 });
+      return outcome.value === 0 ? 'pending' : outcome;
+    }
+    const fds = 'fd' in call ? [call.fd] : 'out' in call ? [call.out, call.in] : [];
+    const flags = fds.map((fd) => sys.call('fcntl', fd, K.F_GETFL, 0));
+    const set = (extra: number): void => {
+      fds.forEach((fd, i) => {
+        if (flags[i]! >= 0) sys.call('fcntl', fd, K.F_SETFL, flags[i]! | extra);
+      });
+    };
+    set(K.O_NONBLOCK);
+    const outcome = kernelCall(sys, call);
+    if (call.name !== 'close') set(0);
+    const wouldBlock =
+      outcome.errno === K.EAGAIN || (call.name === 'connect' && outcome.errno === K.EINPROGRESS);
+    return wouldBlock ? 'pending' : this.note(call, outcome);
   }
 
   /** Remembers descriptors: all of them are closed in the end. */

@@ -46,6 +46,7 @@ export const K = {
   POLLIN: 1,
   PR_SET_PDEATHSIG: 1,
   EAGAIN: 11,
+  EINPROGRESS: 115,
   EINTR: 4,
 } as const;
 

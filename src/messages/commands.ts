@@ -9,6 +9,10 @@ export const commandTexts = {
     zh: '说明抓包中每一次连接尝试的结果',
   },
   run: { en: 'run packetdrill scripts on the built-in stack', zh: '在内置协议栈上运行 packetdrill 脚本' },
+  compare: {
+    en: 'do the same to this kernel and to the built-in stack, and show where they differ',
+    zh: '对本机内核和内置协议栈做同样的事，指出两者的不同',
+  },
   lab: {
     en: 'serve the lab: see a handshake, break it, understand it',
     zh: '打开实验室页面：观察握手，动手破坏，弄懂原理',

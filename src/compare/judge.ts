@@ -1,0 +1,100 @@
+/** Asks two systems about one scenario, as often as it takes to be sure, and makes what differs small. */
+import { clashes, type Difference, differences } from './diff.ts';
+import type { Observation, Scenario } from './scenario.ts';
+
+/** The systems that are compared: the oracle's answers decide. */
+export interface Systems {
+  oracle(scenario: Scenario): Promise<Observation>;
+  other(scenario: Scenario): Promise<Observation> | Observation;
+}
+
+export interface Verdict {
+  /** `unstable`: the oracle does not agree with itself. `racing`: a timer is too near. `broken`: it cannot be played. */
+  readonly kind: 'agree' | 'differ' | 'unstable' | 'racing' | 'broken';
+  /** The scenario as it was played, with the times at which its steps really were. */
+  readonly scenario: Scenario;
+  readonly observation: Observation;
+  readonly differences: readonly Difference[];
+}
+
+/** How often a scenario is moved away from a timer. */
+const moves = 2;
+/** By how much, µs: no multiple of any usual timer. */
+const moveUs = 37_000;
+/** How often the oracle is asked about a scenario that differs. */
+const sureAfter = 3;
+const rounds = 5;
+
+/** @param runs how often the oracle is asked in any case */
+export async function judge(systems: Systems, scenario: Scenario, runs: number): Promise<Verdict> {
+  let planned = scenario;
+  for (let move = 0; ; move++) {
+    const observation = await systems.oracle(planned);
+    const played = retimed(planned, observation);
+    const verdict = (kind: Verdict['kind'], found: readonly Difference[] = []): Verdict => ({
+      kind,
+      scenario: played,
+      observation,
+      differences: found,
+    });
+    if (observation.broken !== null) return verdict('broken');
+    const other = await systems.other(played);
+    const found = differences(played, observation, other);
+    const near = found.length === 0 ? null : (clashes(played, observation) ?? clashes(played, other));
+    if (near !== null) {
+      if (move === moves) return verdict('racing', found);
+      planned = moved(planned, near);
+      continue;
+    }
+    const times = found.length > 0 ? Math.max(runs, sureAfter) : runs;
+    for (let run = 1; run < times; run++) {
+      const again = await systems.oracle(planned);
+      if (differences(played, observation, again).length > 0) return verdict('unstable', found);
+    }
+    return verdict(found.length > 0 ? 'differ' : 'agree', found);
+  }
+}
+
+/** A scenario with the times at which its steps really were. */
+const retimed = (scenario: Scenario, { stepsAtUs }: Observation): Scenario => ({
+  ...scenario,
+  steps: scenario.steps.map((step, i) => ({ ...step, atUs: stepsAtUs[i] ?? step.atUs })),
+});
+
+/** A scenario whose steps from one on come later. */
+const moved = (scenario: Scenario, from: number): Scenario => ({
+  ...scenario,
+  steps: scenario.steps.map((step, i) => (i < from ? step : { ...step, atUs: step.atUs + moveUs })),
+});
+
+/** Leaves out steps as long as the first difference stays of the same kind. */
+export async function shrink(systems: Systems, verdict: Verdict): Promise<Verdict> {
+  const signature = verdict.differences[0]?.signature;
+  let best = verdict;
+  const attempt = async (steps: Scenario['steps']): Promise<Verdict | null> => {
+    const last = best.observation.seen.at(-1)?.atUs ?? 0;
+    const afterUs = Math.max(
+      300_000,
+      Math.min(best.scenario.afterUs, last - (steps.at(-1)?.atUs ?? 0) + 300_000),
+    );
+    const scenario = { ...best.scenario, steps, afterUs };
+    const observation = await systems.oracle(scenario);
+    if (observation.broken !== null) return null;
+    const played = retimed(scenario, observation);
+    const found = differences(played, observation, await systems.other(played));
+    return found[0]?.signature === signature
+      ? { kind: 'differ', scenario: played, observation, differences: found }
+      : null;
+  };
+  for (let round = 0; round < rounds; round++) {
+    const { steps } = best.scenario;
+    const tried = await Promise.all(steps.map((_, i) => attempt(steps.filter((__, k) => k !== i))));
+    const useless = new Set(tried.flatMap((it, i) => (it === null ? [] : [i])));
+    if (useless.size === 0) break;
+    const all = await attempt(steps.filter((_, i) => !useless.has(i)));
+    const next = all ?? tried.find((it) => it !== null) ?? null;
+    if (next === null) break;
+    best = next;
+  }
+  return best;
+}
