@@ -2,23 +2,17 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
-import { DrillError } from '../drill/failure.ts';
-import { type RunResult, runScript } from '../drill/run.ts';
+import { cannotRun } from '../drill/missing.ts';
+import { runScript } from '../drill/run.ts';
 import type { OpenSystem } from '../drill/system-under-test.ts';
 import { BlockingCalls } from '../linux/blocking-calls.ts';
+import { withLacks } from '../linux/lacks.ts';
 import { protectMachine } from '../linux/namespace.ts';
 import { openKernel } from '../linux/on-kernel.ts';
 import { SysError, sys } from '../linux/sys.ts';
 import { eventsOfTrace } from './run-events.ts';
 import { type JobResult, jobResult, prepareJob } from './run-job.ts';
 import type { KernelJob } from './run-kernel.ts';
-
-/** Errors of setsockopt by which the kernel says that it was built without an option, or that nobody here may set it. */
-const lacking: Readonly<Record<number, string>> = {
-  1: 'is not allowed in a namespace',
-  92: 'is unknown to this kernel',
-  95: 'was left out when this kernel was built',
-};
 
 /** A connection like most: what runs for the first time is late by milliseconds, which this one takes on itself. */
 const warmUp = `
@@ -54,7 +48,7 @@ function runHere({ job, congestion }: KernelJob): JobResult {
       return openKernel(s, network, { congestion, folder, blocking });
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      throw new DrillError('cannot-run', `cannot run here: ${error.message}`);
+      throw cannotRun(error.message);
     }
   };
   s.beOnTime();
@@ -66,24 +60,6 @@ function runHere({ job, congestion }: KernelJob): JobResult {
     eventsOfTrace(result.packets),
     performance.now() - started,
   );
-}
-
-/** A failure that only says what this kernel has not, or what nobody may do in a namespace, as such. */
-function withLacks(result: RunResult): RunResult {
-  const { failure } = result;
-  if (failure === null) return result;
-  const [, errno] =
-    /^runtime error in setsockopt call: .* but got -1 with errno (\d+)/.exec(failure.message) ?? [];
-  const why =
-    errno !== undefined && Object.hasOwn(lacking, errno)
-      ? `the option of line ${failure.line} ${lacking[Number(errno)]}`
-      : failure.kind === 'command'
-        ? failure.notes.find((note) =>
-            /Read-only file system|Permission denied|not permitted|cannot stat \/proc\/sys/i.test(note),
-          )
-        : undefined;
-  if (why === undefined) return result;
-  return { ...result, failure: { ...failure, kind: 'cannot-run', message: `cannot run here: ${why}` } };
 }
 
 const result = serialize(runHere(deserialize(readFileSync(0)) as KernelJob));

@@ -50,6 +50,7 @@ export function runOnKernel(kernelJob: KernelJob): Promise<JobResult> {
         // What it wrote is no result; what it complained of says why.
       }
       const said = Buffer.concat(complaints).toString().trim().slice(0, 2000);
+      // Not for readers: an internal error.
       fail(`the process of this script ended (${signal ?? `exit code ${code}`}): ${said}`);
     });
     child.stdin!.end(serialize(kernelJob));

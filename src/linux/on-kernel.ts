@@ -25,7 +25,7 @@ import { kernelInfo } from './tcp-info.ts';
 import { interfaceIndex, Links, openTun, type Tun } from './tun.ts';
 
 /** What a run on the kernel is made from, beside the script's network. */
-export interface KernelOptions {
+interface KernelOptions {
   /** The congestion control of all connections; null leaves the namespace's default. */
   readonly congestion: string | null;
   /** Folder in which commands run. */
@@ -43,6 +43,8 @@ const blocksAfterUs = 1500;
 const deadUs = 150_000_000;
 /** How long a command of a script may take, ms. */
 const commandMs = 60_000;
+/** No descriptor is as high. */
+const badFd = 0x7fff_fff0;
 const packetOutgoing = 4;
 const ethPAll = 0x0300; // ETH_P_ALL in network order
 const frameBytes = 70_000;
@@ -179,8 +181,9 @@ export class KernelSystem implements SystemUnderTest {
     must('write to the TUN device', this.sys.call('write', this.tun.fd, packet, packet.length));
   }
 
-  syscall(call: SystemCall): Outcome | 'pending' {
+  syscall(asked: SystemCall): Outcome | 'pending' {
     const { sys } = this;
+    const call = this.onlyOurs(asked);
     const { blocking } = this.options;
     if (blocking === null && mayBlock(sys, call)) return this.withoutBlocking(call);
     if (blocking === null || blocking.busy || !mayBlock(sys, call)) {
@@ -195,6 +198,17 @@ export class KernelSystem implements SystemUnderTest {
       if (end !== null) return this.note(call, end.outcome);
     } while (monotonicUs() < until);
     return 'pending';
+  }
+
+  /** A call on a descriptor that this run did not make is one on a bad descriptor: others of this process are not its own. */
+  private onlyOurs(call: SystemCall): SystemCall {
+    const ours = (fd: number): number => (this.fds.has(fd) ? fd : badFd);
+    if (call.name === 'poll')
+      return { ...call, fds: call.fds.map((it) => (it.fd < 0 ? it : { ...it, fd: ours(it.fd) })) };
+    if (call.name === 'epoll_ctl') return { ...call, epfd: ours(call.epfd), fd: ours(call.fd) };
+    if (call.name === 'epoll_wait') return { ...call, epfd: ours(call.epfd) };
+    if ('out' in call) return { ...call, in: ours(call.in), out: ours(call.out) };
+    return 'fd' in call ? { ...call, fd: ours(call.fd) } : call;
   }
 
   /** Makes a call that may block where nobody can wait for it: if it would, it never ends. */
@@ -213,7 +227,7 @@ export class KernelSystem implements SystemUnderTest {
     };
     set(K.O_NONBLOCK);
     const outcome = kernelCall(sys, call);
-    if (call.name !== 'close') set(0);
+    if (call.name !== 'close' || outcome.value < 0) set(0);
     const wouldBlock =
       outcome.errno === K.EAGAIN || (call.name === 'connect' && outcome.errno === K.EINPROGRESS);
     return wouldBlock ? 'pending' : this.note(call, outcome);

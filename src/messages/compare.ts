@@ -78,7 +78,7 @@ Examples:
   group: { en: '{count} × {signature} (such as {example})', zh: '{count} × {signature}（例如 {example}）' },
   known: { en: '  known: {why}', zh: '  已知：{why}' },
   kernelHas: { en: '  kernel:   {text}', zh: '  内核：{text}' },
-  oursHas: { en: '  halfopen: {text}', zh: '  halfopen：{text}' },
+  oursHas: { en: '  halfopen: {text}', zh: '  本项目：{text}' },
   all: { en: 'all', zh: '合计' },
   cannotPlay: { en: '{file}: cannot be compared: {why}', zh: '{file}：无法比较：{why}' },
 } as const;
