@@ -1,13 +1,20 @@
 /** The public entry: TCP as Linux does it, for programs that have IP packets to give and take. */
+export type { AbortSignalLike } from './embed/abort.ts';
+export { type ConnectionHandlers, type EndpointText, StackConnection } from './embed/connection.ts';
+export { StackError, type StackErrorDetails } from './embed/errors.ts';
+export type { ConnectionInfo } from './embed/info.ts';
 export {
-  type ConnectionHandlers,
-  type EndpointText,
-  StackConnection,
-  StackError,
-} from './embed/connection.ts';
-export { Stack, type StackListener, type StackOptions } from './embed/stack.ts';
+  Stack,
+  type StackConnectOptions,
+  type StackListener,
+  type StackListenOptions,
+  type StackOptions,
+} from './embed/stack.ts';
 export { VirtualTime } from './embed/virtual-time.ts';
 export type { RealClock } from './sim/realtime.ts';
+export type { IsnGenerator } from './tcp/handshake/isn.ts';
+export type { State } from './tcp/trace.ts';
+export { DecodeError, HalfopenError } from './wire/errors.ts';
 
 /** The version of the package. */
 export const version = '0.1.0';

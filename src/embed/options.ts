@@ -1,7 +1,7 @@
 /** Whether a stack can be made from what its program asks for. */
 import { parsePrefix } from '../host/index.ts';
-import { parseAddress } from '../wire/address.ts';
-import type { StackOptions } from './stack.ts';
+import { isPort, parseAddress } from '../wire/address.ts';
+import type { StackConnectOptions, StackOptions } from './stack.ts';
 
 const isWord = (value: unknown): boolean =>
   Number.isInteger(value) && Number(value) >= -(2 ** 31) && Number(value) < 2 ** 32;
@@ -11,9 +11,10 @@ const areWords = (value: unknown, count: number): boolean =>
 
 /**
  * @throws RangeError for an option out of its range
- * @throws DecodeError for an address that is none
+ * @throws DecodeError if an address is invalid
  */
-export function checkOptions({ addresses, gateway, mtu, isn, epochUs }: StackOptions): void {
+export function checkOptions(options: StackOptions): void {
+  const { addresses, gateway, mtu, isn, epochUs, maxConnections } = options;
   if (addresses.length === 0) throw new RangeError('addresses must have one at least, such as 192.0.2.1/24');
   for (const text of addresses)
     if (!/\/\d+$/.test(text)) throw new RangeError(`'${text}' has no prefix length, as 192.0.2.1/24 has`);
@@ -31,7 +32,17 @@ export function checkOptions({ addresses, gateway, mtu, isn, epochUs }: StackOpt
   }
   if (epochUs !== undefined && !Number.isSafeInteger(epochUs))
     throw new RangeError(`epochUs must be an integer, not ${epochUs}`);
+  if (maxConnections !== undefined && !(Number.isInteger(maxConnections) && maxConnections >= 1))
+    throw new RangeError(`maxConnections must be an integer from 1, not ${maxConnections}`);
   if (isn !== undefined) checkIsn(isn);
+}
+
+/** @throws RangeError for an option out of its range */
+export function checkConnectOptions({ timeoutUs, localPort }: StackConnectOptions): void {
+  if (timeoutUs !== undefined && !(timeoutUs > 0))
+    throw new RangeError(`timeoutUs must be a number of µs above 0, not ${timeoutUs}`);
+  if (localPort !== undefined && !isPort(localPort, 0))
+    throw new RangeError(`localPort must be an integer from 0 to 65535, not ${localPort}`);
 }
 
 function checkIsn(isn: NonNullable<StackOptions['isn']>): void {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * TCP for programs: a stack that takes and gives IP packets. It runs on any clock: the real one, or a virtual one that a
  * test moves by hand.
@@ -5,9 +6,11 @@
 import { Host, type HostOptions, OpenFlag, Socket } from '../host/index.ts';
 import { type RealClock, Realtime } from '../sim/realtime.ts';
 import { Errno } from '../tcp/errno.ts';
-import { anyIpv4, isPort, parseAddress } from '../wire/address.ts';
-import { type ConnectionHandlers, StackConnection, StackError } from './connection.ts';
-import { checkOptions } from './options.ts';
+import { anyIpv4, anyIpv6, formatAddress, isPort, parseAddress } from '../wire/address.ts';
+import { type AbortSignalLike, onAbort } from './abort.ts';
+import { type ConnectionHandlers, type ConnectionServices, StackConnection } from './connection.ts';
+import { StackError } from './errors.ts';
+import { checkConnectOptions, checkOptions } from './options.ts';
 import { systemClock, systemRandom } from './system.ts';
 
 export interface StackOptions {
@@ -29,28 +32,72 @@ export interface StackOptions {
   readonly isn?: HostOptions['isn'];
   /** Unix time of the clock's 0, µs. */
   readonly epochUs?: number;
+  /**
+   * The most connections from outside at a time; further ones wait in their listeners' backlogs, and beyond these their SYNs
+   * are dropped, as Linux does where a program does not accept. No limit if not given. An idle one takes about 3 KB, one with
+   * full buffers up to the sysctls net.ipv4.tcp_rmem and tcp_wmem together.
+   */
+  readonly maxConnections?: number;
+}
+
+/** How a {@link Stack} connects, beside where to. */
+export interface StackConnectOptions {
+  /** Gives the attempt or the connection up when it aborts: `closed` gets ECONNABORTED with the signal's reason as `cause`. */
+  readonly signal?: AbortSignalLike;
+  /** How long the handshake may take, µs; ETIMEDOUT afterwards. TCP's own patience, about two minutes, if not given. */
+  readonly timeoutUs?: number;
+  /** The own address, one of the stack's; and the own port. The stack chooses what is not given. */
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  /** See {@link StackConnection.setNoDelay}. */
+  readonly noDelay?: boolean;
+  /** See {@link StackConnection.setKeepAlive}; a number is seconds of silence. */
+  readonly keepAlive?: boolean | number;
+}
+
+/** Where a {@link Stack} listens. */
+export interface StackListenOptions {
+  /** 0 lets the stack choose one. */
+  readonly port: number;
+  /** All IPv4 addresses if not given. */
+  readonly address?: string;
+  /** Connections that may wait to be accepted; 511 if not given. */
+  readonly backlog?: number;
+  /** Stops listening when it aborts. */
+  readonly signal?: AbortSignalLike;
 }
 
 /** A listener of a stack. */
-export interface StackListener {
+export interface StackListener extends AsyncDisposable {
+  readonly address: string;
   readonly port: number;
+  /** Takes no connections for now: they wait in the backlog. */
+  pause(): void;
+  /** Takes them again. */
+  resume(): void;
   /** Stops listening; connections not handed out yet are reset. */
   close(): void;
 }
 
+/** A TCP that takes and gives IP packets. */
 export class Stack {
   /** The host inside: system calls, sysctls, routes, counters. After using it directly, call `flush`. */
   readonly host: Host;
   private readonly time: Realtime;
-  private closed = false;
+  private readonly services: ConnectionServices;
+  private readonly listeners = new Set<ListenerOfStack>();
+  private readonly most: number;
+  private isClosed = false;
+  private accepted = new Set<StackConnection>();
 
   /**
-   * @throws RangeError for a sysctl that is none, or another option out of its range
-   * @throws DecodeError for an address that is none
+   * @throws RangeError for a sysctl that does not exist, or an option out of its range
+   * @throws DecodeError if an address is invalid
    */
   constructor(options: StackOptions) {
     checkOptions(options);
     const { addresses, gateway, mtu, sysctls, isn, epochUs, transmit } = options;
+    this.most = options.maxConnections ?? Number.POSITIVE_INFINITY;
     this.time = new Realtime(options.clock ?? systemClock());
     this.host = new Host({
       clock: this.time,
@@ -62,6 +109,11 @@ export class Stack {
       ...(isn === undefined ? {} : { isn }),
       ...(epochUs === undefined ? {} : { epochUs }),
     });
+    this.services = {
+      run: this.run,
+      buffer: new Uint8Array(65_536),
+      over: (connection) => this.over(connection),
+    };
     this.time.start(this.host, transmit);
   }
 
@@ -73,22 +125,47 @@ export class Stack {
   /**
    * Connects. Whatever comes of it comes through the handlers, never before this call returns.
    * @param target an IP address as text, and a port
-   * @throws DecodeError if the address is none
-   * @throws StackError EINVAL for a port that is none, EBADF if the stack is closed
+   * @throws DecodeError if an address is invalid
+   * @throws RangeError for an option out of its range
+   * @throws StackError EINVAL for a port that is none, EBADF if the stack is closed; the signal's reason if it has aborted
    */
   connect(
     target: { readonly address: string; readonly port: number },
     handlers: ConnectionHandlers,
+    options: StackConnectOptions = {},
   ): StackConnection {
     this.check('connect', target.port, 1);
+    checkConnectOptions(options);
+    const { signal, timeoutUs, localAddress, localPort } = options;
+    if (signal?.aborted) throw signal.reason;
     const address = parseAddress(target.address);
+    const any = address.family === 4 ? anyIpv4 : anyIpv6;
+    const own = localAddress === undefined ? any : parseAddress(localAddress);
     return this.time.call(() => {
       const socket = this.host.socket(address.family, OpenFlag.nonBlock);
-      const connection = new StackConnection(socket, handlers, this.run, { address, port: target.port });
+      const connection = new StackConnection(socket, handlers, this.services, { address, port: target.port });
+      if (options.noDelay) connection.setNoDelay();
+      if (options.keepAlive)
+        connection.setKeepAlive(true, options.keepAlive === true ? undefined : options.keepAlive);
+      const fail = (errno: number, cause?: unknown): void =>
+        connection.giveUp(new StackError(errno, 'connect', { ...target, cause }));
+      const bound = localAddress === undefined && !localPort ? 0 : socket.bind(own, localPort ?? 0);
       // A failure at once is told by the next turn of the clock, as everything else is.
-      const outcome = socket.connect(address, target.port);
-      if (outcome !== -Errno.EINPROGRESS)
-        this.host.await({ deadline: this.time.now, attempt: () => 0 }, () => connection.pump());
+      const soon = (action: () => void): void =>
+        void this.host.await({ deadline: this.time.now, attempt: () => 0 }, action);
+      if (bound < 0) soon(() => fail(-bound));
+      else if (socket.connect(address, target.port) !== -Errno.EINPROGRESS) soon(() => connection.pump());
+      if (signal !== undefined)
+        connection.afterwards(onAbort(signal, (reason) => fail(Errno.ECONNABORTED, reason)));
+      if (timeoutUs !== undefined) {
+        const deadline = this.time.now + timeoutUs;
+        const attempt = (now: number): number | null =>
+          connection.remote !== null || now >= deadline ? 0 : null;
+        const off = this.host.await({ deadline, attempt }, () => {
+          if (connection.remote === null) fail(Errno.ETIMEDOUT);
+        });
+        connection.afterwards(off);
+      }
       return connection;
     }, true);
   }
@@ -97,23 +174,32 @@ export class Stack {
    * Listens.
    * @param where a port (0 lets the stack choose one), and an address: all IPv4 ones if not given
    * @param accept gets each new connection and returns its handlers
-   * @throws StackError EADDRINUSE, EADDRNOTAVAIL; EINVAL for a port that is none, EBADF if the stack is closed
+   * @throws StackError EADDRINUSE, EADDRNOTAVAIL; EINVAL for a port that is none, EBADF if the stack is closed; the signal's
+   *   reason if it has aborted
    */
   listen(
-    where: { readonly port: number; readonly address?: string; readonly backlog?: number },
+    where: StackListenOptions,
     accept: (connection: StackConnection) => ConnectionHandlers,
   ): StackListener {
     this.check('listen', where.port, 0);
+    const { signal } = where;
+    if (signal?.aborted) throw signal.reason;
     const address = where.address === undefined ? anyIpv4 : parseAddress(where.address);
     return this.time.call(() => {
       const socket = this.host.socket(address.family, OpenFlag.nonBlock);
       const failure = socket.bind(address, where.port) || socket.listen(where.backlog ?? 511);
       if (failure < 0) {
         socket.release();
-        throw new StackError(-failure, `listen on port ${where.port}`);
+        throw new StackError(-failure, 'listen', { address: formatAddress(address), port: where.port });
       }
-      socket.observer = (): void => this.acceptAll(socket, accept);
-      return { port: socket.local.port, close: () => this.run(() => void socket.release()) };
+      const listener = new ListenerOfStack(socket, this.run, () => this.acceptAll(listener, accept));
+      this.listeners.add(listener);
+      const off = signal === undefined ? null : onAbort(signal, () => listener.close());
+      listener.onClose = (): void => {
+        off?.();
+        this.listeners.delete(listener);
+      };
+      return listener;
     });
   }
 
@@ -124,37 +210,93 @@ export class Stack {
 
   /** Stops: no timer is left, nothing more is sent. Connections are not told; `connect` and `listen` throw from now on. */
   close(): void {
-    this.closed = true;
+    this.isClosed = true;
     this.time.stop();
   }
 
+  /** {@link close}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
   private check(what: string, port: number, least: 0 | 1): void {
-    if (this.closed) throw new StackError(Errno.EBADF, `${what} on a stack that is closed`);
+    if (this.isClosed) throw new StackError(Errno.EBADF, what, { note: 'the stack is closed' });
     if (!isPort(port, least))
-      throw new StackError(
-        Errno.EINVAL,
-        `${what}: the port must be an integer from ${least} to 65535, not ${port}`,
-      );
+      throw new StackError(Errno.EINVAL, what, {
+        note: `the port must be an integer from ${least} to 65535, not ${port}`,
+      });
   }
 
   private readonly run = <T>(action: () => T): T => this.time.call(action, true);
 
-  private acceptAll(listener: Socket, accept: (connection: StackConnection) => ConnectionHandlers): void {
-    for (;;) {
-      const socket = listener.accept(OpenFlag.nonBlock);
+  private over(connection: StackConnection): void {
+    const full = this.accepted.size >= this.most;
+    if (this.accepted.delete(connection) && full) for (const listener of this.listeners) listener.stir();
+  }
+
+  private acceptAll(
+    listener: ListenerOfStack,
+    accept: (connection: StackConnection) => ConnectionHandlers,
+  ): void {
+    while (!listener.isPaused && this.accepted.size < this.most) {
+      const socket = listener.socket.accept(OpenFlag.nonBlock);
       if (!(socket instanceof Socket)) return;
       // The handlers come from a function that wants to see the connection first.
-      const connection = new StackConnection(socket, null, this.run, null);
+      const connection = new StackConnection(socket, null, this.services, null);
+      this.accepted.add(connection);
       let handlers: ConnectionHandlers;
       try {
         handlers = accept(connection);
       } catch (error) {
         // Nobody serves this one; the others in the queue come at the clock's next turn.
         connection.reset();
-        this.host.stirred(listener, 0x1);
+        listener.stir();
         throw error;
       }
       connection.serve(handlers);
     }
+  }
+}
+
+class ListenerOfStack implements StackListener {
+  readonly address: string;
+  readonly port: number;
+  readonly socket: Socket;
+  isPaused = false;
+  onClose: () => void = () => {};
+  private readonly run: <T>(action: () => T) => T;
+  private isClosed = false;
+
+  constructor(socket: Socket, run: <T>(action: () => T) => T, look: () => void) {
+    this.socket = socket;
+    this.run = run;
+    this.address = formatAddress(socket.local.address);
+    this.port = socket.local.port;
+    socket.observer = look;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    if (!this.isClosed) this.run(() => this.stir());
+  }
+
+  /** Has the clock's next turn look for connections that wait. */
+  stir(): void {
+    this.socket.host.stirred(this.socket, 0x1);
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.onClose();
+    this.run(() => void this.socket.release());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
   }
 }

@@ -10,7 +10,7 @@ import type { Socket } from './socket.ts';
 export const Level = { ip: 0, socket: 1, tcp: 6, ipv6: 41 } as const;
 
 /** Options of SOL_SOCKET (include/uapi/asm-generic/socket.h) that do something here. */
-const SocketOption = {
+export const SocketOption = {
   reuseAddress: 2,
   type: 3,
   error: 4,
