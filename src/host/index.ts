@@ -1,6 +1,5 @@
 /** The public face of the host: a Linux-like machine with its sockets. */
 
-export { type Address, formatAddress, parseAddress } from '../wire/address.ts';
 export { type CallAddress, Calls } from './calls.ts';
 export { type DialOptions, dial, isSelfConnected } from './dial.ts';
 export type { EpollEntry, PollEntry } from './epoll.ts';

@@ -35,7 +35,7 @@ export type Action =
   | { readonly action: 'corrupt'; readonly byte: number; readonly mask: number };
 
 /** Why a packet was lost on a link. */
-export type LossCause = 'loss' | 'queue-full' | 'dropped';
+export type LossCause = 'loss' | 'queue-full' | 'dropped' | 'cut';
 
 /** One packet on its way through the stages of one direction. There is one object per direction, used again and again. */
 export interface Passage {
@@ -88,11 +88,12 @@ function checkInteger(name: string, value: number, low: number, high: number): v
 }
 
 /**
- * Checks what shall be done to the `n`th packet of a direction.
+ * Checks what shall be done to a packet.
+ * @param n its number; null if a predicate chooses
  * @throws RangeError for an unknown action, or one with a number that is missing or out of its range
  */
-export function checkAction(n: number, it: Action): void {
-  checkInteger('n', n, 1, Number.MAX_SAFE_INTEGER);
+export function checkAction(n: number | null, it: Action): void {
+  if (n !== null) checkInteger('n', n, 1, Number.MAX_SAFE_INTEGER);
   const { action } = it;
   if (action === 'delay' || action === 'duplicate') checkInteger('us', it.us, 0, longest);
   else if (action === 'corrupt') {

@@ -4,6 +4,7 @@ export { type Clock, EventQueue } from './clock.ts';
 export type { Action, Conditions, LossCause } from './conditions.ts';
 export type { NodeEvent, PacketEvent, PacketName, WorldEvent } from './events.ts';
 export { addHost, type WorldHostOptions } from './hosts.ts';
+export type { Rule } from './link.ts';
 export type { Node } from './node.ts';
 export { type Pair, type PairOptions, pair } from './pair.ts';
 export { Prng } from './prng.ts';

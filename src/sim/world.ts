@@ -3,10 +3,11 @@
  * three give the same events, byte for byte, so that every run can be replayed, and changed in one place.
  */
 import type { TraceEvent } from '../tcp/trace.ts';
+import { HalfopenError } from '../wire/errors.ts';
 import { type Clock, EventQueue } from './clock.ts';
 import { type Action, type Conditions, checkAction } from './conditions.ts';
 import type { PacketEvent, PacketName, WorldEvent } from './events.ts';
-import { Direction, type Flight, type Surroundings } from './link.ts';
+import { Direction, type Flight, type Rule, type Surroundings } from './link.ts';
 import type { Node } from './node.ts';
 import { Prng } from './prng.ts';
 
@@ -19,6 +20,8 @@ export interface WorldOptions {
   readonly seed: number;
   /** Their links and senders have to be there when the world first moves. */
   readonly interventions?: readonly Intervention[];
+  /** Something done to packets by what they are; their links and senders have to be there when the world first moves. */
+  readonly rules?: readonly Rule[];
   /**
    * How many packets may be sent without the clock moving before the world gives up (two nodes that answer each other
    * over links without delay would never end); 1,000,000 if not given.
@@ -27,9 +30,9 @@ export interface WorldOptions {
 }
 
 /** A world came to a state it cannot go on from; the message names the seed that repeats it. */
-export class WorldError extends Error {
+export class WorldError extends HalfopenError {
   constructor(message: string, options?: { cause: unknown }) {
-    super(message, options);
+    super('ERR_WORLD', message, options);
     this.name = 'WorldError';
   }
 }
@@ -57,6 +60,7 @@ export class World {
   private readonly watchers: ((event: WorldEvent) => void)[] = [];
   private readonly whenWatchedCallbacks: (() => void)[] = [];
   private readonly interventions: readonly Intervention[];
+  private readonly rules: readonly Rule[];
   private readonly packetsPerInstant: number;
   private readonly surroundings: Surroundings;
 
@@ -67,7 +71,10 @@ export class World {
     this.seed = options.seed;
     this.random = new Prng(options.seed);
     this.interventions = options.interventions ?? [];
-    for (const [i, it] of this.interventions.entries()) explaining(i, () => checkAction(it.n, it));
+    this.rules = options.rules ?? [];
+    for (const [i, it] of this.interventions.entries())
+      explaining('interventions', i, () => checkAction(it.n, it));
+    for (const [i, it] of this.rules.entries()) explaining('rules', i, () => checkAction(null, it));
     this.packetsPerInstant = options.packetsPerInstant ?? 1_000_000;
     this.clock = this.ticking;
     const { ticking, queue, watchers } = this;
@@ -100,6 +107,26 @@ export class World {
     const [first, second] = [this.place(a), this.place(b)];
     first.exits.push(this.direction(name, first, second, ab));
     second.exits.push(this.direction(name, second, first, ba));
+  }
+
+  /**
+   * Changes the conditions of a link while the world runs, for packets sent from now on. Chance is drawn for each packet by its
+   * name, so that packets before and after are not touched; a queue for the bandwidth begins anew, empty.
+   * @param from the sender whose direction it is
+   * @throws RangeError if there is no such direction, or for conditions out of their range
+   */
+  change(link: string, from: string, conditions: Conditions): void {
+    this.exit(from, link).change(conditions);
+  }
+
+  /** Cuts a link in both directions: what is under way and what is sent until {@link mend} is lost. @throws RangeError */
+  cut(link: string): void {
+    for (const direction of this.directions(link)) direction.cut();
+  }
+
+  /** Mends a link that was cut; on others it does nothing. @throws RangeError */
+  mend(link: string): void {
+    for (const direction of this.directions(link)) direction.mend();
   }
 
   /** Calls back for every event from now on. Events cost time: without a watcher none are made. */
@@ -235,9 +262,21 @@ export class World {
     return exit;
   }
 
+  private directions(link: string): Direction[] {
+    const found = this.places.flatMap(({ exits }) => exits.filter((direction) => direction.link === link));
+    if (found.length === 0) throw new RangeError(`there is no link '${link}' in this world`);
+    return found;
+  }
+
   private begin(): void {
     for (const [i, { link, from }] of this.interventions.entries())
-      explaining(i, () => this.exit(from, link));
+      explaining('interventions', i, () => this.exit(from, link));
+    for (const [i, { link, from }] of this.rules.entries())
+      explaining('rules', i, () => {
+        if (link !== undefined && from !== undefined) this.exit(from, link);
+        else if (link !== undefined) this.directions(link);
+        else if (from !== undefined) this.place(from);
+      });
     this.begun = true;
   }
 
@@ -249,7 +288,10 @@ export class World {
     }
     const name = { link, from: from.name, to: to.name };
     const random = this.random.fork(`${link}/${from.name}`);
-    return new Direction(this.surroundings, name, to.node, conditions, actions, random);
+    const rules = this.rules.filter(
+      (rule) => (rule.link ?? link) === link && (rule.from ?? from.name) === from.name,
+    );
+    return new Direction(this.surroundings, name, to.node, conditions, actions, rules, random);
   }
 
   private whereabouts(): string {
@@ -258,11 +300,11 @@ export class World {
 }
 
 /** Says which intervention it is that cannot be done. */
-function explaining(index: number, check: () => void): void {
+function explaining(list: 'interventions' | 'rules', index: number, check: () => void): void {
   try {
     check();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new RangeError(`interventions[${index}]: ${error.message}`);
+    throw new RangeError(`${list}[${index}]: ${error.message}`);
   }
 }

@@ -18,6 +18,7 @@ interface Direction {
 
 const lossWords: Readonly<Record<LossCause, Record<Language, string>>> = {
   loss: { en: 'lost on the way', zh: '途中丢失' },
+  cut: { en: 'lost: the link is cut', zh: '丢失：链路已断开' },
   'queue-full': { en: 'lost: the queue is full', zh: '丢失：队列已满' },
   dropped: { en: 'dropped on purpose', zh: '被有意丢弃' },
 };

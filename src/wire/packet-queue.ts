@@ -41,6 +41,12 @@ export class PacketQueue {
     return at;
   }
 
+  /** Puts a copy of a packet at the end. */
+  put(packet: Uint8Array): void {
+    const at = this.push(packet.length);
+    this.bytes.set(packet, at);
+  }
+
   /** Takes the oldest packet: true if there was one, with `offset` and `length` telling where it is. */
   shift(): boolean {
     if (this.head === this.count) return false;

@@ -1,9 +1,10 @@
 /** The calls of calls.py, on the host in a world: the same steps, the same results, if the host is like Linux. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { Calls, type Host, OpenFlag, parseAddress, type Result, Socket } from '../../src/host/index.ts';
+import { Calls, type Host, OpenFlag, type Result, Socket } from '../../src/host/index.ts';
 import { addHost, World } from '../../src/sim/index.ts';
 import { Errno } from '../../src/tcp/errno.ts';
+import { parseAddress } from '../../src/wire/index.ts';
 import { root } from '../support/needs.ts';
 
 /** [operation, socket's name, arguments...]; see calls.py. */

@@ -75,6 +75,7 @@ export const ui = {
   neverArrived: ['never arrived', '没有到达'],
   loss: ['lost on the way', '途中丢失'],
   dropped: ['dropped on purpose', '被有意丢弃'],
+  cut: ['lost: the link is cut', '丢失：链路已断开'],
   'queue-full': ['lost: the queue is full', '丢失：队列已满'],
   copy: ['copy', '副本'],
   thisPacket: ['This packet', '这个报文'],
