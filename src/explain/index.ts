@@ -1,6 +1,5 @@
 /** The public face of explain: `halfopen/explain`. What happened to every connection attempt in a capture. */
 
-export { CaptureError } from '../wire/captured-packet.ts';
 export type { ByteStream, Chunks } from './decode/gunzip.ts';
 export type { OptionSet } from './decode/options.ts';
 export { Explainer, explain } from './explain.ts';

@@ -1,5 +1,7 @@
 /** What readers of captures hand over, and how they say that one is damaged. */
 
+import { HalfopenError } from './errors.ts';
+
 /** The packet at hand: one record, filled anew for each packet. Whoever wants to keep anything copies it. */
 export interface CapturedPacket {
   /** The buffer that holds the packet, and a view of the same bytes; offsets below are valid in both. */
@@ -20,12 +22,12 @@ export interface CapturedPacket {
 }
 
 /** The capture is damaged or cut off; everything before was delivered. */
-export class CaptureError extends Error {
+export class CaptureError extends HalfopenError {
   /** Bytes from the beginning of the (uncompressed) capture to where reading stopped. */
   readonly offset: number;
 
   constructor(message: string, offset: number) {
-    super(`${message} (at byte ${offset})`);
+    super('capture-damaged', `${message} (at byte ${offset})`);
     this.name = 'CaptureError';
     this.offset = offset;
   }

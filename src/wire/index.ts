@@ -9,10 +9,20 @@ export {
   ipv6,
   parseAddress,
 } from './address.ts';
-export { DecodeError } from './errors.ts';
+export { type CapturedPacket as CaptureRecord, CaptureError } from './captured-packet.ts';
+export { DecodeError, HalfopenError } from './errors.ts';
 export { decodeIcmp, encodeIcmp, type IcmpMessage } from './icmp.ts';
 export { decodeIp, encodeIp, type IpPacket, ipPacket } from './ip.ts';
-export type { TcpOption } from './options.ts';
-export { pcapngHeader, pcapngPacket } from './pcap.ts';
+export type { SackBlock, TcpOption } from './options.ts';
+export { PacketQueue } from './packet-queue.ts';
+export {
+  type CaptureInterface,
+  type PacketNotes,
+  pcapHeader,
+  pcapngHeader,
+  pcapngPacket,
+  pcapPacket,
+} from './pcap.ts';
+export { CaptureReader } from './pcap-reader.ts';
 export { decodeTcp, encodeTcp, Flag, protocolTcp, type TcpSegment } from './tcp.ts';
 export { packetText, type TextContext, type TextStyle } from './text.ts';

@@ -9,7 +9,7 @@ export const LINKTYPE_ETHERNET = 1;
 export const LINKTYPE_RAW = 101;
 
 /** One interface of a pcapng section. Packets name it by its position, from 0. */
-interface CaptureInterface {
+export interface CaptureInterface {
   /** if_name, such as `veth0`. */
   readonly name?: string;
   /** LINKTYPE_ number; raw IP (101) if not given. */
@@ -17,7 +17,7 @@ interface CaptureInterface {
 }
 
 /** What belongs to one packet beside its bytes and its time. */
-interface PacketNotes {
+export interface PacketNotes {
   /** opt_comment: text that Wireshark shows with the packet. */
   readonly comment?: string;
   /** Which interface of the header it was seen on; 0 if not given. */

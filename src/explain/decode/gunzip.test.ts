@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { type Attempt, CaptureError, type CaptureSummary, type Chunks, explain } from '../index.ts';
+import { CaptureError } from '../../wire/captured-packet.ts';
+import { type Attempt, type CaptureSummary, type Chunks, explain } from '../index.ts';
 
 const sample = readFileSync(
   fileURLToPath(new URL('../../../docs/examples/attempts.pcapng', import.meta.url)),
