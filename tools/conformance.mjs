@@ -1,6 +1,6 @@
 // npm run conformance -- DIR: runs every packetdrill script under a folder outside the project (ipv4) and prints how many
 // pass, folder by folder. Fails if one fails that test/drill/conformance-passes.txt lists; --update rewrites that list.
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import { build, install, root } from './setup.mjs';
 
@@ -20,6 +20,7 @@ if (folder === undefined || !statSync(folder, { throwIfNoEntry: false })?.isDire
 
 install();
 build();
+const place = realpathSync(folder);
 const { runJob, restrictedTo } = await import('../dist/cli/run-job.js');
 const { formatFailure } = await import('../dist/drill/report.js');
 
@@ -29,8 +30,21 @@ const names = readdirSync(folder, { recursive: true })
   .sort();
 const results = names.map((name) => {
   const file = join(folder, name);
-  const ip = restrictedTo(file)?.[0] ?? 'ipv4';
-  return { name, ...runJob({ file, ip, defines: [], options: [], python: false, seed: 1 }) };
+  const ip = restrictedTo(file, place)?.[0] ?? 'ipv4';
+  return {
+    name,
+    ...runJob({
+      file,
+      ip,
+      defines: [],
+      options: [],
+      python: false,
+      seed: 1,
+      root: place,
+      untrusted: false,
+      timeoutMs: 60_000,
+    }),
+  };
 });
 
 const rows = new Map();

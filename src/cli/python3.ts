@@ -21,32 +21,45 @@ for snippet in job['snippets']:
         sys.exit(1)
 `;
 
-export const python3: PythonRunner = (file, constants, snippets) => {
-  const input = JSON.stringify({
-    file,
-    constants: Object.fromEntries(constants),
-    snippets: snippets.map(({ text, line, variables }) => ({
-      text,
-      line,
-      variables: Object.fromEntries(variables),
-    })),
-  });
-  const { stdout, stderr, status, error } = spawnSync('python3', ['-c', program], {
-    input,
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  const output = stdout ?? '';
-  if (error !== undefined) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'python3 is not installed' : error.message;
-    return { output, error: { message: why, line: 0 } };
-  }
-  if (status === 0) return { output, error: null };
-  const last = stderr.trim().split('\n').at(-1) ?? '';
-  try {
-    return { output, error: JSON.parse(last) as { message: string; line: number } };
-  } catch {
-    return { output, error: { message: `python3 ended with status ${status}: ${last}`, line: 0 } };
-  }
-};
+/** The most that snippets may print, bytes. */
+const mostOutput = 16 << 20;
+
+/** @param timeoutMs how long the snippets of a script may take together */
+export const python3 =
+  (timeoutMs: number): PythonRunner =>
+  (file, constants, snippets) => {
+    const input = JSON.stringify({
+      file,
+      constants: Object.fromEntries(constants),
+      snippets: snippets.map(({ text, line, variables }) => ({
+        text,
+        line,
+        variables: Object.fromEntries(variables),
+      })),
+    });
+    const { stdout, stderr, status, error } = spawnSync('python3', ['-I', '-c', program], {
+      input,
+      encoding: 'utf8',
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+      maxBuffer: mostOutput,
+    });
+    const output = stdout ?? '';
+    if (error !== undefined) {
+      const whys: Readonly<Record<string, string>> = {
+        ENOENT: 'python3 is not installed',
+        ETIMEDOUT: `python3 took longer than ${timeoutMs / 1000} s`,
+        ENOBUFS: `the snippets print more than ${mostOutput >> 20} MiB`,
+        EPIPE: 'python3 ended before it had read the snippets',
+      };
+      const why = whys[(error as NodeJS.ErrnoException).code ?? ''] ?? error.message;
+      return { output, error: { message: why, line: 0 } };
+    }
+    if (status === 0) return { output, error: null };
+    const last = stderr.trim().split('\n').at(-1) ?? '';
+    try {
+      return { output, error: JSON.parse(last) as { message: string; line: number } };
+    } catch {
+      return { output, error: { message: `python3 ended with status ${status}: ${last}`, line: 0 } };
+    }
+  };

@@ -1,13 +1,12 @@
 /** One script in one address set-up: everything that goes in and comes out can be sent between threads. */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Failure, FailureKind } from '../drill/failure.ts';
 import { type HostSystem, openHost } from '../drill/on-host.ts';
 import { type RunOptions, type RunResult, runScript } from '../drill/run.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
 import type { WorldEvent } from '../sim/events.ts';
-import { fsPath } from './output/names.ts';
 import { python3 } from './python3.ts';
+import { readBelow, shellFile, whyUnreadable } from './script-files.ts';
 
 export interface Job {
   readonly file: string;
@@ -20,6 +19,12 @@ export interface Job {
   readonly options: readonly { readonly name: string; readonly value: string | null }[];
   readonly python: boolean;
   readonly seed: number;
+  /** The script is read below this folder (a real path), and so are shell scripts that it calls. */
+  readonly root: string;
+  /** Nothing but the script is read. */
+  readonly untrusted: boolean;
+  /** How long it may take, ms. */
+  readonly timeoutMs: number;
 }
 
 export interface JobResult {
@@ -63,32 +68,11 @@ const customary: Readonly<Record<IpVersion, Readonly<Record<string, string>>>> =
   },
 };
 
-/** The longest script, bytes: far more than any we know. A device without end or a capture by mistake stops here. */
-const mostBytes = 4 << 20;
-
-/** A script's text. @throws Error if it cannot be read, or is too long */
-export function readScript(path: string): string {
-  const file = openSync(fsPath(path), 'r');
+function readOrNothing(file: string, root: string): string {
   try {
-    const chunks: Buffer[] = [];
-    for (let total = 0; ; ) {
-      const chunk = Buffer.allocUnsafe(65_536);
-      const length = readSync(file, chunk);
-      if (length === 0) return Buffer.concat(chunks).toString('utf8');
-      total += length;
-      if (total > mostBytes) throw new Error(`it is longer than ${mostBytes >> 20} MiB: is it a script?`);
-      chunks.push(chunk.subarray(0, length));
-    }
-  } finally {
-    closeSync(file);
-  }
-}
-
-function read(path: string): string | null {
-  try {
-    return readScript(path);
+    return readBelow(file, root);
   } catch {
-    return null;
+    return ''; // To run it says what is wrong.
   }
 }
 
@@ -96,11 +80,13 @@ function read(path: string): string | null {
  * The address set-ups that a script is made for, by its name or its --ip_version; null if any will do.
  * @param text the script, if it was read already
  */
-export function restrictedTo(file: string, text?: string): IpVersion[] | null {
+export function restrictedTo(file: string, root: string, text?: string): IpVersion[] | null {
   const name = basename(file);
   if (name.endsWith('v6.pkt')) return ['ipv6'];
   if (name.endsWith('v4.pkt')) return ['ipv4', 'ipv4-mapped-ipv6'];
-  const version = /^[ \t]*--ip_version=(ipv4-mapped-ipv6|ipv4|ipv6)\b/m.exec(text ?? read(file) ?? '')?.[1];
+  const version = /^[ \t]*--ip_version=(ipv4-mapped-ipv6|ipv4|ipv6)\b/m.exec(
+    text ?? readOrNothing(file, root),
+  )?.[1];
   return version === undefined ? null : [version as IpVersion];
 }
 
@@ -112,7 +98,7 @@ export function prepareJob(job: Job): JobRun | JobResult {
   const wanted = job.ip ?? 'ipv4';
   let text: string;
   try {
-    text = job.text ?? readScript(job.file);
+    text = job.text ?? readBelow(job.file, job.root);
   } catch (error) {
     return failedResult(job.file, wanted, 'parse', `the script cannot be read: ${whyUnreadable(error)}`);
   }
@@ -122,7 +108,7 @@ export function prepareJob(job: Job): JobRun | JobResult {
     ...(job.ip === null ? {} : { ipVersion: job.ip }),
     defines: new Map([...Object.entries(customary[wanted]), ...job.defines]),
     options: job.options,
-    ...(job.python ? { python: python3 } : {}),
+    ...(job.python ? { python: python3(job.timeoutMs) } : {}),
   };
 }
 
@@ -135,7 +121,11 @@ export function runJob(job: Job): JobResult {
   const result = runScript({
     ...prepared,
     open: (network) => {
-      const system = openHost(network, { seed: job.seed, folder: dirname(job.file), readFile: read });
+      const system = openHost(network, {
+        seed: job.seed,
+        folder: dirname(job.file),
+        readFile: (path) => shellFile(path, job.untrusted ? null : job.root),
+      });
       systems.push(system);
       return system;
     },
@@ -167,18 +157,6 @@ export function jobResult(
     output,
     events,
   };
-}
-
-/** An error of reading a file or a folder, in words. */
-export function whyUnreadable(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file',
-    ENOTDIR: 'a part of the path is no folder',
-    EISDIR: 'it is a folder',
-    EACCES: 'permission denied',
-  };
-  return known[code ?? ''] ?? message;
 }
 
 /** The result of a script that did not run. */

@@ -7,7 +7,14 @@ import type { JobResult } from './run-job.ts';
 import { type Planned, planRuns } from './run-plan.ts';
 import { runPlan } from './run-pool.ts';
 
-const common = { defines: [], options: [], python: false, seed: 1 };
+const common = {
+  defines: [],
+  options: [],
+  python: false,
+  seed: 1,
+  untrusted: false,
+  timeoutMs: 60_000,
+};
 
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
@@ -42,7 +49,7 @@ test('a thread that dies fails its own script, and the others run', async () => 
       parentPort.postMessage({ index, result: { file: job.file, failure: null } });
     });`;
   const names = ['a', 'throws', 'b', 'exits', 'c', 'throws', 'exits'];
-  const plan = names.map((file): Planned => ({ job: { file, ip: 'ipv4', ...common } }));
+  const plan = names.map((file): Planned => ({ job: { file, ip: 'ipv4', root: '/', ...common } }));
   const results: JobResult[] = [];
   await runPlan(
     plan,
@@ -56,4 +63,25 @@ test('a thread that dies fails its own script, and the others run', async () => 
   const dead = 'internal: internal error: the thread that ran this script ended:';
   const [throws, exits] = [`throws: ${dead} out of luck`, `exits: ${dead} exit code 3`];
   expect(told).toEqual(['a', throws, 'b', exits, 'c', throws, exits]);
+});
+
+test('a thread that does not come to an end is ended at the time-out, and the others run', async () => {
+  const code = `const { parentPort } = require('node:worker_threads');
+    parentPort.on('message', ({ index, job }) => {
+      if (job.file === 'endless') for (;;);
+      parentPort.postMessage({ index, result: { file: job.file, failure: null } });
+    });`;
+  const plan = ['a', 'endless', 'b'].map(
+    (file): Planned => ({
+      job: { file, ip: 'ipv4', root: '/', ...common, timeoutMs: file === 'endless' ? 200 : 60_000 },
+    }),
+  );
+  const told: string[] = [];
+  const tell = ({ file, failure }: JobResult): void => void told.push(`${file}: ${failure?.message ?? 'ok'}`);
+  await runPlan(plan, 1, tell, () => new Worker(code, { eval: true }));
+  expect(told).toEqual([
+    'a: ok',
+    'endless: it took longer than 0.2 s and was ended (--timeout N allows more)',
+    'b: ok',
+  ]);
 });

@@ -1,6 +1,8 @@
-/** Runs what is planned, in this thread or in several others; results come in the plan's order. */
+/**
+ * Runs what is planned in other threads, so that a script that does not end can be ended; results come in the plan's order.
+ */
 import { Worker } from 'node:worker_threads';
-import { failedResult, type Job, type JobResult, runJob } from './run-job.ts';
+import { failedResult, type Job, type JobResult } from './run-job.ts';
 import type { Planned } from './run-plan.ts';
 
 const newWorker = (): Worker => new Worker(new URL('./run-worker.js', import.meta.url));
@@ -16,10 +18,6 @@ export async function runPlan(
   start: () => Worker = newWorker,
 ): Promise<void> {
   const jobs = plan.flatMap((it, index) => ('job' in it ? [{ index, job: it.job }] : []));
-  if (atATime === 1 || jobs.length <= 1) {
-    for (const it of plan) done('job' in it ? runJob(it.job) : it.result);
-    return;
-  }
   const results = new Map(plan.flatMap((it, index) => ('job' in it ? [] : [[index, it.result]])));
   let told = 0;
   const tell = (): void => {
@@ -52,7 +50,7 @@ export async function runPlanOn(
   let told = 0;
   const lane = async (): Promise<void> => {
     for (const [index, it] of queue) {
-      results.set(index, 'job' in it ? await runOne(it.job) : it.result);
+      results.set(index, 'job' in it ? await inTime(it.job, runOne) : it.result);
       for (let ready = results.get(told); ready !== undefined; ready = results.get(++told)) {
         results.delete(told);
         done(ready);
@@ -60,6 +58,24 @@ export async function runPlanOn(
     }
   };
   await Promise.all(Array.from({ length: atATime }, lane));
+}
+
+const tooLate = (job: Job): JobResult =>
+  failedResult(
+    job.file,
+    job.ip ?? 'ipv4',
+    'timing',
+    `it took longer than ${job.timeoutMs / 1000} s and was ended (--timeout N allows more)`,
+  );
+
+/** What a job comes to, or that it took too long. */
+function inTime(job: Job, runOne: (job: Job) => Promise<JobResult>): Promise<JobResult> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(tooLate(job)), job.timeoutMs);
+    runOne(job)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
 }
 
 type Numbered = { readonly index: number; readonly job: Job };
@@ -73,14 +89,30 @@ function feed(
   return new Promise((resolve, reject) => {
     const open = (first: Numbered): void => {
       const thread = start();
-      let current: Numbered | null = first;
+      let current: Numbered | null = null;
+      let timer: NodeJS.Timeout | undefined;
+      const give = (next: Numbered): void => {
+        current = next;
+        timer = setTimeout(() => {
+          lose(tooLate(next.job));
+          void thread.terminate();
+        }, next.job.timeoutMs);
+        thread.postMessage(next);
+      };
       const died = (why: string): void => {
+        if (current === null) return;
+        const { file, ip } = current.job;
+        const message = `internal error: the thread that ran this script ended: ${why}`;
+        lose(failedResult(file, ip ?? 'ipv4', 'internal', message));
+      };
+      /** The thread is of no more use: its job comes to this, and another thread goes on. */
+      const lose = (result: JobResult): void => {
         const lost = current;
         if (lost === null) return;
         current = null;
-        const message = `internal error: the thread that ran this script ended: ${why}`;
+        clearTimeout(timer);
         try {
-          take(lost.index, failedResult(lost.job.file, lost.job.ip ?? 'ipv4', 'internal', message));
+          take(lost.index, result);
         } catch (error) {
           reject(error);
         }
@@ -89,19 +121,21 @@ function feed(
         else open(next.value);
       };
       thread.on('message', ({ index, result }: { index: number; result: JobResult }) => {
+        if (current === null) return;
+        clearTimeout(timer);
         try {
           take(index, result);
         } catch (error) {
           reject(error);
         }
         const next = queue.next();
-        current = next.done ? null : next.value;
-        if (current !== null) thread.postMessage(current);
+        current = null;
+        if (!next.done) give(next.value);
         else void thread.terminate().then(() => resolve());
       });
       thread.on('error', (error) => died(error.message));
       thread.on('exit', (code) => died(`exit code ${code}`));
-      thread.postMessage(first);
+      give(first);
     };
     const first = queue.next();
     if (first.done) resolve();

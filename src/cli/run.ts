@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { applyOption, defaultConfig, optionNames, optionTakesValue } from '../drill/config.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
+import { visible } from '../wire/visible.ts';
 import { OutputFile } from './output/file.ts';
 import { complain, print } from './output/print.ts';
 import type { Job, JobResult } from './run-job.ts';
@@ -10,6 +11,7 @@ import { type JobRunner, runnerOn } from './run-on.ts';
 import { planRuns } from './run-plan.ts';
 import { runPlan, runPlanOn } from './run-pool.ts';
 import { captureOf, type Format, Printer } from './run-report.ts';
+import { rootNamed, whyUnreadable } from './script-files.ts';
 
 const help = `Usage: halfopen run [OPTION]... PATH...
 
@@ -36,8 +38,13 @@ Nothing a script says touches this machine: its commands act on the virtual host
   --dry_run         read the scripts only
   -v, --verbose     show the packets, and what snippets and commands print
   -D NAME=VALUE     replace the word NAME in the scripts
-  --python          run snippets with the real python3 of this machine, which can do whatever Python can
+  --python          run snippets with the real python3 of this machine (isolated: -I), which can do whatever you can: read and
+                    write your files, use the network. Only for scripts that you trust
   --jobs N          run N scripts at a time
+  --timeout N       seconds that a script may take in real time (default 60; 600 with --on)
+  --root FOLDER     scripts, and the shell scripts that they call, are read below FOLDER only, links followed (default: PATH if
+                    it is a folder, else the file's repository or folder)
+  --untrusted       for scripts of strangers: no file but the script is read, no --python, no --on
   --seed N          seed of the virtual host's random numbers (default 1)
 
 packetdrill's own options, which win over those in a script:
@@ -78,7 +85,9 @@ interface Options {
   readonly jobs: number;
   /** Null for the built-in host. */
   readonly runner: JobRunner | null;
-  readonly job: Pick<Job, 'defines' | 'options' | 'python' | 'seed'>;
+  /** The root that scripts are read below; null if none was given. */
+  readonly root: string | null;
+  readonly job: Omit<Job, 'file' | 'text' | 'ip' | 'root'>;
 }
 
 /** Runs the command. @returns the exit code */
@@ -92,7 +101,7 @@ export async function run(args: string[]): Promise<number> {
     return await runAll(options);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    complain('run', error.message);
+    complain('run', visible(error.message));
     return 2;
   }
 }
@@ -122,6 +131,9 @@ function parseValues(args: string[]) {
         timing: text,
         congestion: text,
         patience: text,
+        root: text,
+        untrusted: flag,
+        timeout: text,
         seed: text,
         dry_run: flag,
         verbose: { ...flag, short: 'v' },
@@ -141,6 +153,10 @@ function parse(args: string[]): Options | null {
   if (values.help) return null;
   if (positionals.length === 0) throw new UsageError('give at least one script or folder; --help says more');
   if (values.json && values.tap) throw new UsageError('--json and --tap exclude each other');
+  const untrusted = values.untrusted ?? false;
+  if (untrusted && (values.python || (values.on ?? 'built-in') !== 'built-in'))
+    throw new UsageError('--untrusted excludes --python and --on');
+  const seconds = (values.on ?? 'built-in') === 'built-in' ? '60' : '600';
   const given = values as Readonly<Record<string, boolean | string | string[] | undefined>>;
   return {
     paths: positionals,
@@ -151,10 +167,13 @@ function parse(args: string[]): Options | null {
     pcap: values.pcap ?? null,
     jobs: parseCount('--jobs', values.jobs ?? '1', 1, 4 * availableParallelism()),
     runner: parseOn(values),
+    root: values.root === undefined ? null : parseRoot(values.root),
     job: {
       defines: (values.define ?? []).map(parseDefine),
       options: [...ownOptions(given), ...timingOptions(values.timing ?? 'strict')],
       python: values.python ?? false,
+      untrusted,
+      timeoutMs: 1000 * parseCount('--timeout', values.timeout ?? seconds, 1, 86_400),
       seed: parseCount('--seed', values.seed ?? '1', 0, 2 ** 32 - 1),
     },
   };
@@ -198,6 +217,14 @@ function parseOn(given: {
   }
 }
 
+function parseRoot(path: string): string {
+  try {
+    return rootNamed(path);
+  } catch (error) {
+    throw new UsageError(`--root ${visible(path)}: ${whyUnreadable(error)}`);
+  }
+}
+
 function parseIps(list: string): IpVersion[] {
   const versions = list.split(',').map((name) => {
     const version = Object.hasOwn(ipVersions, name) ? ipVersions[name] : undefined;
@@ -232,7 +259,7 @@ function ownOptions(
 }
 
 async function runAll(options: Options): Promise<number> {
-  const plan = planRuns(options.paths, options.ips, options.job);
+  const plan = planRuns(options.paths, options.ips, options.job, options.root);
   if (plan.every((it) => 'result' in it && it.result.skipped !== null))
     throw new UsageError('none of the scripts is made for the address set-ups asked for');
   // A file that cannot be written is told before the scripts run, not after.

@@ -1,4 +1,5 @@
 /** `halfopen start`: the classic three-way handshake between two hosts, drawn as a ladder. */
+import { realpathSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -35,7 +36,17 @@ const script = '01-three-way-handshake.pkt';
 /** The same handshake as a packetdrill script, run now: what was wrong, or null. */
 function scriptFailure(): string | null {
   const file = join(scripts, script);
-  const { failure, text } = runJob({ file, ip: null, defines: [], options: [], python: false, seed: 1 });
+  const { failure, text } = runJob({
+    file,
+    ip: null,
+    defines: [],
+    options: [],
+    python: false,
+    seed: 1,
+    root: realpathSync(scripts),
+    untrusted: true,
+    timeoutMs: 60_000,
+  });
   return failure === null ? null : formatFailure(failure, text);
 }
 

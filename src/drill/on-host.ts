@@ -20,7 +20,7 @@ import { anyIpv4, parseAddress } from '../wire/address.ts';
 import { PacketQueue } from '../wire/packet-queue.ts';
 import { DrillError } from './failure.ts';
 import { HostCommands } from './host-commands.ts';
-import { runShell, type ShellContext } from './shell.ts';
+import { runShell, type ShellContext, type ShellFile } from './shell.ts';
 import {
   type Advance,
   type ControlMessage,
@@ -45,7 +45,7 @@ export interface HostSystemOptions {
   readonly fromHost?: Conditions;
   /** The script's folder, from which commands are run, and a reader of files there. Commands read nothing without. */
   readonly folder?: string;
-  readonly readFile?: (path: string) => string | null;
+  readonly readFile?: (path: string) => ShellFile;
   /** Whether to remember what happens, for ladders and captures; yes if not given. */
   readonly record?: boolean;
 }
@@ -110,6 +110,7 @@ export class HostSystem implements SystemUnderTest {
       host: this.commands,
       folder,
       readFile,
+      inFile: null,
       files: new Map(),
       variables: new Map([
         ['PPID', runnerPid],

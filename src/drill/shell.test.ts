@@ -61,6 +61,7 @@ beforeEach(() => {
     host,
     folder: 'scripts',
     readFile: (path) => files[path] ?? null,
+    inFile: null,
     files: new Map(),
     variables: new Map([['PPID', '42']]),
     counters: {},

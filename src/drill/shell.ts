@@ -62,12 +62,17 @@ export interface CommandHost {
   sleep(us: number): void;
 }
 
+/** What a shell script's path leads to: its text, why that is not read, or null if there is nothing. */
+export type ShellFile = string | { readonly refused: string } | null;
+
 export interface ShellContext {
   readonly host: CommandHost;
   /** The script's folder, as the paths given to `readFile` start with. */
   readonly folder: string;
-  /** The text of a shell script on the real machine, or null. */
-  readFile(path: string): string | null;
+  /** A shell script on the real machine. */
+  readFile(path: string): ShellFile;
+  /** The file of the real machine whose commands run at the moment: errors show nothing of its text. */
+  inFile: string | null;
   /** Files of the virtual host. */
   readonly files: Map<string, string>;
   readonly variables: Map<string, string>;
@@ -116,7 +121,9 @@ export function runShell(text: string, context: ShellContext, depth = 0): ShellR
   } catch (error) {
     // A RangeError: numbers or nesting that JavaScript cannot hold either.
     if (!(error instanceof ShellError || error instanceof RangeError)) throw error;
-    return { status: 2, output: `${output}${error.message}\n` };
+    const { inFile } = context;
+    const why = inFile === null ? error.message : `${inFile}: more shell than the built-in host understands`;
+    return { status: 2, output: `${output}${why}\n` };
   }
 }
 
@@ -153,9 +160,16 @@ function runSimple(
   const [name, ...args] = words as [string, ...string[]];
   const base = name.slice(name.lastIndexOf('/') + 1);
   const known = Object.hasOwn(commands, base) ? commands[base] : undefined;
-  if (known !== undefined) return known({ args, input, context });
+  const { inFile } = context;
+  if (known !== undefined) {
+    const result = known({ args, input, context });
+    return inFile === null || result.errors === ''
+      ? result
+      : { ...result, errors: `${inFile}: ${base} failed\n` };
+  }
   if (name.includes('/')) return runFile(name, context, depth);
-  const errors = `${name}: not a command of the built-in host, which has ${Object.keys(commands).join(', ')}\n`;
+  const what = inFile === null ? name : `${inFile}: something in it`;
+  const errors = `${what}: not a command of the built-in host, which has ${Object.keys(commands).join(', ')}\n`;
   return { status: 127, output: '', errors };
 }
 
@@ -163,6 +177,7 @@ function runFile(path: string, context: ShellContext, depth: number): CommandRes
   const own = context.files.get(path);
   const text = own ?? context.readFile(path.startsWith('/') ? path : `${context.folder}/${path}`);
   if (text === null) return { status: 127, output: '', errors: `${path}: not found\n` };
+  if (typeof text !== 'string') return { status: 126, output: '', errors: `${path}: ${text.refused}\n` };
   const interpreter = /^#!.*\b(python|perl|node|ruby)/.exec(text)?.[1];
   if (interpreter !== undefined) {
     return {
@@ -171,7 +186,13 @@ function runFile(path: string, context: ShellContext, depth: number): CommandRes
       errors: `${path}: ${interpreter} scripts do not run on the built-in host\n`,
     };
   }
-  return { ...runShell(text, context, depth + 1), errors: '' };
+  const { inFile } = context;
+  if (own === undefined) context.inFile ??= path;
+  try {
+    return { ...runShell(text, context, depth + 1), errors: '' };
+  } finally {
+    context.inFile = inFile;
+  }
 }
 
 function redirect(

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { restrictedTo, runJob } from '../../src/cli/run-job.ts';
@@ -7,13 +7,24 @@ import { root, testNeeding } from '../support/needs.ts';
 
 const suiteTest = testNeeding('test/drill/conformance.test.ts', 'packetdrill-suite');
 const suite = process.env.PACKETDRILL_SUITE ?? '';
+const place = suite === '' ? '' : realpathSync(suite);
 
 /** What fails among scripts of the suite, each run in the first address set-up that it is made for. */
 const failing = (names: readonly string[]): string[] =>
   names.flatMap((name) => {
     const file = join(suite, name);
-    const ip = restrictedTo(file)?.[0] ?? 'ipv4';
-    const { failure } = runJob({ file, ip, defines: [], options: [], python: false, seed: 1 });
+    const ip = restrictedTo(file, place)?.[0] ?? 'ipv4';
+    const { failure } = runJob({
+      file,
+      ip,
+      defines: [],
+      options: [],
+      python: false,
+      seed: 1,
+      root: place,
+      untrusted: false,
+      timeoutMs: 60_000,
+    });
     return failure === null ? [] : [headline(failure)];
   });
 

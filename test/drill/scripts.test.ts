@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -38,12 +38,22 @@ function run(file: string, seed: number, toHost: Conditions = {}, fromHost: Cond
   });
 }
 
+const rest = { root: realpathSync(join(root, 'scripts')), untrusted: true, timeoutMs: 60_000 };
+
 describe("the project's scripts", () => {
   test.each(files.map((file) => [basename(file), file]))(
     '%s passes in every address set-up it allows',
     (_, file) => {
-      for (const ip of restrictedTo(file) ?? versions) {
-        const { failure, text } = runJob({ file, ip, defines: [], options: [], python: false, seed: 1 });
+      for (const ip of restrictedTo(file, rest.root) ?? versions) {
+        const { failure, text } = runJob({
+          file,
+          ip,
+          defines: [],
+          options: [],
+          python: false,
+          seed: 1,
+          ...rest,
+        });
         expect(failure === null ? '' : formatFailure(failure, text)).toBe('');
       }
     },
@@ -108,7 +118,9 @@ describe("the project's scripts", () => {
 
 describe('captures of the scripts', () => {
   const capture = (seed: number): Uint8Array =>
-    captureOf(files.map((file) => runJob({ file, ip: null, defines: [], options: [], python: false, seed })));
+    captureOf(
+      files.map((file) => runJob({ file, ip: null, defines: [], options: [], python: false, seed, ...rest })),
+    );
 
   test('the same seed gives the same pcapng, byte for byte', () => {
     const [one, two, other] = [capture(7), capture(7), capture(8)];

@@ -129,7 +129,8 @@ describe('style', () => {
     const wrong = files
       .filter(
         ({ name }) =>
-          /^(src|apps)[\\/].*(?<!\.test)(?<!testing[\w-]*)\.ts$/.test(name) && !/[\\/]index\.ts$/.test(name),
+          /^(src|apps)[\\/].*(?<!\.test)(?<!testing[\w-]*)\.ts$/.test(name) &&
+          !/[\\/](index|streams)\.ts$/.test(name),
       )
       .flatMap(({ name, text }) =>
         [
