@@ -12,6 +12,8 @@ import { serveFolder } from './lab-server.ts';
 import { argumentProblem, languageOf } from './language.ts';
 import { complain, print } from './output/print.ts';
 
+export { serveFolder };
+
 /** The folder of the build in an installed package and in a clone alike. */
 const labFolder: string = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist-lab');
 
