@@ -5,7 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { failedResult, type Job, type JobResult } from './run-job.ts';
 import type { Planned } from './run-plan.ts';
 
-const newWorker = (): Worker => new Worker(new URL('./run-worker.js', import.meta.url));
+const newWorker = (): Worker =>
+  new Worker(new URL('./run-worker.js', import.meta.url), { argv: process.argv.slice(2) });
 
 /**
  * @param done hears of the results in the plan's order

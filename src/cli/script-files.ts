@@ -15,12 +15,17 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { ShellFile } from '../drill/shell.ts';
+import { speaker } from '../messages/message.ts';
+import { scriptFileTexts } from '../messages/script-files.ts';
+import { languageOf } from './language.ts';
 import { fsPath, nameOfBytes } from './output/names.ts';
 
 /** The longest script, bytes: far more than any we know. A device without end or a capture by mistake stops here. */
 const mostBytes = 4 << 20;
 
-const tooLong = (): Error => new Error(`it is longer than ${mostBytes >> 20} MiB: is it a script?`);
+const say = speaker(scriptFileTexts, languageOf(process.argv.slice(2)));
+
+const tooLong = (): Error => new Error(say('tooLong', { mib: mostBytes >> 20 }));
 
 /** Where a path leads, all links followed. @throws ErrnoException */
 const realPath = (path: string): string =>
@@ -45,7 +50,7 @@ export function rootOf(path: string, isFolder: boolean): string {
 /** A folder that a user gave as the root. @throws ErrnoException, Error if it is none */
 export function rootNamed(path: string): string {
   const root = realPath(path);
-  if (!statSync(fsPath(root)).isDirectory()) throw new Error('it is not a folder');
+  if (!statSync(fsPath(root)).isDirectory()) throw new Error(say('notFolder'));
   return root;
 }
 
@@ -55,13 +60,12 @@ export function rootNamed(path: string): string {
  */
 export function readBelow(path: string, root: string): string {
   // Looked at first: to open a device can do something by itself.
-  if (!statSync(fsPath(path)).isFile()) throw new Error('it is not a regular file');
+  if (!statSync(fsPath(path)).isFile()) throw new Error(say('notRegular'));
   const file = openSync(fsPath(path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const opened = fstatSync(file);
-    if (!opened.isFile()) throw new Error('it is not a regular file');
-    if (!isBelow(openedPath(file, path), root))
-      throw new Error(`it lies outside of ${root} (--root FOLDER names another root)`);
+    if (!opened.isFile()) throw new Error(say('notRegular'));
+    if (!isBelow(openedPath(file, path), root)) throw new Error(say('outside', { root }));
     if (opened.size > mostBytes) throw tooLong();
     return readAll(file, () => {});
   } finally {
@@ -74,8 +78,7 @@ function openedPath(file: number, path: string): string {
   if (process.platform === 'linux')
     return nameOfBytes(readlinkSync(`/proc/self/fd/${file}`, { encoding: 'buffer' }));
   const real = realPath(path);
-  if (statSync(fsPath(real)).ino !== fstatSync(file).ino)
-    throw new Error('another file took its place meanwhile');
+  if (statSync(fsPath(real)).ino !== fstatSync(file).ino) throw new Error(say('replaced'));
   return real;
 }
 
@@ -85,7 +88,7 @@ export function readPipe(path: string, timeoutMs: number): string {
   const until = performance.now() + timeoutMs;
   try {
     return readAll(file, () => {
-      if (performance.now() > until) throw new Error(`nothing came for ${timeoutMs / 1000} s`);
+      if (performance.now() > until) throw new Error(say('silent', { seconds: timeoutMs / 1000 }));
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     });
   } finally {
@@ -115,7 +118,7 @@ function readAll(file: number, wait: () => void): string {
 
 /** A shell script that a script calls. @param root null if none may be called */
 export function shellFile(path: string, root: string | null): ShellFile {
-  if (root === null) return { refused: 'files are not read with --untrusted' };
+  if (root === null) return { refused: say('untrusted') };
   let text: string;
   try {
     text = readBelow(path, root);
@@ -124,22 +127,13 @@ export function shellFile(path: string, root: string | null): ShellFile {
     return { refused: whyUnreadable(error) };
   }
   const isShell = /^#!.*\b(?:ba|da|k|z)?sh\b/.test(text) || path.endsWith('.sh') || /^#!/.test(text);
-  return isShell && !text.includes('\0')
-    ? text
-    : { refused: 'it is no shell script: its name does not end in .sh, and it has no #! line' };
+  return isShell && !text.includes('\0') ? text : { refused: say('notShell') };
 }
 
 /** An error of reading a file or a folder, in words. */
 export function whyUnreadable(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'there is no such file',
-    ENOTDIR: 'a part of the path is no folder',
-    EISDIR: 'it is a folder',
-    EACCES: 'permission denied',
-    ELOOP: 'its symbolic links lead in a circle',
-    ENAMETOOLONG: 'the name is too long',
-    ENXIO: 'it is not a regular file',
-  };
-  return known[code ?? ''] ?? message;
+  return known(code ?? '') ? say(code as 'ENOENT') : message;
 }
+
+const known = (code: string): code is keyof typeof scriptFileTexts => Object.hasOwn(scriptFileTexts, code);
