@@ -187,6 +187,8 @@ export class Connection implements Tuple, TimerOwner {
   minRtt: number = Infinity;
   /** µs when that was measured. */
   minRttAt = 0;
+  /** The round trip of our SYN, µs; 0 if there was none. */
+  synRtt = 0;
   rto = 1_000_000;
   backoff = 0;
   /** Retransmissions of the segment at SND.UNA (or zero-window probes) since it last moved. */

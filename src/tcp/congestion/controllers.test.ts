@@ -26,6 +26,7 @@ const flow = (cwnd: number, ssthresh: number): Model => ({
   isCwndLimited: true,
   maxPacketsOut: cwnd,
   pacingRate: 1e9,
+  synRtt: 0,
   lastSendAt: 10_000_000,
 });
 

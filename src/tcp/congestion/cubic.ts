@@ -48,6 +48,7 @@ export class Cubic implements Controller {
   private lastAck = 0;
 
   constructor(flow: Flow) {
+    this.delayMin = flow.synRtt;
     this.beginRound(flow);
   }
 

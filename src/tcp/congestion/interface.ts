@@ -16,6 +16,8 @@ export interface Flow {
   /** The window is what holds sending back; if not, the most that was out of late. */
   readonly isCwndLimited: boolean;
   readonly maxPacketsOut: number;
+  /** The round trip of our SYN, µs; 0 if there was none. */
+  readonly synRtt: number;
   /** Bytes per second. */
   readonly pacingRate: number;
   /** µs when data was sent last. */

@@ -222,7 +222,10 @@ function cleanQueue(conn: Connection, seg: Segment, out: AckOutcome): void {
     // The head was sent again since what was just SACKed was sent; otherwise its time-out is not put off.
     out.setTimer = true;
   }
-  if (out.rtt >= 0) controllerOf(conn).measured(conn, out.rtt);
+  if (out.rtt < 0) return;
+  // No controller is made for a handshake: most connections never send enough to need one.
+  if (conn.controller !== null || out.dataAcked || out.sacked) controllerOf(conn).measured(conn, out.rtt);
+  else conn.synRtt = out.rtt;
 }
 
 /** The copy was not needed: the timestamp echoed is from before it was sent. */
