@@ -9,6 +9,7 @@ import type { Listener } from './handshake/accept-queue.ts';
 import type { FastOpenAttempt } from './handshake/fast-open.ts';
 import type { ListenerTable } from './listeners.ts';
 import { OutOfOrderQueue, ReceiveQueue } from './receive/receive-queue.ts';
+import { calm, type RecoveryState } from './recovery/state.ts';
 import type { Route } from './route.ts';
 import { SendQueue } from './send/send-queue.ts';
 import type { Services } from './services.ts';
@@ -227,54 +228,21 @@ export class Connection implements Tuple, TimerOwner {
   sackedOut = 0;
   lostOut = 0;
   reordering = 3;
-  /** How often packets were seen to overtake each other. */
-  reorderingSeen = 0;
   /** Packets delivered; with congestion marks among them; and those that were ever held for lost. */
   delivered = 0;
-  deliveredCe = 0;
-  lost = 0;
 
   // Loss recovery (recovery/).
-  /** The end of the highest SACKed data, while `sackedOut` is not 0; the blocks of the last ACK. */
-  highestSack = 0;
-  sackSeen: readonly number[] = noEdges;
-  /** The peer took a SACK back. */
-  sackReneged = false;
-  /** Duplicates that D-SACKs told of. */
-  dsackDuplicates = 0;
+  /** What is remembered of losses; write to it by `recoveryOf`. */
+  recovery: RecoveryState = calm;
   /** Of what was delivered, the segment sent last: when, its end, its round trip; whether that is news. */
   rackSentAt = -1;
   rackEnd = 0;
   rackRtt = 0;
   rackAdvanced = false;
-  /** The reordering window in quarters of the shortest round trip, and how it adapts. */
-  rackSteps = 1;
-  rackPersist = 0;
-  rackDsackSeen = false;
-  rackAdaptedAt = 0;
-  /** A loss probe is out: up to where, and whether it was a copy of the last segment. */
-  probeOut = false;
-  probeEnd = 0;
-  probeIsCopy = false;
-  /** A reduction may still prove mistaken: SND.UNA when it began, copies not reported as duplicates (-1: none sent). */
-  undoing = false;
-  undoMarker = 0;
-  undoRetrans = 0;
-  priorSsthresh = 0;
-  priorCwnd = 0;
-  /** Delivered and sent since the reduction began (RFC 6937). */
-  prrDelivered = 0;
-  prrOut = 0;
-  /** F-RTO is finding out whether the time-out was one. */
-  frto = false;
   /** What holds sending back (`Limit` of send/limits.ts), since when, and the times of each that are over, µs. */
   limitedBy = 0;
   limitedSince = 0;
   busyTime = 0;
-  windowLimitedTime = 0;
-  bufferLimitedTime = 0;
-  /** Bytes of a path-MTU probe under way, 0 if there is none. */
-  mtuProbeSize = 0;
   bytesSent = 0;
   bytesAcked = 0;
   bytesReceived = 0;

@@ -9,7 +9,6 @@ interface Model extends Flow {
   services: { now: number };
   sndUna: number;
   sndNxt: number;
-  priorCwnd: number;
   lastSendAt: number;
   pacingRate: number;
 }
@@ -22,7 +21,7 @@ const flow = (cwnd: number, ssthresh: number): Model => ({
   ssthresh,
   cwndClamp: 0x7fffffff,
   cwndCount: 0,
-  priorCwnd: cwnd,
+  recovery: { priorCwnd: cwnd },
   isCwndLimited: true,
   maxPacketsOut: cwnd,
   pacingRate: 1e9,
@@ -139,7 +138,7 @@ describe('CUBIC (RFC 9438)', () => {
     control.stateChanged(f, CaState.loss);
     f.cwnd = 500;
     expect(control.threshold(f)).toBe(Math.floor((500 * 717) / 1024));
-    expect(control.undone({ ...f, priorCwnd: 900 })).toBe(900);
+    expect(control.undone({ ...f, recovery: { priorCwnd: 900 } })).toBe(900);
   });
 });
 

@@ -74,7 +74,7 @@ export class Cubic implements Controller {
   }
 
   undone(flow: Flow): number {
-    return Math.max(flow.cwnd, flow.priorCwnd);
+    return Math.max(flow.cwnd, flow.recovery.priorCwnd);
   }
 
   stateChanged(flow: Flow, state: number): void {

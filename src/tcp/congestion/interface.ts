@@ -11,8 +11,8 @@ export interface Flow {
   readonly cwndClamp: number;
   /** Packets acknowledged since the window grew last in congestion avoidance. */
   cwndCount: number;
-  /** The window before the reduction under way. */
-  readonly priorCwnd: number;
+  /** Of the reduction under way: the window before it. */
+  readonly recovery: { readonly priorCwnd: number };
   /** The window is what holds sending back; if not, the most that was out of late. */
   readonly isCwndLimited: boolean;
   readonly maxPacketsOut: number;

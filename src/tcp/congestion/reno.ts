@@ -5,7 +5,7 @@ import { type Controller, type Flow, growSlowly, isLimited, slowStart } from './
 export const reno: Controller = {
   name: 'reno',
   threshold: (flow: Flow): number => Math.max(flow.cwnd >> 1, 2),
-  undone: (flow: Flow): number => Math.max(flow.cwnd, flow.priorCwnd),
+  undone: (flow: Flow): number => Math.max(flow.cwnd, flow.recovery.priorCwnd),
   acked(flow: Flow, packets: number): void {
     if (!isLimited(flow)) return;
     const rest = flow.cwnd < flow.ssthresh ? slowStart(flow, packets) : packets;

@@ -16,6 +16,7 @@ import type { AckOutcome } from './outcome.ts';
 import { beginReduction, currentThreshold, endReduction, enterCwr, isReducing, setCaState } from './prr.ts';
 import { detectLoss, untilLost } from './rack.ts';
 import { addDuplicates, markLost } from './scoreboard.ts';
+import { recoveryOf } from './state.ts';
 import {
   anyRetransmitted,
   beginUndo,
@@ -29,7 +30,7 @@ import {
 /** Something is wrong or strange: settles the state, and what the ACK lets out. */
 export function onAlert(conn: Connection, out: AckOutcome): void {
   if (conn.packetsOut === 0) conn.sackedOut = 0;
-  if (out.ecnEcho) conn.priorSsthresh = 0;
+  if (out.ecnEcho) recoveryOf(conn).priorSsthresh = 0;
   if (isReneging(conn, out)) return;
   if (leaveState(conn, out)) return;
   if (conn.caState === CaState.recovery) {
@@ -109,11 +110,11 @@ function inOrder(conn: Connection, out: AckOutcome): boolean {
 function inLoss(conn: Connection, out: AckOutcome): void {
   const recovered = seqGe(conn.sndUna, conn.highSeq);
   if ((out.advanced || conn.earlyRequest !== null) && undoLoss(conn, out, false)) return;
-  if (conn.frto) {
+  if (conn.recovery.frto) {
     // Step 3.b: what was sent only once arrived.
     if (out.originalArrived && undoLoss(conn, out, true)) return;
     if (seqGt(conn.sndNxt, conn.highSeq)) {
-      if (out.sacked || out.duplicates > 0) conn.frto = false;
+      if (out.sacked || out.duplicates > 0) recoveryOf(conn).frto = false;
     } else if (out.advanced && !recovered) {
       conn.highSeq = conn.sndNxt;
       // Step 2.b: new data will tell, if there is any that may go.
@@ -121,7 +122,7 @@ function inLoss(conn: Connection, out: AckOutcome): void {
         out.response = 'new';
         return;
       }
-      conn.frto = false;
+      recoveryOf(conn).frto = false;
     }
   }
   if (recovered) {
@@ -168,10 +169,10 @@ export function enterRecovery(conn: Connection, ecnEcho: boolean): void {
   // The first copy starts the clock, for undo and for giving up.
   if (!anyRetransmitted(conn)) conn.retransmitsSince = -1;
   conn.services.counters[conn.sackOk ? 'TCPSackRecovery' : 'TCPRenoRecovery']++;
-  conn.priorSsthresh = 0;
+  recoveryOf(conn).priorSsthresh = 0;
   beginUndo(conn);
   if (!isReducing(conn)) {
-    if (!ecnEcho) conn.priorSsthresh = currentThreshold(conn);
+    if (!ecnEcho) recoveryOf(conn).priorSsthresh = currentThreshold(conn);
     beginReduction(conn);
   }
   setCaState(conn, CaState.recovery);
@@ -184,8 +185,8 @@ function markAfterTimeout(conn: Connection): void {
   if (reneging) {
     conn.services.counters.TCPSACKReneging++;
     conn.sackedOut = 0;
-    conn.sackSeen = [];
-    conn.sackReneged = true;
+    recoveryOf(conn).sackSeen = [];
+    recoveryOf(conn).sackReneged = true;
   } else if (!conn.sackOk) conn.sackedOut = 0;
   for (let s = head; s !== null && s !== sendHead; s = s.next) {
     if (reneging) s.sacked = false;
@@ -208,8 +209,8 @@ export function enterLoss(conn: Connection): void {
     !seqGt(conn.highSeq, conn.sndUna) ||
     (conn.caState === CaState.loss && conn.retransmits === 0)
   ) {
-    conn.priorSsthresh = currentThreshold(conn);
-    conn.priorCwnd = conn.cwnd;
+    recoveryOf(conn).priorSsthresh = currentThreshold(conn);
+    recoveryOf(conn).priorCwnd = conn.cwnd;
     conn.ssthresh = controllerOf(conn).threshold(conn);
     beginUndo(conn);
   }
@@ -221,5 +222,6 @@ export function enterLoss(conn: Connection): void {
   setCaState(conn, CaState.loss);
   conn.highSeq = conn.sndNxt;
   if (conn.ecnMode === EcnMode.classic) conn.ecnQueueCwr = true;
-  conn.frto = sysctls.tcp_frto !== 0 && (fresh || conn.retransmits > 0) && conn.mtuProbeSize === 0;
+  recoveryOf(conn).frto =
+    sysctls.tcp_frto !== 0 && (fresh || conn.retransmits > 0) && conn.recovery.mtuProbeSize === 0;
 }

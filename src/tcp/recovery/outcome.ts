@@ -60,9 +60,9 @@ export class AckOutcome {
   /** Empties the value for the ACK of `seg`. */
   begin(conn: Connection, seg: Segment): this {
     this.priorUna = conn.sndUna;
-    this.priorHighest = conn.sackOk && conn.sackedOut > 0 ? conn.highestSack : conn.sndUna;
+    this.priorHighest = conn.sackOk && conn.sackedOut > 0 ? conn.recovery.highestSack : conn.sndUna;
     this.priorDelivered = conn.delivered;
-    this.priorLost = conn.lost;
+    this.priorLost = conn.recovery.lost;
     this.hasData = seg.payloadLength > 0 || seg.seq !== seg.end;
     this.advanced = this.windowUpdated = this.dataAcked = this.synAcked = this.retransmittedAcked = false;
     this.originalArrived = this.sacked = this.dsack = this.dsackOfProbe = this.ecnEcho = false;

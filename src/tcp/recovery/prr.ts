@@ -8,6 +8,7 @@ import { CaState } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import type { AckOutcome } from './outcome.ts';
+import { recoveryOf } from './state.ts';
 
 /** No threshold yet (TCP_INFINITE_SSTHRESH). */
 export const noThreshold = 0x7fffffff;
@@ -23,34 +24,37 @@ export const currentThreshold = (conn: Connection): number =>
 /** Sets the threshold that the controller wants, and starts counting. */
 export function beginReduction(conn: Connection): void {
   conn.highSeq = conn.sndNxt;
-  conn.probeOut = false;
+  recoveryOf(conn).probeOut = false;
   conn.cwndCount = 0;
-  conn.priorCwnd = conn.cwnd;
-  conn.prrDelivered = conn.prrOut = 0;
+  recoveryOf(conn).priorCwnd = conn.cwnd;
+  recoveryOf(conn).prrDelivered = recoveryOf(conn).prrOut = 0;
   conn.ssthresh = controllerOf(conn).threshold(conn);
   if (conn.ecnMode === EcnMode.classic) conn.ecnQueueCwr = true;
 }
 
 /** How much may go for what was delivered. */
 export function reduceWindow(conn: Connection, delivered: number, lost: number, advanced: boolean): void {
-  if (delivered <= 0 || conn.priorCwnd === 0) return;
+  if (delivered <= 0 || conn.recovery.priorCwnd === 0) return;
   const flight = inFlight(conn);
   const room = conn.ssthresh - flight;
-  conn.prrDelivered += delivered;
+  recoveryOf(conn).prrDelivered += delivered;
   let send: number;
-  if (room < 0) send = Math.ceil((conn.ssthresh * conn.prrDelivered) / conn.priorCwnd) - conn.prrOut;
+  if (room < 0)
+    send =
+      Math.ceil((conn.ssthresh * conn.recovery.prrDelivered) / conn.recovery.priorCwnd) -
+      conn.recovery.prrOut;
   else {
-    send = Math.max(conn.prrDelivered - conn.prrOut, delivered);
+    send = Math.max(conn.recovery.prrDelivered - conn.recovery.prrOut, delivered);
     if (advanced && lost === 0) send++;
     send = Math.min(room, send);
   }
   // The first retransmission goes out in any case.
-  conn.cwnd = flight + Math.max(send, conn.prrOut > 0 ? 0 : 1);
+  conn.cwnd = flight + Math.max(send, conn.recovery.prrOut > 0 ? 0 : 1);
 }
 
 /** The reduction is over: the window is what the threshold says, unless it was undone. */
 export function endReduction(conn: Connection): void {
-  if (conn.ssthresh < noThreshold && (conn.caState === CaState.cwr || conn.undoing)) {
+  if (conn.ssthresh < noThreshold && (conn.caState === CaState.cwr || conn.recovery.undoing)) {
     conn.cwnd = conn.ssthresh;
     conn.cwndStamp = conn.services.now;
   }
@@ -58,9 +62,9 @@ export function endReduction(conn: Connection): void {
 
 /** A congestion mark: the window comes down, and there is nothing to undo (tcp_enter_cwr). */
 export function enterCwr(conn: Connection): void {
-  conn.priorSsthresh = 0;
+  recoveryOf(conn).priorSsthresh = 0;
   if (conn.caState >= CaState.cwr) return;
-  conn.undoing = false;
+  recoveryOf(conn).undoing = false;
   beginReduction(conn);
   setCaState(conn, CaState.cwr);
 }
@@ -75,7 +79,7 @@ export function setCaState(conn: Connection, state: number): void {
 export function controlCongestion(conn: Connection, out: AckOutcome): void {
   const delivered = conn.delivered - out.priorDelivered;
   if (isReducing(conn)) {
-    reduceWindow(conn, delivered, conn.lost - out.priorLost, out.advanced);
+    reduceWindow(conn, delivered, conn.recovery.lost - out.priorLost, out.advanced);
     return;
   }
   const disordered = conn.reordering > conn.services.sysctls.tcp_reordering;

@@ -7,6 +7,7 @@ import { CaState } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
 import type { TxSegment } from '../send/send-queue.ts';
 import type { AckOutcome } from './outcome.ts';
+import { calm, recoveryOf } from './state.ts';
 
 /** Recoveries for which a widened reordering window lasts (TCP_RACK_RECOVERY_THRESH). */
 export const persistence = 16;
@@ -32,13 +33,13 @@ export function advanceRack(conn: Connection, segment: TxSegment): void {
 
 /** How long packets may overtake each other, µs. */
 function reorderingWindow(conn: Connection): number {
-  if (conn.reorderingSeen === 0) {
+  if (conn.recovery.reorderingSeen === 0) {
     if (conn.caState >= CaState.recovery) return 0;
     const byCount = (conn.services.sysctls.tcp_recovery & noDuplicateThreshold) === 0;
     if (byCount && conn.sackedOut >= conn.reordering) return 0;
   }
   const quarter = conn.minRtt === Infinity ? 0x3fffffff : conn.minRtt >> 2;
-  return Math.min(quarter * conn.rackSteps, conn.srtt >> 3);
+  return Math.min(quarter * conn.recovery.rackSteps, conn.srtt >> 3);
 }
 
 /** How long until a segment counts as lost, µs. */
@@ -73,11 +74,12 @@ export function detectLoss(conn: Connection, mark: (conn: Connection, segment: T
 export function adaptWindow(conn: Connection, out: AckOutcome): void {
   if ((conn.services.sysctls.tcp_recovery & staticWindow) !== 0 || out.sampleDelivered < 0) return;
   // Once in a round trip.
-  if (out.sampleDelivered < conn.rackAdaptedAt) conn.rackDsackSeen = false;
-  if (conn.rackDsackSeen) {
-    conn.rackSteps = Math.min(0xff, conn.rackSteps + 1);
-    conn.rackDsackSeen = false;
-    conn.rackAdaptedAt = conn.delivered;
-    conn.rackPersist = persistence;
-  } else if (conn.rackPersist === 0) conn.rackSteps = 1;
+  if (conn.recovery === calm) return;
+  if (out.sampleDelivered < conn.recovery.rackAdaptedAt) recoveryOf(conn).rackDsackSeen = false;
+  if (conn.recovery.rackDsackSeen) {
+    recoveryOf(conn).rackSteps = Math.min(0xff, conn.recovery.rackSteps + 1);
+    recoveryOf(conn).rackDsackSeen = false;
+    recoveryOf(conn).rackAdaptedAt = conn.delivered;
+    recoveryOf(conn).rackPersist = persistence;
+  } else if (conn.recovery.rackPersist === 0) recoveryOf(conn).rackSteps = 1;
 }

@@ -226,7 +226,7 @@ describe('mistakes are undone', () => {
     const s = tenOut();
     s.ack(1, bytes(6, 7));
     s.ack(1, bytes(2, 3, 6, 7));
-    expect(s.conn.reorderingSeen).toBe(1);
+    expect(s.conn.recovery.reorderingSeen).toBe(1);
     expect(s.conn.reordering).toBe(5);
     s.ack(1, bytes(2, 10));
     expect(s.sent()).toEqual([]);

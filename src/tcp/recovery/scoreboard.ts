@@ -10,15 +10,16 @@ import { fragment } from '../send/mss.ts';
 import type { TxSegment } from '../send/send-queue.ts';
 import type { AckOutcome } from './outcome.ts';
 import { advanceRack } from './rack.ts';
+import { recoveryOf } from './state.ts';
 
 /** The end of the highest SACKed data, or SND.UNA. */
 export const highestSack = (conn: Connection): number =>
-  conn.sackedOut > 0 ? conn.highestSack : conn.sndUna;
+  conn.sackedOut > 0 ? conn.recovery.highestSack : conn.sndUna;
 
 /** Packets were delivered. */
 export function countDelivered(conn: Connection, packets: number, ecnEcho: boolean): void {
   conn.delivered += packets;
-  if (ecnEcho) conn.deliveredCe += packets;
+  if (ecnEcho) recoveryOf(conn).deliveredCe += packets;
   conn.services.counters.TCPDelivered += packets;
   if (ecnEcho) conn.services.counters.TCPDeliveredCE += packets;
 }
@@ -48,11 +49,11 @@ export function markLost(conn: Connection, segment: TxSegment): void {
   if (!segment.lost) {
     segment.lost = true;
     conn.lostOut += segment.packets;
-    conn.lost += segment.packets;
+    recoveryOf(conn).lost += segment.packets;
   } else if (segment.retransmitted) {
     segment.retransmitted = false;
     conn.retransOut -= segment.packets;
-    conn.lost += segment.packets;
+    recoveryOf(conn).lost += segment.packets;
     conn.services.counters.TCPLostRetransmit += segment.packets;
   }
 }
@@ -65,17 +66,17 @@ export function noteReordering(conn: Connection, low: number, byTimestamps: bool
   const { sysctls, counters } = conn.services;
   if (distance > conn.reordering * conn.mssCache)
     conn.reordering = Math.min(Math.ceil(distance / conn.mssCache), sysctls.tcp_max_reordering);
-  conn.reorderingSeen++;
+  recoveryOf(conn).reorderingSeen++;
   counters[byTimestamps ? 'TCPTSReorder' : 'TCPSACKReorder']++;
 }
 
 /** Takes the SACK blocks of a segment into the scoreboard. */
 export function takeSacks(conn: Connection, seg: Segment, out: AckOutcome): void {
-  if (conn.sackedOut === 0) conn.highestSack = conn.sndUna;
+  if (conn.sackedOut === 0) recoveryOf(conn).highestSack = conn.sndUna;
   const duplicate = isDuplicateReport(conn, seg, out);
   if (seqLt(seg.ack, (out.priorUna - conn.maxWindow) | 0) || conn.packetsOut === 0) return;
   const { sackEdges } = seg;
-  const before = conn.sackSeen;
+  const before = conn.recovery.sackSeen;
   const valid: number[] = [];
   for (let i = 0; i < seg.sackCount; i++) {
     const [left, right] = [sackEdges[2 * i]!, sackEdges[2 * i + 1]!];
@@ -85,9 +86,9 @@ export function takeSacks(conn: Connection, seg: Segment, out: AckOutcome): void
     if (isDuplicate) tagBlock(conn, left, right, true, out);
     else insertBlock(valid, left, right);
   }
-  conn.sackSeen = valid;
+  recoveryOf(conn).sackSeen = valid;
   for (let i = 0; i < valid.length; i += 2) tagNew(conn, before, valid[i]!, valid[i + 1]!, out);
-  if (conn.caState !== CaState.loss || conn.undoing) noteReordering(conn, out.reordered, false);
+  if (conn.caState !== CaState.loss || conn.recovery.undoing) noteReordering(conn, out.reordered, false);
 }
 
 /** Blocks are walked in the order of their sequence numbers. */
@@ -131,8 +132,13 @@ function isDuplicateReport(conn: Connection, seg: Segment, out: AckOutcome): boo
   counters.TCPDSACKRecvSegs += packets;
   countDelivered(conn, packets, out.ecnEcho);
   // Of data already forgotten it can only be counted.
-  if (conn.undoing && conn.undoRetrans > 0 && !seqGt(right, out.priorUna) && seqGt(right, conn.undoMarker))
-    conn.undoRetrans = Math.max(0, conn.undoRetrans - packets);
+  if (
+    conn.recovery.undoing &&
+    conn.recovery.undoRetrans > 0 &&
+    !seqGt(right, out.priorUna) &&
+    seqGt(right, conn.recovery.undoMarker)
+  )
+    recoveryOf(conn).undoRetrans = Math.max(0, conn.recovery.undoRetrans - packets);
   return true;
 }
 
@@ -142,11 +148,11 @@ function duplicatePackets(conn: Connection, left: number, right: number, out: Ac
   if (length <= 0 || length > conn.maxWindow) return 0;
   let packets = 1;
   if (length > conn.mssCache) packets = Math.ceil(length / conn.mssCache);
-  else if (conn.probeOut && conn.probeEnd === right) out.dsackOfProbe = true;
-  conn.dsackDuplicates += packets;
+  else if (conn.recovery.probeOut && conn.recovery.probeEnd === right) out.dsackOfProbe = true;
+  recoveryOf(conn).dsackDuplicates += packets;
   // More duplicates than were sent again: the network makes them.
-  if (conn.dsackDuplicates > conn.totalRetransmits) return 0;
-  if (conn.reorderingSeen > 0 && !out.dsackOfProbe) conn.rackDsackSeen = true;
+  if (conn.recovery.dsackDuplicates > conn.totalRetransmits) return 0;
+  if (conn.recovery.reorderingSeen > 0 && !out.dsackOfProbe) recoveryOf(conn).rackDsackSeen = true;
   out.dsack = true;
   return packets;
 }
@@ -155,9 +161,9 @@ function duplicatePackets(conn: Connection, left: number, right: number, out: Ac
 function validBlock(conn: Connection, duplicate: boolean, left: number, right: number): boolean {
   if (seqGt(right, conn.sndNxt) || !seqLt(left, right) || !seqLt(left, conn.sndNxt)) return false;
   if (seqGt(left, conn.sndUna)) return true;
-  if (!duplicate || !conn.undoing || seqGt(right, conn.sndUna)) return false;
-  if (!seqLt(left, conn.undoMarker)) return true;
-  if (!seqGt(right, conn.undoMarker)) return false;
+  if (!duplicate || !conn.recovery.undoing || seqGt(right, conn.sndUna)) return false;
+  if (!seqLt(left, conn.recovery.undoMarker)) return true;
+  if (!seqGt(right, conn.recovery.undoMarker)) return false;
   return !seqLt(left, (right - conn.maxWindow) | 0);
 }
 
@@ -180,7 +186,7 @@ function tagBlock(conn: Connection, left: number, right: number, duplicate: bool
     tagSegment(conn, s, duplicate, out);
     sampleDelivery(s, out);
     if (s.sacked) sendQueue.unsort(s);
-    if (seqGe(s.seq, highestSack(conn))) conn.highestSack = s.end;
+    if (seqGe(s.seq, highestSack(conn))) recoveryOf(conn).highestSack = s.end;
   }
 }
 
@@ -205,8 +211,8 @@ function cutToBlock(conn: Connection, s: TxSegment, left: number, right: number)
 function tagSegment(conn: Connection, s: TxSegment, duplicate: boolean, out: AckOutcome): void {
   const { packets } = s;
   if (duplicate && s.retransmits > 0) {
-    if (conn.undoing && conn.undoRetrans > 0 && seqGt(s.end, conn.undoMarker))
-      conn.undoRetrans = Math.max(0, conn.undoRetrans - packets);
+    if (conn.recovery.undoing && conn.recovery.undoRetrans > 0 && seqGt(s.end, conn.recovery.undoMarker))
+      recoveryOf(conn).undoRetrans = Math.max(0, conn.recovery.undoRetrans - packets);
     if (s.sacked && seqLt(s.seq, out.reordered)) out.reordered = s.seq;
   }
   if (!seqGt(s.end, conn.sndUna)) return;
@@ -255,7 +261,7 @@ export function limitDuplicates(conn: Connection): boolean {
 function noteDuplicateReordering(conn: Connection, more: number): void {
   if (!limitDuplicates(conn)) return;
   conn.reordering = Math.min(conn.packetsOut + more, conn.services.sysctls.tcp_max_reordering);
-  conn.reorderingSeen++;
+  recoveryOf(conn).reorderingSeen++;
   conn.services.counters.TCPRenoReorder++;
 }
 

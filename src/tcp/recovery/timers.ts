@@ -25,6 +25,7 @@ import {
 import { detectLoss } from './rack.ts';
 import { estimatedRto, maxRto } from './rtt.ts';
 import { limitDuplicates, markLost } from './scoreboard.ts';
+import { recoveryOf } from './state.ts';
 import { keepOpen } from './undo.ts';
 
 /** The retransmission time-out (RFC 6298 section 5.4 to 5.7). */
@@ -34,7 +35,7 @@ export function onRetransmitTimer(conn: Connection): void {
   const { services } = conn;
   const head = conn.sendQueue.head;
   if (conn.packetsOut === 0 || head === null) return;
-  conn.probeOut = false;
+  recoveryOf(conn).probeOut = false;
   const zeroWindow = conn.sndWnd === 0 && !conn.orphaned && !isHandshake(conn);
   if (zeroWindow) {
     if (shutTooLong(conn)) {
@@ -87,12 +88,12 @@ function backOff(conn: Connection): void {
 export function onReorderTimer(conn: Connection): void {
   conn.retransmitTimer = -1;
   const flight = inFlight(conn);
-  const { lost } = conn;
+  const { lost } = conn.recovery;
   detectLoss(conn, markLost);
   if (flight !== inFlight(conn)) {
     if (conn.caState !== CaState.recovery) {
       enterRecovery(conn, false);
-      reduceWindow(conn, 1, conn.lost - lost, false);
+      reduceWindow(conn, 1, conn.recovery.lost - lost, false);
     }
     retransmitLost(conn);
   }
@@ -102,9 +103,9 @@ export function onReorderTimer(conn: Connection): void {
 /** The loss probe: new data if some may go, else the last segment again, to get an ACK that tells of losses. */
 export function onLossProbeTimer(conn: Connection): void {
   conn.retransmitTimer = -1;
-  if (!conn.probeOut && sendProbe(conn)) {
-    conn.probeOut = true;
-    conn.probeEnd = conn.sndNxt;
+  if (!conn.recovery.probeOut && sendProbe(conn)) {
+    recoveryOf(conn).probeOut = true;
+    recoveryOf(conn).probeEnd = conn.sndNxt;
     conn.services.counters.TCPLossProbes++;
     // The time-out begins now.
     conn.timerKind = -1;
@@ -115,7 +116,7 @@ export function onLossProbeTimer(conn: Connection): void {
 function sendProbe(conn: Connection): boolean {
   const { sendQueue } = conn;
   const mss = sendMss(conn);
-  conn.probeIsCopy = false;
+  recoveryOf(conn).probeIsCopy = false;
   const next = sendQueue.sendHead;
   if (next !== null) {
     const end = next.length > mss ? seqAdd(next.seq, mss) : next.end;
@@ -133,22 +134,22 @@ function sendProbe(conn: Connection): boolean {
     last = last.next!;
   }
   if (!retransmitProbe(conn, last)) return false;
-  conn.probeIsCopy = true;
+  recoveryOf(conn).probeIsCopy = true;
   return true;
 }
 
 /** What an ACK says of a loss probe that is out (RFC 8985 section 7.4; tcp_process_tlp_ack). */
 export function onProbeAck(conn: Connection, ack: number, out: AckOutcome): void {
-  if (seqLt(ack, conn.probeEnd)) return;
-  if (!conn.probeIsCopy || out.dsackOfProbe) conn.probeOut = false;
-  else if (seqGt(ack, conn.probeEnd)) {
+  if (seqLt(ack, conn.recovery.probeEnd)) return;
+  if (!conn.recovery.probeIsCopy || out.dsackOfProbe) recoveryOf(conn).probeOut = false;
+  else if (seqGt(ack, conn.recovery.probeEnd)) {
     // The probe repaired a loss: the window has to come down all the same.
     beginReduction(conn);
     setCaState(conn, CaState.cwr);
     endReduction(conn);
     keepOpen(conn);
     conn.services.counters.TCPLossProbeRecovery++;
-  } else if (!out.advanced && !out.notDuplicate && !out.sacked) conn.probeOut = false;
+  } else if (!out.advanced && !out.notDuplicate && !out.sacked) recoveryOf(conn).probeOut = false;
 }
 
 /** The path takes less than was thought: what is too big now goes again, without a reduction (tcp_simple_retransmit). */
@@ -168,8 +169,8 @@ export function retransmitUnreduced(conn: Connection): void {
   if (conn.caState !== CaState.loss) {
     conn.highSeq = conn.sndNxt;
     conn.ssthresh = currentThreshold(conn);
-    conn.priorSsthresh = 0;
-    conn.undoing = false;
+    recoveryOf(conn).priorSsthresh = 0;
+    recoveryOf(conn).undoing = false;
     setCaState(conn, CaState.loss);
   }
   retransmitLost(conn);

@@ -11,13 +11,14 @@ import type { AckOutcome } from './outcome.ts';
 import { setCaState } from './prr.ts';
 import { persistence } from './rack.ts';
 import { noteReordering } from './scoreboard.ts';
+import { recoveryOf } from './state.ts';
 
 /** From now on a mistake can be told: nothing of what is out was sent again, or a copy of it that is still under way. */
 export function beginUndo(conn: Connection): void {
-  conn.undoing = true;
-  conn.undoMarker = conn.sndUna;
-  const copies = conn.retransOut + (conn.probeOut && conn.probeIsCopy ? 1 : 0);
-  conn.undoRetrans = copies > 0 ? copies : -1;
+  recoveryOf(conn).undoing = true;
+  recoveryOf(conn).undoMarker = conn.sndUna;
+  const copies = conn.retransOut + (conn.recovery.probeOut && conn.recovery.probeIsCopy ? 1 : 0);
+  recoveryOf(conn).undoRetrans = copies > 0 ? copies : -1;
 }
 
 /** Whether anything that is out was sent again (the first segment tells, but for rare cases). */
@@ -37,7 +38,7 @@ function wasLate(conn: Connection, out: AckOutcome): boolean {
 }
 
 const mayUndo = (conn: Connection, out: AckOutcome): boolean =>
-  conn.undoing && (conn.undoRetrans === 0 || wasLate(conn, out));
+  conn.recovery.undoing && (conn.recovery.undoRetrans === 0 || wasLate(conn, out));
 
 function undoReduction(conn: Connection, unmarkLoss: boolean): void {
   if (unmarkLoss) {
@@ -46,15 +47,15 @@ function undoReduction(conn: Connection, unmarkLoss: boolean): void {
     conn.lostOut = 0;
     sendQueue.retransmitHint = null;
   }
-  if (conn.priorSsthresh > 0) {
+  if (conn.recovery.priorSsthresh > 0) {
     conn.cwnd = controllerOf(conn).undone(conn);
-    if (conn.priorSsthresh > conn.ssthresh) {
-      conn.ssthresh = conn.priorSsthresh;
+    if (conn.recovery.priorSsthresh > conn.ssthresh) {
+      conn.ssthresh = conn.recovery.priorSsthresh;
       conn.ecnQueueCwr = false;
     }
   }
   conn.cwndStamp = conn.services.now;
-  conn.undoing = false;
+  recoveryOf(conn).undoing = false;
   conn.rackAdvanced = true;
 }
 
@@ -71,17 +72,17 @@ export function endByUndo(conn: Connection, out: AckOutcome): boolean {
   if (mayUndo(conn, out)) {
     undoReduction(conn, false);
     counters[conn.caState === CaState.loss ? 'TCPLossUndo' : 'TCPFullUndo']++;
-  } else if (conn.rackPersist > 0) conn.rackPersist--;
+  } else if (conn.recovery.rackPersist > 0) recoveryOf(conn).rackPersist--;
   if (holdsState(conn)) return true;
   setCaState(conn, CaState.open);
-  conn.sackReneged = false;
+  recoveryOf(conn).sackReneged = false;
   return false;
 }
 
 /** All copies were reported as duplicates. */
 export function undoByDuplicates(conn: Connection): boolean {
-  if (!conn.undoing || conn.undoRetrans !== 0) return false;
-  conn.rackPersist = Math.min(persistence, conn.rackPersist + 1);
+  if (!conn.recovery.undoing || conn.recovery.undoRetrans !== 0) return false;
+  recoveryOf(conn).rackPersist = Math.min(persistence, conn.recovery.rackPersist + 1);
   undoReduction(conn, false);
   conn.services.counters.TCPDSACKUndo++;
   return true;
@@ -98,7 +99,7 @@ export function undoLoss(conn: Connection, out: AckOutcome, byFrto: boolean): bo
   if (holdsState(conn)) return true;
   if (byFrto || conn.sackOk) {
     setCaState(conn, CaState.open);
-    conn.sackReneged = false;
+    recoveryOf(conn).sackReneged = false;
   }
   return true;
 }
@@ -114,7 +115,7 @@ export function keepOpen(conn: Connection): void {
 
 /** In recovery a part was acknowledged, and was only late. True if nothing more is to be marked lost or sent again. */
 export function undoPartly(conn: Connection, out: AckOutcome): boolean {
-  if (!conn.undoing || !wasLate(conn, out)) return false;
+  if (!conn.recovery.undoing || !wasLate(conn, out)) return false;
   noteReordering(conn, out.priorUna, true);
   if (conn.retransOut > 0) return true;
   if (!anyRetransmitted(conn)) conn.retransmitsSince = -1;

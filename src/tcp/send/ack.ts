@@ -23,6 +23,7 @@ import {
   sampleDelivery,
   takeSacks,
 } from '../recovery/scoreboard.ts';
+import { recoveryOf } from '../recovery/state.ts';
 import { onProbeAck } from '../recovery/timers.ts';
 import { SYN_SENT } from '../state.ts';
 import { endLimit, Limit } from './limits.ts';
@@ -76,12 +77,12 @@ export function handleAck(conn: Connection, seg: Segment, challenge: boolean): A
   if (conn.packetsOut === 0) {
     if (out.dsack) onAlert(conn, out);
     if (conn.sendQueue.sendHead !== null) windowAnswered(conn);
-    if (conn.probeOut) onProbeAck(conn, seg.ack, out);
+    if (conn.recovery.probeOut) onProbeAck(conn, seg.ack, out);
     return 'ok';
   }
   cleanQueue(conn, seg, out);
   adaptWindow(conn, out);
-  if (conn.probeOut) onProbeAck(conn, seg.ack, out);
+  if (conn.recovery.probeOut) onProbeAck(conn, seg.ack, out);
   if (!out.notDuplicate || out.alarming || conn.caState !== CaState.open) {
     if (!out.advanced && !out.notDuplicate && !out.dsack) out.duplicates = 1;
     onAlert(conn, out);
@@ -100,7 +101,7 @@ function respond(conn: Connection, out: AckOutcome): void {
   if (out.response === 'new') {
     pushPending(conn, sendMss(conn), Nagle.off);
     if (seqGt(conn.sndNxt, conn.highSeq)) return;
-    conn.frto = false;
+    recoveryOf(conn).frto = false;
   }
   retransmitLost(conn);
 }

@@ -1,5 +1,6 @@
 /** What holds sending back, and for how long: the times that TCP_INFO tells (net/ipv4/tcp_output.c tcp_chrono_start, 6.18). */
 import type { Connection } from '../connection.ts';
+import { recoveryOf } from '../recovery/state.ts';
 
 /** From nothing to send to what is the more telling reason. */
 export const Limit = { idle: 0, busy: 1, window: 2, buffer: 3 } as const;
@@ -8,8 +9,8 @@ function change(conn: Connection, limit: number): void {
   const { now } = conn.services;
   const passed = now - conn.limitedSince;
   if (conn.limitedBy === Limit.busy) conn.busyTime += passed;
-  else if (conn.limitedBy === Limit.window) conn.windowLimitedTime += passed;
-  else if (conn.limitedBy === Limit.buffer) conn.bufferLimitedTime += passed;
+  else if (conn.limitedBy === Limit.window) recoveryOf(conn).windowLimitedTime += passed;
+  else if (conn.limitedBy === Limit.buffer) recoveryOf(conn).bufferLimitedTime += passed;
   conn.limitedBy = limit;
   conn.limitedSince = now;
 }
@@ -30,7 +31,7 @@ export function endLimit(conn: Connection, limit: number): void {
 export function limitTimes(conn: Connection): { busy: number; window: number; buffer: number } {
   const running = conn.services.now - conn.limitedSince;
   const time = (limit: number, before: number): number => before + (conn.limitedBy === limit ? running : 0);
-  const window = time(Limit.window, conn.windowLimitedTime);
-  const buffer = time(Limit.buffer, conn.bufferLimitedTime);
+  const window = time(Limit.window, conn.recovery.windowLimitedTime);
+  const buffer = time(Limit.buffer, conn.recovery.bufferLimitedTime);
   return { busy: time(Limit.busy, conn.busyTime) + window + buffer, window, buffer };
 }

@@ -5,6 +5,7 @@ import { inFlight } from '../congestion/cwnd.ts';
 import { CaState } from '../congestion/state.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { isReducing } from '../recovery/prr.ts';
+import { recoveryOf } from '../recovery/state.ts';
 import { adjustCounts, fragment, offloadPackets, recount, sendMss } from './mss.ts';
 import { transmit } from './output.ts';
 import type { TxSegment } from './send-queue.ts';
@@ -17,7 +18,7 @@ import { armRetransmit } from './timer.ts';
 function sendAgain(conn: Connection, segment: TxSegment, packets: number): boolean {
   const { services, sendQueue } = conn;
   const mss = sendMss(conn);
-  conn.mtuProbeSize = 0;
+  if (conn.recovery.mtuProbeSize > 0) recoveryOf(conn).mtuProbeSize = 0;
   if (seqLt(segment.seq, conn.sndUna)) sendQueue.trim(segment, conn.sndUna);
   let window = seqDiff(seqAdd(conn.sndUna, conn.sndWnd), segment.seq);
   // Beyond the window only the first segment may go: it serves as a probe.
@@ -67,7 +68,7 @@ export function retransmit(conn: Connection, segment: TxSegment, packets: number
   if (!segment.retransmitted) conn.retransOut += segment.packets;
   segment.retransmitted = true;
   if (conn.retransmitsSince < 0) conn.retransmitsSince = segment.sentAt;
-  conn.undoRetrans = Math.max(conn.undoRetrans, 0) + segment.packets;
+  recoveryOf(conn).undoRetrans = Math.max(conn.recovery.undoRetrans, 0) + segment.packets;
   return true;
 }
 
@@ -96,7 +97,7 @@ export function retransmitLost(conn: Connection): void {
     if (s.sacked || s.retransmitted) continue;
     if (!retransmit(conn, s, packets)) break;
     services.counters[conn.caState === CaState.loss ? 'TCPSlowStartRetrans' : 'TCPFastRetrans'] += s.packets;
-    if (isReducing(conn)) conn.prrOut += s.packets;
+    if (isReducing(conn)) recoveryOf(conn).prrOut += s.packets;
     if (s === sendQueue.head && conn.timerKind !== Timer.reorder) rearm = true;
   }
   if (rearm) armRetransmit(conn);

@@ -9,6 +9,7 @@ import { CaState } from '../congestion/state.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { isReducing } from '../recovery/prr.ts';
+import { recoveryOf } from '../recovery/state.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { beginLimit, endLimit, Limit } from './limits.ts';
 import { boundToHalfWindow, mostGsoBytes, offloadPackets, packetCount, sendMss, setPackets } from './mss.ts';
@@ -231,7 +232,7 @@ export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 
   limited ||= inFlight(conn) >= conn.cwnd;
   if (sent > 0 || limited) validateCwnd(conn, limited);
   if (sent === 0) return;
-  if (isReducing(conn)) conn.prrOut += sent;
+  if (isReducing(conn)) recoveryOf(conn).prrOut += sent;
   if (limit !== 2) scheduleLossProbe(conn, false);
 }
 

@@ -16,6 +16,7 @@ import { afterCopy } from '../receive/autotune.ts';
 import { afterRead } from '../receive/delayed-ack.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
 import { initialRto } from '../recovery/rtt.ts';
+import { forget } from '../recovery/state.ts';
 import type { Route } from '../route.ts';
 import { syncMss } from '../send/mss.ts';
 import { sendActiveReset, transmit } from '../send/output.ts';
@@ -153,6 +154,7 @@ function prepare(conn: Connection): void {
   conn.tsOffset = services.chooseTsOffset(conn);
   conn.ipId = services.random() & 0xffff;
   conn.finReceived = false;
+  forget(conn);
 }
 
 /** Makes a bound connection a listener; a second call only changes the backlog. */

@@ -11,6 +11,7 @@ export function establish(conn: Connection): void {
   // A handshake that needed more than one time-out starts with one segment, unless the first copy was what got through.
   const spurious = conn.timestampsOk && conn.rcvTsEcr === conn.firstTsVal;
   conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);
+  conn.reordering = services.sysctls.tcp_reordering;
   conn.lastAckAt = conn.lastSendAt = conn.cwndStamp = services.now;
   expandSendBuffer(conn);
   initializeWindow(conn);
