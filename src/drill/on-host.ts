@@ -3,37 +3,35 @@
  * only other node, at the far end of the link `tun0`.
  */
 import { type CallAddress, Calls } from '../host/calls.ts';
+import { dataControl, errorControl, takeQueuedError } from '../host/control.ts';
 import type { Result } from '../host/file.ts';
 import { Host, type HostOptions } from '../host/host.ts';
 import { Socket } from '../host/socket.ts';
-import { Level } from '../host/socket-options.ts';
 import { MessageFlag } from '../host/socket-terms.ts';
 import type { Conditions } from '../sim/conditions.ts';
 import type { WorldEvent } from '../sim/events.ts';
 import type { Node } from '../sim/node.ts';
 import { World, WorldError } from '../sim/world.ts';
+import { Errno } from '../tcp/errno.ts';
 import type { IsnGenerator } from '../tcp/handshake/isn.ts';
 import { tcpInfo } from '../tcp/socket/info.ts';
-import { inqHint } from '../tcp/socket/socket-calls.ts';
-import { TcpOption } from '../tcp/socket/socket-options.ts';
 import { anyIpv4, parseAddress } from '../wire/address.ts';
 import { PacketQueue } from '../wire/packet-queue.ts';
 import { DrillError } from './failure.ts';
 import { HostCommands } from './host-commands.ts';
 import { runShell, type ShellContext, type ShellFile } from './shell.ts';
-import {
-  type Advance,
-  type ControlMessage,
-  type DrillNetwork,
-  type InfoKind,
-  type OutboundPacket,
-  type Outcome,
-  optionInt,
-  type ReceiveCall,
-  type SendCall,
-  type SocketAddress,
-  type SystemCall,
-  type SystemUnderTest,
+import type {
+  Advance,
+  ControlMessage,
+  DrillNetwork,
+  InfoKind,
+  OutboundPacket,
+  Outcome,
+  ReceiveCall,
+  SendCall,
+  SocketAddress,
+  SystemCall,
+  SystemUnderTest,
 } from './system-under-test.ts';
 
 /** What a built-in host is made from, beside the script's network. */
@@ -319,8 +317,9 @@ export class HostSystem implements SystemUnderTest {
 
   private receive({ name, fd, lengths, flags, nullBuffer }: ReceiveCall): Outcome | 'pending' {
     const into = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+    if ((flags & MessageFlag.errorQueue) !== 0) return this.receiveError(name, fd, into.length);
     const message = (): Partial<Outcome> =>
-      name === 'recvmsg' ? { message: { flags: 0, control: this.controlOf(fd) } } : {};
+      name === 'recvmsg' ? { message: { flags: 0, control: this.dataControl(fd) } } : {};
     if (nullBuffer && into.length > 0) {
       // The buffer is touched only if there is something to put into it.
       const peeked = this.calls.receive(
@@ -333,11 +332,21 @@ export class HostSystem implements SystemUnderTest {
     return this.settle(this.calls.receive(fd, into, flags), message);
   }
 
-  /** The control messages that come with data. */
-  private controlOf(fd: number): ControlMessage[] {
+  private dataControl(fd: number): ControlMessage[] {
     const socket = this.calls.socketOf(fd);
-    if (!(socket instanceof Socket) || !socket.conn.options.tellsInq) return [];
-    return [{ level: Level.tcp, type: TcpOption.inq, data: optionInt(inqHint(socket.conn)) }];
+    return socket instanceof Socket ? dataControl(socket) : [];
+  }
+
+  /** Reads the error queue, as recvmsg() with MSG_ERRQUEUE does (ip_recv_error). */
+  private receiveError(name: ReceiveCall['name'], fd: number, room: number): Outcome {
+    const socket = this.calls.socketOf(fd);
+    if (typeof socket === 'number') return failed(-socket);
+    const error = takeQueuedError(socket.conn);
+    if (error === null) return failed(Errno.EAGAIN);
+    const flags = MessageFlag.errorQueue | (error.length > room ? MessageFlag.trunc : 0);
+    const value = Math.min(error.length, room);
+    if (name !== 'recvmsg') return { value, errno: 0 };
+    return { value, errno: 0, message: { flags, control: errorControl(error, socket.family) } };
   }
 
   private send({ fd, lengths, flags, address, nullBuffer }: SendCall): Outcome | 'pending' {

@@ -7,6 +7,7 @@ import { readable } from '../tcp/socket/socket-calls.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import type { Address } from '../wire/address.ts';
 import { seqDiff } from '../wire/seq.ts';
+import { sendCompleting } from './control.ts';
 import { Epoll, type EpollEntry, type PollEntry, pollOnce } from './epoll.ts';
 import { andThen, type OpenFile, OpenFlag, type Result } from './file.ts';
 import type { Host } from './host.ts';
@@ -112,9 +113,9 @@ export class Calls {
   send(fd: number, data: Uint8Array, flags = 0, to: CallAddress | null = null): Result {
     const file = this.host.descriptors.get(fd);
     if (file instanceof Socket) {
-      if (to === null || (flags & MessageFlag.fastOpen) === 0) return file.send(data, flags);
+      if (to === null || (flags & MessageFlag.fastOpen) === 0) return sendCompleting(file, data, flags, null);
       if (to.family === Family.unspec) return -Errno.EOPNOTSUPP;
-      return wrongFamily(file, to.family) || file.send(data, flags, to);
+      return wrongFamily(file, to.family) || sendCompleting(file, data, flags, to);
     }
     if (file instanceof PipeEnd) return this.retry(file, () => file.write(data));
     return file === null || file instanceof MemoryFile ? -Errno.EBADF : -Errno.EINVAL;

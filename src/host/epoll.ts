@@ -1,6 +1,6 @@
 /** epoll (fs/eventpoll.c, 6.18) and poll: who of many files is ready. */
 import { Errno } from '../tcp/errno.ts';
-import { Poll } from '../tcp/states/lifecycle.ts';
+import { Poll } from '../tcp/poll.ts';
 import { type Descriptors, OpenFile, type Result, type Watcher } from './file.ts';
 
 /** One file watched. `data` belongs to the caller. */

@@ -1,6 +1,6 @@
 /** Pipes, and files in memory: what sendfile() and splice() take from and give to. */
 import { Errno } from '../tcp/errno.ts';
-import { Poll } from '../tcp/states/lifecycle.ts';
+import { Poll } from '../tcp/poll.ts';
 import { OpenFile, OpenFlag, type Result } from './file.ts';
 
 const pipeCapacity = 65_536;

@@ -1,7 +1,9 @@
 /** getsockopt and setsockopt at the levels SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP and IPPROTO_IPV6 (net/core/sock.c, 6.18). */
+import type { Connection } from '../tcp/connection.ts';
 import { Errno } from '../tcp/errno.ts';
 import { keyBytes } from '../tcp/handshake/fast-open.ts';
 import { updateKeepalive } from '../tcp/send/keepalive.ts';
+import { Completions, Timestamping } from '../tcp/socket/completions.ts';
 import { getTcpOption, setTcpOption, TcpOption } from '../tcp/socket/socket-options.ts';
 import { CLOSED, LISTEN } from '../tcp/state.ts';
 import type { Socket } from './socket.ts';
@@ -26,8 +28,11 @@ export const SocketOption = {
   acceptConnection: 30,
   sendBufferForce: 32,
   receiveBufferForce: 33,
+  timestamping: 37,
   protocol: 38,
   domain: 39,
+  zeroCopy: 60,
+  timestampingNew: 65,
 } as const;
 
 /** Options of IPPROTO_IP and IPPROTO_IPV6. */
@@ -52,13 +57,15 @@ const Ipv6Option = {
 
 /** Options of SOL_SOCKET, IP and IPv6 without an effect here: kept, and read back. */
 const inertOptions: Readonly<Record<number, readonly number[]>> = {
-  // debug, dontroute, broadcast, oobinline, no_check, priority, timestamp, mark, timestamping, busy poll, pacing rate,
-  // incoming cpu, zerocopy, timestamps with 64 bits
-  [Level.socket]: [1, 5, 6, 10, 11, 12, 29, 36, 37, 46, 47, 49, 60, 63, 65],
+  // debug, dontroute, broadcast, oobinline, no_check, priority, timestamp, mark, busy poll, pacing rate, incoming cpu,
+  // timestamp with 64 bits
+  [Level.socket]: [1, 5, 6, 10, 11, 12, 29, 36, 46, 47, 49, 63],
   // router alert, pktinfo, retopts, recvtos, recvttl, transparent, minttl
   [Level.ip]: [5, 8, 7, 13, 12, 19, 21],
   [Level.ipv6]: [8, 49, 51, 66, 70, 75],
 };
+
+const unopened = ({ state }: Connection): boolean => state === CLOSED || state === LISTEN;
 
 const smallestSendBuffer = 4608;
 const smallestReceiveBuffer = 2304;
@@ -170,7 +177,7 @@ function setAtSocket(socket: Socket, option: number, value: Uint8Array): number 
     }
     case SocketOption.keepalive:
       conn.setOption('keepalive', number !== 0);
-      if (conn.state !== CLOSED && conn.state !== LISTEN) updateKeepalive(conn);
+      if (!unopened(conn)) updateKeepalive(conn);
       return 0;
     case SocketOption.linger: {
       if (value.length < 8) return -Errno.EINVAL;
@@ -178,6 +185,15 @@ function setAtSocket(socket: Socket, option: number, value: Uint8Array): number 
       conn.setOption('linger', number === 0 ? -1 : seconds >>> 0);
       return 0;
     }
+    case SocketOption.zeroCopy:
+      if (number < 0 || number > 1) return -Errno.EINVAL;
+      (conn.completions ??= new Completions()).zeroCopy = number === 1;
+      return 0;
+    case SocketOption.timestamping:
+    case SocketOption.timestampingNew:
+      if ((number & Timestamping.optId) !== 0 && unopened(conn)) return -Errno.EINVAL;
+      (conn.completions ??= new Completions()).setTimestamping(number, conn.sndUna);
+      return 0;
     case SocketOption.receiveLowat:
       conn.setOption('rcvLowat', number < 0 ? 0x7fffffff : number || 1);
       return 0;

@@ -12,6 +12,7 @@ export const MessageFlag = {
   dontWait: 0x40,
   waitAll: 0x100,
   errorQueue: 0x2000,
+  zeroCopy: 0x4000000,
   fastOpen: 0x20000000,
 } as const;
 

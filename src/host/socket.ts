@@ -289,7 +289,6 @@ export class Socket extends OpenFile implements ConnectionOwner {
   receive(into: Uint8Array, flags: number): Result {
     const { conn } = this;
     this.host.touch();
-    if ((flags & MessageFlag.errorQueue) !== 0) return -Errno.EAGAIN;
     if ((flags & MessageFlag.oob) !== 0) return conn.state === CLOSED ? -Errno.ENOTCONN : -Errno.EINVAL;
     const peek = (flags & MessageFlag.peek) !== 0;
     const target =

@@ -13,6 +13,7 @@ import { calm, type RecoveryState } from './recovery/state.ts';
 import type { Route } from './route.ts';
 import { SendQueue } from './send/send-queue.ts';
 import type { Services } from './services.ts';
+import type { Completions } from './socket/completions.ts';
 import type { QueuedError } from './socket/error-queue.ts';
 import type { OptionName, Options } from './socket/options.ts';
 import { CLOSED } from './state.ts';
@@ -103,6 +104,8 @@ export class Connection implements Tuple, TimerOwner {
   softError = 0;
   /** What MSG_ERRQUEUE reads, oldest first; null until there was any. */
   errorQueue: QueuedError[] | null = null;
+  /** SO_ZEROCOPY and SO_TIMESTAMPING, once one of them was set. */
+  completions: Completions | null = null;
   /** Bit 1: RCV_SHUTDOWN, bit 2: SEND_SHUTDOWN. */
   shutdown = 0;
   /** FIN received in order. */

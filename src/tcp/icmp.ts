@@ -10,11 +10,13 @@ import { protocolTcp } from '../wire/tcp.ts';
 import { Connection, type ConnectionServices } from './connection.ts';
 import { Errno } from './errno.ts';
 import { Request } from './handshake/request.ts';
+import { Poll } from './poll.ts';
 import { retransmitTooBig } from './recovery/timers.ts';
 import { syncMss } from './send/mss.ts';
 import { ErrorOrigin, type QueuedError } from './socket/error-queue.ts';
+import { queueError } from './socket/tell.ts';
 import { LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
-import { Poll, queueError, terminate } from './states/lifecycle.ts';
+import { terminate } from './states/lifecycle.ts';
 
 /** The errno of an ICMPv4 "destination unreachable" code (icmp_err_convert). */
 const unreachable4: readonly number[] = [
@@ -58,7 +60,9 @@ interface Meaning {
 /** What the error queue says of an ICMP error. */
 function queuedError(conn: Connection, { error }: Meaning, icmp: IcmpMessage): QueuedError {
   const origin = conn.family === 4 ? ErrorOrigin.icmp : ErrorOrigin.icmp6;
-  return { errno: error, origin, type: icmp.type, code: icmp.code, info: icmp.parameter, data: 0 };
+  const { type, code, parameter, body } = icmp;
+  const quoted = body.length - (conn.family === 4 ? (body[0]! & 15) * 4 : 40);
+  return { errno: error, origin, type, code, info: parameter, data: 0, length: quoted, stampedAt: -1 };
 }
 
 function meaning(v6: boolean, type: number, code: number, parameter: number): Meaning | null {

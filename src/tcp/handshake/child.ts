@@ -5,12 +5,12 @@ import { seqAdd, seqGt } from '../../wire/seq.ts';
 import { initialCwnd } from '../congestion/cwnd.ts';
 import { Connection, type ConnectionServices } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
+import { Poll } from '../poll.ts';
 import { rttSample } from '../recovery/rtt.ts';
 import { sendResetFor } from '../reset.ts';
 import { syncMss } from '../send/mss.ts';
 import { LISTEN, SYN_RECEIVED } from '../state.ts';
 import { establish } from '../states/established.ts';
-import { Poll } from '../states/lifecycle.ts';
 import { synchronized } from '../states/synchronized.ts';
 import { openEarly } from './fast-open-passive.ts';
 import type { Request } from './request.ts';
@@ -80,6 +80,7 @@ function childOf(services: ConnectionServices, request: Request, seg: Segment): 
   // All options are the listener's, but for those of its queue: TCP_DEFER_ACCEPT, the Fast Open limit and keys
   // (inet_csk_clone_lock, 6.18; test/kernel/inherited.test.ts).
   const child = new Connection(services, request.id, listener.options.with('deferAccept', 0));
+  if (listener.completions !== null) child.completions = listener.completions.inherited();
   child.sndBuf = listener.sndBuf;
   child.rcvBuf = listener.rcvBuf;
   // Also that shutdown() was called before listen(), as in Linux: such a child ends at once.

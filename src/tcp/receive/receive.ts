@@ -6,9 +6,10 @@ import type { Segment } from '../../wire/segment.ts';
 import { seqAdd, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Connection } from '../connection.ts';
+import { Poll, wakeAll } from '../poll.ts';
 import { sendAck } from '../send/output.ts';
 import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED } from '../state.ts';
-import { enterTimeWait, Poll, setState, timeWaitLength, wakeAll } from '../states/lifecycle.ts';
+import { enterTimeWait, setState, timeWaitLength } from '../states/lifecycle.ts';
 import { growBuffer, measureWindow } from './autotune.ts';
 import {
   enterQuickAck,

@@ -1,4 +1,5 @@
 /** Every segment that leaves a connection passes here (net/ipv4/tcp_output.c, 6.18: __tcp_transmit_skb). */
+
 import { Flag } from '../../wire/tcp.ts';
 import { inFlight } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
@@ -6,6 +7,7 @@ import { aceFlags, EcnMode } from '../ecn.ts';
 import { synOptions } from '../handshake/negotiate.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
 import { selectWindow } from '../receive/window.ts';
+import { queueError, unixTime } from '../socket/tell.ts';
 import { CLOSED, SYN_RECEIVED } from '../state.ts';
 import type { TxSegment } from './send-queue.ts';
 
@@ -139,6 +141,7 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   if ((flags & Flag.ack) !== 0) ackSent(conn);
   if (segment.length > 0) dataSent(conn);
   segment.sentAt = services.now;
+  conn.completions?.sent(segment.seq, segment.end, unixTime(conn), (error) => queueError(conn, error));
   segment.deliveredAt = conn.delivered;
   conn.sendQueue.sortLast(segment);
   if (segment.firstSentAt < 0) segment.firstSentAt = services.now;

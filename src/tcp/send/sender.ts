@@ -69,6 +69,7 @@ export function sendData(conn: Connection, data: Uint8Array, from: number, flags
       if (!memoryFree(conn)) {
         conn.noSpace = true;
         pushTail(conn, mss, flags & ~Msg.more, Nagle.push);
+        if (done > from && conn.sendQueue.sendHead !== null) conn.completions?.written(conn.writeSeq);
         return done > from ? done - from : -Errno.EAGAIN;
       }
       restartAfterIdle(conn);
@@ -91,6 +92,7 @@ export function sendData(conn: Connection, data: Uint8Array, from: number, flags
     conn.urgentMode = true;
     conn.sndUp = conn.writeSeq;
   }
+  if (done > from) conn.completions?.written(conn.writeSeq);
   pushTail(conn, mss, flags, nagleOf(conn));
   return done - from;
 }

@@ -17,4 +17,12 @@ export interface QueuedError {
   readonly info: number;
   /** The last number of a range of completions; the byte that a timestamp is of. */
   readonly data: number;
+  /** Bytes of the packet that come with it: what does not fit into the reader's buffer is cut off (MSG_TRUNC). */
+  readonly length: number;
+  /** µs of Unix time for SCM_TIMESTAMPING, -1 without. */
+  readonly stampedAt: number;
 }
+
+/** Whether taking this one out of the queue also takes the socket's pending error. */
+export const isIcmpError = ({ origin }: QueuedError): boolean =>
+  origin === ErrorOrigin.icmp || origin === ErrorOrigin.icmp6;

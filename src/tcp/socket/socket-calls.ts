@@ -12,6 +12,7 @@ import { Listener } from '../handshake/accept-queue.ts';
 import { FastOpenBit, FastOpenFailure } from '../handshake/fast-open.ts';
 import { newAttempt, sendSynWithData } from '../handshake/fast-open-active.ts';
 import { advertisedMss, initialWindow, windowFromSpace } from '../handshake/negotiate.ts';
+import { Poll, wakeAll } from '../poll.ts';
 import { afterCopy } from '../receive/autotune.ts';
 import { afterRead } from '../receive/delayed-ack.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
@@ -36,7 +37,7 @@ import {
   SYN_SENT,
 } from '../state.ts';
 import { orphanInFinWait2 } from '../states/fin-wait-2.ts';
-import { abort, Poll, setState, terminate, wakeAll } from '../states/lifecycle.ts';
+import { abort, setState, terminate } from '../states/lifecycle.ts';
 import { reuseTimeWait } from '../states/time-wait.ts';
 
 const noBytes: Uint8Array = new Uint8Array(0);

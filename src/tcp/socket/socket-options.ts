@@ -2,6 +2,7 @@
 import type { Connection } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { synSchedule } from '../handshake/syn-timeout.ts';
+import { Poll } from '../poll.ts';
 import { setWindowClamp as boundWindow } from '../receive/window.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 import { sendMss } from '../send/mss.ts';
@@ -9,7 +10,6 @@ import { sendAck } from '../send/output.ts';
 import { writable } from '../send/send-buffer.ts';
 import { Nagle, pushFrames, pushPending } from '../send/sender.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, LISTEN } from '../state.ts';
-import { Poll } from '../states/lifecycle.ts';
 
 /** Option numbers (include/uapi/linux/tcp.h). */
 export const TcpOption = {

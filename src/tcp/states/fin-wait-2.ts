@@ -6,10 +6,11 @@ import type { Segment } from '../../wire/segment.ts';
 import { seqGt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import { type Connection, Timer } from '../connection.ts';
+import { wakeAll } from '../poll.ts';
 import { sendResetFor } from '../reset.ts';
 import { sendActiveReset } from '../send/output.ts';
 import { FIN_WAIT_2 } from '../state.ts';
-import { enterTimeWait, setState, terminate, timeWaitLength, wakeAll } from './lifecycle.ts';
+import { enterTimeWait, setState, terminate, timeWaitLength } from './lifecycle.ts';
 
 /** How long an orphan waits in FIN-WAIT-2, µs; never below three and a half time-outs. */
 function finTime(conn: Connection): number {

@@ -1,8 +1,9 @@
 /** How a connection changes state and ends, and what stays behind in TIME-WAIT (RFC 9293 section 3.3.2, 3.6). */
 import { type Connection, Timer } from '../connection.ts';
+import { wakeAll } from '../poll.ts';
 import type { Reason } from '../reasons.ts';
 import { sendActiveReset } from '../send/output.ts';
-import type { QueuedError } from '../socket/error-queue.ts';
+import { queueError } from '../socket/tell.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -15,30 +16,8 @@ import {
 } from '../state.ts';
 import { TimeWait } from './time-wait.ts';
 
-/** Event bits of poll (include/uapi/linux/eventpoll.h). */
-export const Poll = {
-  in: 0x1,
-  pri: 0x2,
-  out: 0x4,
-  err: 0x8,
-  hup: 0x10,
-  rdNorm: 0x40,
-  wrNorm: 0x100,
-  rdHup: 0x2000,
-} as const;
-
-/** Everything may have changed. */
-export const wakeAll: number = Poll.in | Poll.out | Poll.err | Poll.hup | Poll.rdHup;
-
 /** How long TIME-WAIT lasts, µs: 60 s in Linux (TCP_TIMEWAIT_LEN, include/net/tcp.h), whatever the MSL. */
 export const timeWaitLength = 60_000_000;
-
-/** Keeps an error for MSG_ERRQUEUE; the socket is ready for it (POLLERR). */
-export function queueError(conn: Connection, error: QueuedError): void {
-  conn.errorQueue ??= [];
-  conn.errorQueue.push(error);
-  conn.owner?.wake(conn, Poll.err);
-}
 
 /** Moves a connection to a state and tells the observer why. */
 export function setState(conn: Connection, state: number, reason: Reason): void {
@@ -74,6 +53,7 @@ export function terminate(conn: Connection, reason: Reason): void {
   conn.shutdown = 3;
   setState(conn, CLOSED, reason);
   conn.sendQueue.clear();
+  conn.completions?.over((error) => queueError(conn, error));
   conn.packetsOut = conn.retransOut = conn.lostOut = conn.sackedOut = 0;
   services.onReleased?.(conn, false);
   conn.owner?.wake(conn, wakeAll);

@@ -8,13 +8,14 @@ import { updatePacingRate } from '../congestion/cwnd.ts';
 import type { Connection, EarlyRequest } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { earlyConfirmed } from '../handshake/fast-open-passive.ts';
+import { wakeAll } from '../poll.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
 import { rttSample } from '../recovery/rtt.ts';
 import { sendAck } from '../send/output.ts';
 import { shutdownSend } from '../socket/socket-calls.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
 import { establish } from './established.ts';
-import { releaseEarly, reset, setState, wakeAll } from './lifecycle.ts';
+import { releaseEarly, reset, setState } from './lifecycle.ts';
 
 /** What a request would make of a segment holds for a connection opened early, too. */
 export function fitsRequest(conn: Connection, request: EarlyRequest, seg: Segment): boolean {

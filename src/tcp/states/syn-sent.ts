@@ -10,6 +10,7 @@ import { EcnMode, modeOfAnswer, reflectionOf } from '../ecn.ts';
 import { Errno } from '../errno.ts';
 import { onFastOpenSynAck } from '../handshake/fast-open-active.ts';
 import { asksEcn, readOffer } from '../handshake/negotiate.ts';
+import { wakeAll } from '../poll.ts';
 import { enterQuickAck } from '../receive/delayed-ack.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
 import { sendResetFor } from '../reset.ts';
@@ -18,9 +19,10 @@ import { syncMss } from '../send/mss.ts';
 import { sendAck, transmit } from '../send/output.ts';
 import { pushFrames } from '../send/sender.ts';
 import { armRetransmit } from '../send/timer.ts';
+import { ackCompletions } from '../socket/tell.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
 import { establish } from './established.ts';
-import { reset, setState, wakeAll } from './lifecycle.ts';
+import { reset, setState } from './lifecycle.ts';
 
 /** A segment for a connection that waits for SYN+ACK. */
 export function onSynSent(services: ConnectionServices, conn: Connection, seg: Segment): void {
@@ -91,6 +93,7 @@ function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment):
   takeOffer(conn, seg);
   conn.sndWl1 = seg.seq;
   handleAck(conn, seg, true);
+  if (conn.completions !== null) ackCompletions(conn);
   conn.irs = seg.seq;
   conn.rcvNxt = conn.rcvWup = conn.copiedSeq = seqAdd(seg.seq, 1);
   // The window of a SYN is never scaled.

@@ -18,6 +18,7 @@ import { sendResetFor } from '../reset.ts';
 import { allAcked, handleAck } from '../send/ack.ts';
 import { wakeWriter } from '../send/send-buffer.ts';
 import { pushFrames } from '../send/sender.ts';
+import { ackCompletions } from '../socket/tell.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -57,6 +58,7 @@ function onAck(services: ConnectionServices, conn: Connection, seg: Segment): bo
   if (established) measureEcho(conn, seg);
   const result = handleAck(conn, seg, established);
   if (result === 'ok' || result === 'old') acceptCwr(conn, seg);
+  if (conn.completions !== null) ackCompletions(conn);
   if (conn.state === SYN_RECEIVED) {
     if (result !== 'ok') {
       services.drop(conn, 'unacceptable-ack');
