@@ -55,7 +55,7 @@ const scriptName = 'script';
 const runnerPid = '1000';
 
 const failed = (errno: number): Outcome => ({ value: -1, errno });
-/** What one run may do: far more than any script that ends needs, and little enough to fit into memory. */
+/** What one run may do: more than any script that ends needs, and little enough for memory. */
 const mostSteps = 300_000;
 const mostEvents = 100_000;
 const efault = 14;

@@ -3,8 +3,9 @@ import type { Connection } from '../tcp/connection.ts';
 import { Errno } from '../tcp/errno.ts';
 import { keyBytes } from '../tcp/handshake/fast-open.ts';
 import { updateKeepalive } from '../tcp/send/keepalive.ts';
-import { Completions, Timestamping } from '../tcp/socket/completions.ts';
+import { Timestamping } from '../tcp/socket/completions.ts';
 import { getTcpOption, setTcpOption, TcpOption } from '../tcp/socket/socket-options.ts';
+import { completionsOf } from '../tcp/socket/tell.ts';
 import { CLOSED, LISTEN } from '../tcp/state.ts';
 import type { Socket } from './socket.ts';
 
@@ -187,12 +188,12 @@ function setAtSocket(socket: Socket, option: number, value: Uint8Array): number 
     }
     case SocketOption.zeroCopy:
       if (number < 0 || number > 1) return -Errno.EINVAL;
-      (conn.completions ??= new Completions()).zeroCopy = number === 1;
+      completionsOf(conn).zeroCopy = number === 1;
       return 0;
     case SocketOption.timestamping:
     case SocketOption.timestampingNew:
       if ((number & Timestamping.optId) !== 0 && unopened(conn)) return -Errno.EINVAL;
-      (conn.completions ??= new Completions()).setTimestamping(number, conn.sndUna);
+      completionsOf(conn).setTimestamping(number, conn.sndUna);
       return 0;
     case SocketOption.receiveLowat:
       conn.setOption('rcvLowat', number < 0 ? 0x7fffffff : number || 1);

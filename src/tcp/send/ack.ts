@@ -10,7 +10,6 @@ import { restartAfterIdle, updatePacingRate } from '../congestion/cwnd.ts';
 import { CaState } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
-import { Poll } from '../poll.ts';
 import { sendChallengeAck } from '../receive/acceptance.ts';
 import { onAlert } from '../recovery/alert.ts';
 import { AckOutcome } from '../recovery/outcome.ts';

@@ -2,7 +2,7 @@
 import { seqDiff } from '../../wire/seq.ts';
 import { inFlight } from '../congestion/cwnd.ts';
 import type { Connection } from '../connection.ts';
-import { Poll } from '../states/lifecycle.ts';
+import { Poll } from '../poll.ts';
 import { endLimit, Limit } from './limits.ts';
 
 /** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */

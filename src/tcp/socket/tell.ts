@@ -1,11 +1,13 @@
 /** Puts errors and completions into a connection's error queue, and tells whoever waits. */
 import type { Connection } from '../connection.ts';
 import { Poll } from '../poll.ts';
+import { Completions } from './completions.ts';
 import { ErrorOrigin, type QueuedError } from './error-queue.ts';
 
 /** Keeps an error for MSG_ERRQUEUE; the socket is ready for it (POLLERR). Completions that follow one another are one. */
 export function queueError(conn: Connection, error: QueuedError): void {
-  const queue = (conn.errorQueue ??= []);
+  conn.errorQueue ??= [];
+  const queue = conn.errorQueue;
   const last = queue.at(-1);
   const joins =
     last !== undefined &&
@@ -24,4 +26,10 @@ export const unixTime = ({ services }: Connection): number => services.environme
 /** Tells what is completed by all that is acknowledged. */
 export function ackCompletions(conn: Connection): void {
   conn.completions?.acknowledged(conn.sndUna, unixTime(conn), (error) => queueError(conn, error));
+}
+
+/** What the sender asked to be told of; made when it asks first. */
+export function completionsOf(conn: Connection): Completions {
+  conn.completions ??= new Completions();
+  return conn.completions;
 }
