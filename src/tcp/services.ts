@@ -92,8 +92,10 @@ export class Services {
     this.environment = environment;
     this.sysctls = environment.sysctls;
     const words = (n: number): number[] => Array.from({ length: n }, () => environment.random());
-    this.table = new TupleTable(environment.random());
+    const key = environment.random();
     this.tsKey = words(4);
+    // The second half of the table's key costs no random number, so that worlds of the same seed go on as they did.
+    this.table = new TupleTable(key, sipHash24(this.tsKey, Int32Array.of(key), 1));
     this.cookieKeys = [words(4), words(4)];
   }
 

@@ -18,7 +18,7 @@ test('the table finds exactly what was added and not removed, through growth and
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 400 }), fc.integer(), (steps, key) => {
-      const table = new TupleTable<Tuple>(key);
+      const table = new TupleTable<Tuple>(key, 7);
       const model = new Map<string, Tuple>();
       for (const s of steps) {
         const name = JSON.stringify([s.local, s.localPort, s.remote, s.remotePort]);
@@ -51,7 +51,7 @@ test('values() goes on when entries leave and come during it, and gives none twi
     remotePort: port,
     hash: 0,
   });
-  const table = new TupleTable<Tuple>(7);
+  const table = new TupleTable<Tuple>(7, 7);
   const first = Array.from({ length: 500 }, (_, i) => entry(1 + i));
   for (const it of first) table.add(it);
   for (const it of first) if (it.remotePort % 3 === 0) table.remove(it);
@@ -74,7 +74,7 @@ test('values() goes on when entries leave and come during it, and gives none twi
 });
 
 test('refuses to replace what is not in it, and passes over the removal of it', () => {
-  const table = new TupleTable<Tuple>(7);
+  const table = new TupleTable<Tuple>(7, 7);
   const [one, other] = [80, 81].map((localPort) => ({
     local: ipv4(1),
     localPort,
@@ -89,4 +89,22 @@ test('refuses to replace what is not in it, and passes over the removal of it', 
   table.remove(one);
   expect(table.size).toBe(0);
   expect([...table.values()]).toEqual([]);
+});
+
+test('an attacker with a whole IPv6 network of addresses finds none that collide', () => {
+  const table = new TupleTable<Tuple>(0x1234567, -0x7654321);
+  const hashes = new Set<number>();
+  for (let i = 0; i < 20_000; i++) {
+    const entry = {
+      local: ipv6(0x20010db8, 0, 0, 1),
+      localPort: 80,
+      // Only the third word differs, which a cheaper hash may leave out.
+      remote: ipv6(0x20010db8, 1, i, 5),
+      remotePort: 1000,
+      hash: 0,
+    };
+    table.add(entry);
+    hashes.add(entry.hash);
+  }
+  expect(hashes.size).toBeGreaterThan(19_990);
 });

@@ -6,6 +6,7 @@
  */
 import { type Address, sameAddress } from '../wire/address.ts';
 import type { Segment } from '../wire/segment.ts';
+import { halfSipHash13 } from './tuple-hash.ts';
 
 /** What stands in the table: a connection, a half-open one, or one in TIME-WAIT. */
 export interface Tuple {
@@ -17,10 +18,8 @@ export interface Tuple {
   hash: number;
 }
 
-const step = (h: number, word: number): number => {
-  h = Math.imul(h ^ word, 0x9e3779b1);
-  return h ^ (h >>> 15);
-};
+/** The words of the tuple that is hashed. */
+const words = new Int32Array(9);
 
 const firstSize = 64;
 
@@ -34,40 +33,54 @@ export class TupleTable<T extends Tuple> {
   private readonly free: number[] = [];
   /** How many entries there are. */
   size = 0;
-  private readonly key: number;
+  private readonly key0: number;
+  private readonly key1: number;
 
-  /** @param key 32 secret bits, so that nobody outside can aim for one chain */
-  constructor(key: number) {
-    this.key = key;
+  /** @param key0 with `key1` 64 secret bits, so that nobody outside can aim for one chain */
+  constructor(key0: number, key1: number) {
+    this.key0 = key0;
+    this.key1 = key1;
   }
 
-  /** The hash of a four-tuple given as words. */
+  /** The hash of a four-tuple given as words; a mapped IPv4 address has the hash of the address. */
   private hash(
     l0: number,
     l1: number,
+    l2: number,
     l3: number,
     localPort: number,
     r0: number,
     r1: number,
+    r2: number,
     r3: number,
     remotePort: number,
   ): number {
-    let h = step(this.key, (localPort << 16) | remotePort);
-    h = step(step(h, l3), r3);
-    // The upper words are zero in IPv4.
-    if ((l0 | l1 | r0 | r1) !== 0) h = step(step(step(step(h, l0), l1), r0), r1);
-    h = step(h, h >>> 7);
-    return h === 0 ? 1 : h;
+    words[0] = (localPort << 16) | remotePort;
+    words[1] = l3;
+    words[2] = r3;
+    let n = 3;
+    if ((l0 | l1 | r0 | r1) !== 0) {
+      words[3] = l0;
+      words[4] = l1;
+      words[5] = l2;
+      words[6] = r0;
+      words[7] = r1;
+      words[8] = r2;
+      n = 9;
+    }
+    return halfSipHash13(this.key0, this.key1, words, n) || 1;
   }
 
   private hashOf(t: Tuple): number {
     return this.hash(
       t.local.w0,
       t.local.w1,
+      t.local.w2,
       t.local.w3,
       t.localPort,
       t.remote.w0,
       t.remote.w1,
+      t.remote.w2,
       t.remote.w3,
       t.remotePort,
     );
@@ -86,7 +99,7 @@ export class TupleTable<T extends Tuple> {
     r3: number,
     remotePort: number,
   ): T | null {
-    const hash = this.hash(l0, l1, l3, localPort, r0, r1, r3, remotePort);
+    const hash = this.hash(l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort);
     for (let i = hash & this.mask; ; i = (i + 1) & this.mask) {
       const h = this.cells[2 * i]!;
       if (h === 0) return null;
@@ -130,10 +143,12 @@ export class TupleTable<T extends Tuple> {
     return this.hash(
       seg.dst0,
       seg.dst1,
+      seg.dst2,
       seg.dst3,
       seg.destinationPort,
       seg.src0,
       seg.src1,
+      seg.src2,
       seg.src3,
       seg.sourcePort,
     );
