@@ -58,7 +58,6 @@ const failed = (errno: number): Outcome => ({ value: -1, errno });
 /** What one run may do: more than any script that ends needs, and little enough for memory. */
 const mostSteps = 300_000;
 const mostEvents = 100_000;
-const efault = 14;
 const enosys = 38;
 
 /** Makes the host for a script's network. */
@@ -327,7 +326,7 @@ export class HostSystem implements SystemUnderTest {
         new Uint8Array(1),
         flags | MessageFlag.peek | MessageFlag.dontWait,
       );
-      if (typeof peeked === 'number' && peeked > 0) return failed(efault);
+      if (typeof peeked === 'number' && peeked > 0) return failed(Errno.EFAULT);
     }
     return this.settle(this.calls.receive(fd, into, flags), message);
   }
@@ -353,7 +352,7 @@ export class HostSystem implements SystemUnderTest {
     const data = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
     if (nullBuffer && data.length > 0) {
       const dry = this.calls.send(fd, new Uint8Array(0), flags);
-      return typeof dry === 'number' && dry < 0 ? failed(-dry) : failed(efault);
+      return typeof dry === 'number' && dry < 0 ? failed(-dry) : failed(Errno.EFAULT);
     }
     const to = address === null ? null : addressOf(address);
     return this.settle(this.calls.send(fd, data, flags, to));
