@@ -6,7 +6,7 @@ import type { Attempt } from '../explain/judge/attempt.ts';
 import { CleanJson } from '../explain/output/clean-json.ts';
 import { attemptJson } from '../explain/output/json.ts';
 import type { CaptureSummary } from '../explain/output/summary.ts';
-import { counted, Tally, unreadText } from '../explain/output/summary.ts';
+import { counted, neighbourText, Tally, unreadText } from '../explain/output/summary.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
 import { CaptureError } from '../wire/captured-packet.ts';
 import { visible } from '../wire/visible.ts';
@@ -99,6 +99,7 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
     );
     const none = tally.total === 0 && attempts > 0;
     out.line(none ? 'None of them is what was asked for.' : summaryLines(tally, style).join('\n'));
+    for (const n of summary.neighbours) out.line(`\n${neighbourText(n)}`);
   }
   out.flush();
   if (page !== null) writeOutput(options.html!, page.html(visible(nameOf(file)), summary, problem));

@@ -1,5 +1,7 @@
 /** From the record of an attempt to values: evidence, verdict, figures, and the sentence. */
+import { troubleOf } from './judge/aftermath.ts';
 import type { Attempt } from './judge/attempt.ts';
+import { connecting } from './judge/connecting.ts';
 import { backOff, capturePoint, clientSystem, inForce, roundTrip, zeekState } from './judge/details.ts';
 import { type Evidence, type Facts, type Recorded, readEvidence } from './judge/evidence.ts';
 import { isProxied } from './judge/handshake.ts';
@@ -15,6 +17,7 @@ export function explainRecord(log: Recorded, slot: number, facts: Facts): Attemp
 function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: number): Attempt {
   const { verdict, outcome, certainty, notes, frames, handshake } = judge(evidence);
   const system = clientSystem(handshake.syn);
+  const point = capturePoint(handshake);
   const attempt = {
     number: evidence.number,
     verdict,
@@ -30,7 +33,9 @@ function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: 
     encapsulation,
     baseSeconds,
     roundTrip: roundTrip(handshake),
-    capturePoint: capturePoint(handshake),
+    connecting: connecting(evidence, handshake, point, outcome),
+    trouble: troubleOf(evidence, handshake),
+    capturePoint: point,
     inForce: inForce(evidence, handshake),
     system,
     backOff: handshake.clean || isProxied(handshake) ? null : backOff(handshake.syns, system),

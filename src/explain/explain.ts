@@ -7,6 +7,7 @@ import { CaptureReader } from '../wire/pcap-reader.ts';
 import { Decapsulator } from './decode/decapsulate.ts';
 import { type Chunks, decompressed } from './decode/gunzip.ts';
 import { isKnownLink } from './decode/layers.ts';
+import { addressText } from './decode/options.ts';
 import { explainRecord } from './explain-record.ts';
 import type { Attempt } from './judge/attempt.ts';
 import type { Facts, Recorded } from './judge/evidence.ts';
@@ -28,6 +29,8 @@ export class Explainer {
   private readonly batch: Decapsulator[] = [];
   private waiting = 0;
   private readonly unread = new Map<number, number>();
+  /** Servers that answered, once somebody asked for a link address. */
+  private readonly heard = new Set<string>();
   private readonly hosts = new Hosts();
   private readonly tracker: Tracker;
   private readonly reader: CaptureReader;
@@ -127,6 +130,10 @@ export class Explainer {
       attempts: begun,
       malformed,
       orphanIcmp,
+      neighbours: this.batch[0]!.neighbours.any
+        ? this.batch[0]!.neighbours.findings((address) => this.heard.has(address))
+        : [],
+      leftOut: this.batch[0]!.encapsulations.leftOut,
       unread: this.unread,
     };
   }
@@ -146,6 +153,9 @@ export class Explainer {
     const clean = tracker.log.clean.find(slot);
     const unanswered = (words[base + R.STATE]! & (R.SYN_SEEN | R.SYNACK_SEEN)) === R.SYN_SEEN;
     if (unanswered && hosts.servedOthers(tracker.store, slot)) words[base + R.STATE]! |= R.OTHERS_SERVED;
+    if (this.batch[0]!.neighbours.any && this.heard.size < 65_536 && words[base + R.SERVER_PACKETS]! > 0)
+      this.heard.add(addressText(words, base + R.SERVER));
+    if (this.batch[0]!.encapsulations.leftOut > 0) words[base + R.STATE]! |= R.LEFT_OUT;
     return {
       isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
       scanned: clean ? 0 : hosts.scanned(words, base),

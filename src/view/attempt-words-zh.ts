@@ -1,9 +1,12 @@
 /** What is said about attempts, in Chinese. Names of options, flags and codes stay as they are. */
 import type { Attempt } from '../explain/judge/attempt.ts';
+import { type Delay, delay } from '../explain/judge/connecting.ts';
 import { optionsText, synGaps } from '../explain/judge/details.ts';
 import { disowned, refusesUnseen } from '../explain/judge/handshake.ts';
 import type { Note, Verdict } from '../explain/judge/verdicts.ts';
+import { alertName } from '../explain/output/afterwards.ts';
 import { icmpText } from '../explain/output/icmp-text.ts';
+import { waitText } from '../explain/output/numbers.ts';
 import { durationText, endpoint, ignored, queueStory } from '../explain/output/sentences.ts';
 import { hasClosed } from '../explain/track/records.ts';
 import type { AttemptWords } from './attempt-words.ts';
@@ -13,7 +16,7 @@ const notes: Readonly<Record<Note, string>> = {
   refused: '被 RST 拒绝',
   unanswered: 'SYN 没有应答',
   unconfirmed: '有应答，但客户端从未确认',
-  'reset-by-client': '客户端以 RST 放弃',
+  'reset-by-client': '客户端以 RST 应答 SYN+ACK，或以 RST 放弃',
   'reset-by-server': '服务器应答后又重置',
   'rejected-by-icmp': '被 ICMP 错误拒绝',
   'simultaneous-open': '双方同时打开',
@@ -61,6 +64,20 @@ const notes: Readonly<Record<Note, string>> = {
   reordered: '抓包的顺序有错乱',
   'capture-ends': '抓包结束得太早，应答还来不及到达',
   'packets-left-out': '报文多于保留的证据',
+  'final-ack-ignored': '握手的 ACK 已发出，服务器却像没有收到',
+  'answer-unmatched': '客户端不认得 SYN+ACK，但仍在重试',
+  'answered-elsewhere': '应答来自另一个地址',
+  'slow-connect': 'connect() 的用时远大于往返时间，或在一秒以上',
+  'ack-missing': '抓包中没有客户端的第一个 ACK',
+  'defer-accept': '服务器等到数据才接受连接（TCP_DEFER_ACCEPT）',
+  'other-leg': '同一个 SYN 在抓包中出现在途中的另一处（地址转换）',
+  'path-mtu': '超过某一长度的报文段无法到达，较小的可以：路径 MTU',
+  'data-unacknowledged': '数据反复发送，一直没有得到确认',
+  'request-unacknowledged': '客户端最初的数据一直没有得到确认',
+  'closed-unserved': '握手之后服务器立即关闭，没有发送一个字节',
+  'server-silent': '服务器确认了请求，却没有发送任何数据',
+  'tls-stopped': 'TLS 握手没有继续',
+  'not-all-readable': '抓包中有无法读取、可能属于此处的报文',
 };
 
 /** By explain's English. */
@@ -99,9 +116,53 @@ const client = (a: Attempt): string => endpoint(a.client, a.clientPort);
 const server = (a: Attempt): string => endpoint(a.server, a.serverPort);
 
 function took(a: Attempt): string {
+  const { ns, atMost } = a.connecting;
+  if (ns === null) return '';
+  const why = delay(a.handshake, a.connecting);
+  return `，用时${atMost ? '至多' : ''} ${waitText(ns)}${why === null ? '' : reason(a, why)}`;
+}
+
+function reason(a: Attempt, why: NonNullable<Delay>): string {
   const { serverNs, clientNs, ambiguous } = a.roundTrip;
-  if (serverNs === null || clientNs === null || serverNs < 0 || clientNs < 0) return '';
-  return `，用时 ${durationText(serverNs + clientNs)}${ambiguous ? '（从最后一个 SYN 算起）' : ''}`;
+  const trip =
+    serverNs === null || clientNs === null || serverNs < 0 || clientNs < 0
+      ? ''
+      : `（往返时间 ${durationText(serverNs + clientNs)}${ambiguous ? '，从最后一个 SYN 算起' : ''}）`;
+  if (why.kind === 'late-answer') return `：应答本身就用了这么久${trip}`;
+  if (why.kind === 'answer-lost')
+    return `：在客户端确认的 SYN+ACK 之前，服务器已发送 ${why.copies} 个，说明应答在抓包位置与客户端之间丢失${trip}`;
+  return `：最初的 ${why.copies} 个 SYN 在此抓包中没有得到应答${trip}`;
+}
+
+function waited(a: Attempt): string {
+  const { waitNs, atLeast } = a.connecting;
+  return waitNs === null || waitNs <= 0 ? '' : `（${atLeast ? '至少' : ''}等待 ${waitText(waitNs)}）`;
+}
+
+/** What went wrong after the handshake. */
+function afterwards(t: Attempt['trouble']): string {
+  if (t === null) return '';
+  const who = t.byServer ? '服务器' : '客户端';
+  switch (t.note) {
+    case 'path-mtu':
+      return `；之后停滞：${who}发送的 ${t.size} 字节的报文段一直没有得到确认${
+        t.arrived > 0 ? `，${t.arrived} 字节的得到确认` : ''
+      }：路径容不下 ${t.packet} 字节的报文（路径 MTU）${t.mtu > 0 ? `；${t.mtuFrom} 以 ICMP 说明其下一段链路为 ${t.mtu} 字节` : ''}`;
+    case 'request-unacknowledged':
+      return `；之后停滞：客户端最初的数据（${t.size} 字节）反复发送，在此抓包中一直没有得到确认`;
+    case 'data-unacknowledged':
+      return `；之后停滞：${who}反复发送的 ${t.size} 字节在此抓包中一直没有得到确认`;
+    case 'closed-unserved':
+      return `；服务器${t.ns < 1e6 ? '立即' : `在 ${durationText(t.ns)} 后`}关闭了连接，没有发送一个字节`;
+    case 'server-silent':
+      return `；服务器确认了客户端发送的数据，但在 ${durationText(t.ns)} 内没有发送任何数据`;
+    case 'tls-stopped':
+      if (t.tls === 'alert')
+        return `；服务器以 TLS 警报（${alertName(t.reason)}）应答 ClientHello：TLS 到此结束`;
+      return t.tls === 'client-silent'
+        ? `；TLS 到此为止：服务器应答了 ClientHello，客户端在 ${durationText(t.ns)} 内没有再发送数据`
+        : `；TLS 到此为止：服务器确认了 ClientHello，但在 ${durationText(t.ns)} 内没有发送任何数据`;
+  }
 }
 
 function syns(a: Attempt): string {
@@ -129,7 +190,7 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
   refused: (a) =>
     a.handshake.synAck !== null
       ? `${client(a)} 先收到以 ${server(a)} 名义发来的 RST，后收到它的 SYN+ACK：途中有人（例如防火墙）拒绝了服务器本会接受的连接`
-      : `${server(a)} 拒绝了 ${client(a)}：以 RST 应答它的${syns(a)}，说明端口 ${a.serverPort} 无人监听，或被防火墙拒绝`,
+      : `${server(a)} 拒绝了 ${client(a)}${waited(a)}：以 RST 应答它的${syns(a)}，说明端口 ${a.serverPort} 无人监听，或被防火墙或冒用其名的另一台机器拒绝`,
   unanswered: (a) => {
     const limit = a.backOff?.timeout ?? null;
     const fails = limit === null ? '' : `；${systemName(a.system!)} 客户端默认 ${limit} 秒后放弃`;
@@ -139,7 +200,7 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     const others = a.evidence.othersServed
       ? '；同一时段有别的客户端连接成功，所以可能是 accept 队列已满，或者途中丢弃了这个客户端的 SYN'
       : '';
-    return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${but}${others}${fails}`;
+    return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${waited(a)}${but}${others}${fails}`;
   },
   unconfirmed: (a) =>
     `${server(a)} 以 ${a.evidence.synAckCount} 个 SYN+ACK 应答 ${client(a)}，但抓包中没有客户端的 ACK`,
@@ -147,15 +208,16 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     const { syn, synAck } = a.handshake;
     if (synAck === null && ignored(a) === 'synack')
       return `${client(a)} 以 RST 应答 ${server(a)} 的 SYN+ACK，因为它确认的不是自己的 SYN：那是该端口较早的一次尝试，或别人的应答`;
-    if (synAck === null) return `${client(a)} 在发出 SYN 之后以 RST 放弃了到 ${server(a)} 的连接`;
+    if (synAck === null) return `${client(a)} 在发出 SYN 之后以 RST 放弃了到 ${server(a)} 的连接${waited(a)}`;
     if (syn === null)
-      return `${client(a)} 以 RST 应答 ${server(a)} 的 SYN+ACK：抓包中没有它的 SYN，它也许从未发送过`;
-    return `${client(a)} 收到 ${server(a)} 的 SYN+ACK 时以 RST 重置：它已经放弃，或者只想知道端口是否开放，扫描和健康检查就是这样`;
+      return `${client(a)} 以 RST 应答 ${server(a)} 的 SYN+ACK：抓包中没有它的 SYN，它也许从未发送过，或发往了另一个地址`;
+    return `${client(a)} 收到 ${server(a)} 的 SYN+ACK 时以 RST 重置${waited(a)}，在此抓包中没有再试：它已经放弃，或者只想知道端口是否开放，或者因途中的地址转换没有还原而不认得这个应答；此抓包不能分辨`;
   },
-  'reset-by-server': (a) => `${server(a)} 以 SYN+ACK 应答 ${client(a)}，又在得到确认之前重置了连接`,
+  'reset-by-server': (a) =>
+    `${server(a)} 以 SYN+ACK 应答 ${client(a)}，又在得到确认之前重置了连接${waited(a)}`,
   'rejected-by-icmp': (a) => {
     const { icmp: it } = a.handshake;
-    return `${it?.icmp?.sender} 拒绝了 ${client(a)} 发往 ${server(a)} 的 SYN：${it === null ? '' : icmpOf(it, a.evidence.ipv6)}`;
+    return `${it?.icmp?.sender} 拒绝了 ${client(a)} 发往 ${server(a)} 的 SYN${waited(a)}：${it === null ? '' : icmpOf(it, a.evidence.ipv6)}`;
   },
   'simultaneous-open': (a) => `${client(a)} 与 ${server(a)} 同时向对方发送 SYN：同时打开，只有一个连接`,
   'split-handshake': (a) =>
@@ -170,10 +232,28 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
   'syn-cookie': (a) =>
     `${server(a)} 以 SYN cookie 应答 ${client(a)}：时间戳的低六位保存着选项，Linux 在 SYN 队列满时就是这样`,
   'accept-queue-full': (a) => {
-    const { lost, taken } = queueStory(a);
-    const wait = a.certainty === 'possible' ? '，或者服务器在等待数据（TCP_DEFER_ACCEPT）' : '';
-    const fate = taken ? '后来服务器接受了连接' : '客户端已经连接，但在此抓包中服务器一直没有接受';
-    return `${client(a)} 已经确认，${server(a)} 却又发送 SYN+ACK：accept 队列已满${wait}${lost ? '，或者 ACK 在抓包位置之后丢失' : ''}；${fate}`;
+    const fate = queueStory(a).taken
+      ? '后来服务器接受了连接'
+      : '客户端已经连接，但在此抓包中服务器一直没有接受';
+    return `${client(a)} 连接到 ${server(a)}${took(a)}，但服务器已收到 ACK 和数据，却又发送 SYN+ACK：accept 队列已满，或者它自己的防火墙丢弃了它们；${fate}`;
+  },
+  'final-ack-ignored': (a) => {
+    const { sent, taken } = queueStory(a);
+    const waits = sent
+      ? '客户端发送了数据，所以服务器不是在等待数据（TCP_DEFER_ACCEPT）：accept 队列已满，或者 ACK 和数据没有到达服务器（防火墙，或另一条回程路径）'
+      : '服务器可能在等待数据（TCP_DEFER_ACCEPT），accept 队列可能已满，或者 ACK 没有到达';
+    return `${client(a)} 连接到 ${server(a)}${took(a)}，但已得到确认的服务器又发送 SYN+ACK：${waits}；${taken ? '后来服务器接受了连接' : '在此抓包中它一直没有接受'}`;
+  },
+  'answer-unmatched': (a) =>
+    `${client(a)} 以 RST 应答 ${server(a)} 的每个 SYN+ACK，却又重发 SYN：它仍在重试，但不认得到达的应答，途中的地址转换在回程没有还原时就是这样`,
+  'answered-elsewhere': (a) => {
+    const other = a.evidence.elsewhere;
+    const place = other === null ? '' : endpoint(other.address, other.port);
+    const why = '去程的地址转换在回程没有还原（需要伪装源地址，或让回程经过转换的设备）';
+    if (a.handshake.synAck === null)
+      return `${client(a)} 没有得到 ${server(a)} 的应答${waited(a)}，因为应答来自 ${place}（第 ${a.evidence.leg} 次尝试）：${why}`;
+    const fate = a.handshake.clientReset === null ? '' : '，客户端不认得它，以 RST 重置';
+    return `${server(a)} 应答了 ${client(a)} 发往 ${place} 的 SYN（第 ${a.evidence.leg} 次尝试）${fate}：${why}`;
   },
   'port-reused': (a) => {
     const { previous } = a.evidence;
@@ -181,7 +261,7 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     return `${client(a)} 连接到 ${server(a)}${took(a)}，而此端口先前的连接（第 ${previous?.number} 次尝试）${state}`;
   },
   'challenge-ack': (a) =>
-    `${server(a)} 以另一个连接的 ACK 应答 ${client(a)} 的 SYN：它还留有来自该端口的旧连接${a.outcome === 'completed' ? '；后来接受了新连接' : ''}`,
+    `${server(a)} 以另一个连接的 ACK 应答 ${client(a)} 的 SYN：它还留有来自该端口的旧连接或半连接${a.evidence.previous === null ? '' : `（第 ${a.evidence.previous.number} 次尝试）`}${a.outcome === 'completed' ? '；后来接受了新连接' : ''}`,
   'one-sided': (a) =>
     a.handshake.syn === null
       ? `抓包中只有来自 ${server(a)} 的报文；它确认了 ${client(a)} 的 SYN`
@@ -232,7 +312,7 @@ export const chinese: AttemptWords = {
   again: '（重复抓取）',
   stray: '（不属于这次尝试）',
   noFlags: '无',
-  sentence: (a) => `${sentences[a.verdict](a)}。`,
+  sentence: (a) => `${sentences[a.verdict](a)}${a.outcome === 'completed' ? afterwards(a.trouble) : ''}。`,
   note: (note) => `${notes[note]}（${note}）`,
   options: (options) =>
     optionsText(options)

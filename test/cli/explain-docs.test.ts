@@ -82,7 +82,7 @@ describe('docs/explain.md', () => {
 
   test('has every note, in the words of the program', () => {
     const others = Object.entries(notes).filter(([code]) => !(code in verdicts));
-    expect(rows('## Notes', '## Figures')).toEqual(others.map(([code, { title }]) => [code, title]));
+    expect(rows('## Notes', '## Rivals')).toEqual(others.map(([code, { title }]) => [code, title]));
   });
 
   test('has an example for browsers that works on a chosen file', async () => {

@@ -19,6 +19,8 @@ const summary = (count: number): CaptureSummary => ({
   malformed: 0,
   unread: new Map(),
   orphanIcmp: 0,
+  leftOut: 0,
+  neighbours: [],
 });
 
 function pageOf(list: typeof attempts, name = 'a.pcap', problem: string | null = null): string {

@@ -82,7 +82,7 @@ describe('a capture of our own TCP', () => {
       { interventions: drop('client', 1, 2) },
     );
     expect(attempt).toMatchObject({ verdict: 'completed', roundTrip: { serverNs: 20e6, ambiguous: false } });
-    expect(attempt!.notes).toEqual(['syn-retransmitted', 'syn-unanswered-first']);
+    expect(attempt!.notes).toEqual(['syn-retransmitted', 'syn-unanswered-first', 'slow-connect']);
   });
 
   test('a simultaneous open is one connection', () => {
@@ -118,7 +118,7 @@ describe('a capture of our own TCP', () => {
     });
     const verdicts = attempts.map(({ verdict }) => verdict);
     expect(verdicts.slice(0, 5)).toEqual(new Array(5).fill('completed'));
-    expect(verdicts.slice(5)).toEqual(['accept-queue-full', 'accept-queue-full']);
+    expect(verdicts.slice(5)).toEqual(['final-ack-ignored', 'final-ack-ignored']);
   });
 
   test('Fast Open: a cookie asked for, then data accepted, then refused by a server that forgot its key', () => {

@@ -293,7 +293,7 @@ describe('IP fragments', () => {
   test('that never become whole are dropped', () => {
     expect(inPieces({}, (list) => list.slice(1))).toMatchObject({
       verdict: 'completed',
-      notes: ['syn-missing'],
+      notes: ['syn-missing', 'ack-missing'],
     });
   });
 

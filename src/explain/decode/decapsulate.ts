@@ -5,7 +5,8 @@
 import type { CapturedPacket } from '../../wire/captured-packet.ts';
 import { Encapsulations, Layer } from './encapsulations.ts';
 import { Reassembler } from './fragments.ts';
-import { afterLink, greHeaderLength, mplsBottom } from './layers.ts';
+import { afterLink, afterPpp, bothAddresses, greHeaderLength, mplsBottom, within } from './layers.ts';
+import { Neighbours } from './neighbours.ts';
 import type { Next } from './next.ts';
 import { afterNsh, afterWireless, Carried, inUdp } from './tunnels.ts';
 
@@ -35,8 +36,10 @@ export class Decapsulator {
   /** Of an ICMP error: type, code, and who sent it. */
   icmpType = 0;
   icmpCode = 0;
+  /** Its word behind the checksum: the MTU where the packet was too big. */
+  icmpParameter = 0;
   readonly icmpSender: Int32Array = new Int32Array(4);
-  /** One of {@link Found}: what the packet holds. Then, when it was captured, and the hash of its tuple (by whoever needs it). */
+  /** One of {@link Found}. Then, when it was captured, and the hash of its tuple (by whoever needs it). */
   found = 0;
   frame = 0;
   seconds = 0;
@@ -44,6 +47,7 @@ export class Decapsulator {
   hash = 0;
   readonly encapsulations: Encapsulations;
   readonly fragments: Reassembler;
+  readonly neighbours: Neighbours;
   /** Bytes that the packet had on the wire beyond those captured. */
   private missing = 0;
   private depth = 0;
@@ -52,6 +56,7 @@ export class Decapsulator {
   constructor(sibling?: Decapsulator) {
     this.encapsulations = sibling?.encapsulations ?? new Encapsulations();
     this.fragments = sibling?.fragments ?? new Reassembler();
+    this.neighbours = sibling?.neighbours ?? new Neighbours();
   }
 
   /** Looks at a packet. Returns one of {@link Found}. The packet's buffer is not copied. */
@@ -73,19 +78,15 @@ export class Decapsulator {
     this.missing = packet.wireLength - (end - start);
     this.depth = 0;
     this.encapsulation = 0;
-    if (packet.linkType === 1 && end - start >= 34 && view.getUint16(start + 12) === 0x0800) {
-      this.encapsulations.clear();
-      return this.ipv4(start + 14, end);
-    }
     this.encapsulations.clear();
-    const found = this.link(packet);
-    return found;
+    if (packet.linkType === 1 && end - start >= 34 && view.getUint16(start + 12) === 0x0800)
+      return this.ipv4(start + 14, end);
+    return this.link(packet);
   }
 
-  private link(packet: CapturedPacket): number {
-    const { start, end } = packet;
-    if (packet.linkType === 1) return this.ethernet(start, end);
-    return this.go(afterLink(this.view, packet.linkType, start, end));
+  private link({ linkType, start, end }: CapturedPacket): number {
+    if (linkType === 1) return this.ethernet(start, end);
+    return this.go(afterLink(this.view, linkType, start, end));
   }
 
   private go(next: Next | null): number {
@@ -119,13 +120,16 @@ export class Decapsulator {
         if (vlan !== 0) this.encapsulations.add(Layer.vlan, vlan);
         return this.byType(view.getUint16(at + 2), at + 4, end);
       }
+      case 0x0806:
+        this.neighbours.arp(view, at, end, this.frame, this.seconds + this.nanoseconds / 1e9);
+        return Found.nothing;
       case 0x8847:
       case 0x8848:
         return this.mpls(at, end);
       case 0x8864:
         if (end - at < 8) return Found.nothing;
         this.encapsulations.add(Layer.pppoe, view.getUint16(at + 2));
-        return this.ppp(at + 6, end);
+        return this.go(afterPpp(view, at + 6, end));
       // Tags of bridges' extra ports (VN-Tag, IEEE 802.1BR) and of groups of hosts (Cisco's metadata with one option): they
       // differ by direction, so they tell nothing apart.
       case 0x8926:
@@ -149,7 +153,11 @@ export class Decapsulator {
       case Carried.ethernet:
         return this.ethernet(at, end);
       case Carried.ppp:
-        return this.ppp(at, end);
+        return this.go(afterPpp(view, at, end));
+      case Carried.wholeVj:
+        return this.ipv4(at, end, 6);
+      case Carried.compressedVj:
+        return this.leaveOut();
       case Carried.gre:
         return this.gre(at, end);
       case Carried.wireless:
@@ -172,19 +180,7 @@ export class Decapsulator {
     return this.ethernet(first === 0 ? bottom + 4 : bottom, end);
   }
 
-  private ppp(at: number, end: number): number {
-    if (end - at < 4) return Found.nothing;
-    if (this.view.getUint16(at) === 0xff03) at += 2;
-    // An odd first byte is a compressed protocol number (RFC 1661 section 6.5).
-    const short = this.view.getUint8(at) & 1;
-    const protocol = short ? this.view.getUint8(at) : this.view.getUint16(at);
-    at += short ? 1 : 2;
-    if (protocol === 0x21) return this.byType(0x0800, at, end);
-    if (protocol === 0x57) return this.byType(0x86dd, at, end);
-    return protocol === 0x281 ? this.byType(0x8847, at, end) : Found.nothing;
-  }
-
-  private ipv4(at: number, end: number): number {
+  private ipv4(at: number, end: number, protocolIs = -1): number {
     const { view } = this;
     if (end - at < 20) return Found.nothing;
     const first = view.getUint8(at);
@@ -194,15 +190,22 @@ export class Decapsulator {
     let total = view.getUint16(at + 2);
     if (total === 0) total = end - at + this.missing;
     if (total < header) return Found.nothing;
+    if (total > end - at + this.missing) total = within(view, at, header, end, total, this.missing);
     if (at + total < end) end = at + total;
     this.isIpv6 = false;
     this.addressesAt = at + 12;
     this.ttl = view.getUint8(at + 8);
     this.ipId = view.getUint16(at + 4);
     const fragment = view.getUint16(at + 6);
-    const protocol = view.getUint8(at + 9);
+    const protocol = protocolIs < 0 ? view.getUint8(at + 9) : protocolIs;
     if ((fragment & 0x3fff) !== 0) return this.fragmentV4(at, end, header, fragment, protocol);
     return this.transport(protocol, at + header, end, total - header);
+  }
+
+  /** Something that may be TCP cannot be read. */
+  private leaveOut(): number {
+    this.encapsulations.leftOut++;
+    return Found.nothing;
   }
 
   private fragmentV4(at: number, end: number, header: number, fragment: number, protocol: number): number {
@@ -235,6 +238,8 @@ export class Decapsulator {
     if (end - at < 40 || view.getUint8(at) >>> 4 !== 6) return Found.nothing;
     let payload = view.getUint16(at + 4);
     if (payload === 0) payload = end - at - 40 + this.missing;
+    if (payload > end - at - 40 + this.missing)
+      payload = within(view, at, 40, end, payload + 40, this.missing) - 40;
     if (at + 40 + payload < end) end = at + 40 + payload;
     this.isIpv6 = true;
     this.addressesAt = at + 8;
@@ -309,6 +314,9 @@ export class Decapsulator {
         const header = (this.view.getUint8(at + 1) + 2) << 2;
         return this.transport(this.view.getUint8(at), at + header, end, length - header);
       }
+      // IPComp (RFC 3173).
+      case 108:
+        return this.leaveOut();
       case 97:
         this.encapsulations.add(Layer.etherip, 0, this.tunnel());
         return this.ethernet(at + 2, end);
@@ -317,18 +325,7 @@ export class Decapsulator {
     }
   }
 
-  /** Both addresses mixed, the same for either direction. */
-  private tunnel(): number {
-    const { view, addressesAt } = this;
-    const size = this.isIpv6 ? 16 : 4;
-    let source = 0;
-    let destination = 0;
-    for (let word = 0; word < size; word += 4) {
-      source = Math.imul(source, 31) + view.getInt32(addressesAt + word);
-      destination = Math.imul(destination, 31) + view.getInt32(addressesAt + size + word);
-    }
-    return (Math.imul(source, 0x9e3779b1) + Math.imul(destination, 0x9e3779b1)) | 0;
-  }
+  private readonly tunnel = (): number => bothAddresses(this.view, this.addressesAt, this.isIpv6 ? 16 : 4);
 
   private gre(at: number, end: number): number {
     const { view } = this;
@@ -367,6 +364,17 @@ export class Decapsulator {
     const { view } = this;
     if (isIpv6 !== this.isIpv6 || end - at < 8) return Found.nothing;
     const type = view.getUint8(at);
+    if (isIpv6 && (type === 135 || type === 136)) {
+      this.neighbours.discovery(
+        view,
+        at,
+        end,
+        this.addressesAt,
+        this.frame,
+        this.seconds + this.nanoseconds / 1e9,
+      );
+      return Found.nothing;
+    }
     const isError = isIpv6 ? type >= 1 && type <= 4 : type === 3 || type === 11 || type === 12 || type === 4;
     if (!isError) return Found.nothing;
     const quoted = at + 8;
@@ -377,6 +385,7 @@ export class Decapsulator {
     if (protocol !== 6 || header < 20 || end - quoted - header < 8) return Found.nothing;
     this.icmpType = type;
     this.icmpCode = view.getUint8(at + 1);
+    this.icmpParameter = isIpv6 ? view.getUint32(at + 4) : view.getUint16(at + 6);
     for (let n = 0; n < 4; n++) this.icmpSender[n] = isIpv6 ? view.getInt32(this.addressesAt + 4 * n) : 0;
     if (!isIpv6) {
       this.icmpSender[2] = 0xffff;

@@ -43,6 +43,8 @@ export class Encapsulations {
   private lastNumber = 0;
   private readonly numbers = new Map<string, number>();
   private readonly texts: string[] = [''];
+  /** Packets that may carry TCP in a form that cannot be read: compressed by the link, or by IPComp. */
+  leftOut = 0;
 
   /** Begins a packet. */
   clear(): void {

@@ -1,6 +1,6 @@
 /** Link-layer headers other than Ethernet's, and the lengths of headers in between. Pure functions of the bytes. */
 import type { Next } from './next.ts';
-import { afterWireless } from './tunnels.ts';
+import { afterWireless, Carried } from './tunnels.ts';
 
 const links: readonly number[] = [
   0, 1, 9, 10, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 192, 228, 229, 239, 242, 258, 276,
@@ -91,6 +91,26 @@ function nflogPayload(view: DataView, at: number, end: number): Next | null {
   return null;
 }
 
+/** What a PPP frame carries. */
+export function afterPpp(view: DataView, at: number, end: number): Next | null {
+  if (end - at < 4) return null;
+  if (view.getUint16(at) === 0xff03) at += 2;
+  // An odd first byte is a compressed protocol number (RFC 1661 section 6.5).
+  const short = view.getUint8(at) & 1;
+  const protocol = short ? view.getUint8(at) : view.getUint16(at);
+  const type = pppTypes[protocol];
+  return type === undefined ? null : { type, at: at + (short ? 1 : 2), end };
+}
+
+/** RFC 1144's two ways of writing TCP among them. */
+const pppTypes: Readonly<Record<number, number>> = {
+  33: 0x0800,
+  87: 0x86dd,
+  641: 0x8847,
+  47: Carried.wholeVj,
+  45: Carried.compressedVj,
+};
+
 /** Where the bytes under a stack of MPLS labels begin, or -1 if they are cut off. */
 export function mplsBottom(view: DataView, at: number, end: number): number {
   while (end - at > 4) {
@@ -117,4 +137,33 @@ export function greHeaderLength(view: DataView, at: number, end: number): number
     if (flags & 0x1000) length += 4;
   } else return -1;
   return end - at < length ? -1 : length;
+}
+
+/**
+ * Length of an IP packet that says it is longer than the frame was: what is beyond was never there. It keeps its TCP header, so
+ * that what a snap length cut off without a note is no damage.
+ * @param missing bytes that the frame had beyond those captured
+ */
+export function within(
+  view: DataView,
+  at: number,
+  header: number,
+  end: number,
+  total: number,
+  missing: number,
+): number {
+  const tcpAt = at + header;
+  const least = header + (tcpAt + 12 < end ? (view.getUint8(tcpAt + 12) >>> 4) << 2 : 60);
+  return Math.min(total, Math.max(end - at + Math.max(0, missing), least));
+}
+
+/** Both addresses of an IP header mixed, the same for either direction. @param size bytes of an address */
+export function bothAddresses(view: DataView, at: number, size: number): number {
+  let source = 0;
+  let destination = 0;
+  for (let word = 0; word < size; word += 4) {
+    source = Math.imul(source, 31) + view.getInt32(at + word);
+    destination = Math.imul(destination, 31) + view.getInt32(at + size + word);
+  }
+  return (Math.imul(source, 0x9e3779b1) + Math.imul(destination, 0x9e3779b1)) | 0;
 }

@@ -3,7 +3,16 @@ import { Layer } from './encapsulations.ts';
 import type { Next } from './next.ts';
 
 /** Stand for Ethernet types where there is none: a whole Ethernet frame, PPP, a GRE header, and an IEEE 802.11 frame. */
-export const Carried = { byVersion: 0, ethernet: 0x6558, ppp: 0x880b, gre: -1, wireless: -2 } as const;
+export const Carried = {
+  byVersion: 0,
+  ethernet: 0x6558,
+  ppp: 0x880b,
+  gre: -1,
+  wireless: -2,
+  // Van Jacobson's compression on PPP: a whole header with a number in place of the protocol, and what only says the difference.
+  wholeVj: -3,
+  compressedVj: -4,
+} as const;
 
 const GTP_U = 2152;
 const TEREDO = 3544;

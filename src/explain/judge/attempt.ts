@@ -1,5 +1,7 @@
 /** One connection attempt, explained: what the library hands out. */
 
+import type { Trouble } from './aftermath.ts';
+import type { Connecting } from './connecting.ts';
 import type { BackOff, CapturePoint, InForce, RoundTrip, System } from './details.ts';
 import type { Evidence, PacketSeen } from './evidence.ts';
 import type { Handshake } from './handshake.ts';
@@ -27,6 +29,10 @@ export interface Attempt {
   /** The capture's base in seconds since 1970; the times of `evidence` and its packets are ns since it. */
   readonly baseSeconds: number;
   readonly roundTrip: RoundTrip;
+  /** How long connect() took, or was tried. */
+  readonly connecting: Connecting;
+  /** What went wrong after the handshake. */
+  readonly trouble: Trouble | null;
   readonly capturePoint: CapturePoint | null;
   readonly inForce: InForce | null;
   readonly system: System | null;

@@ -227,5 +227,5 @@ test('where the clock was set back between SYN+ACK and ACK, that half of the rou
     t.c(0.5, 'A');
   });
   expect(attempt.roundTrip).toEqual({ serverNs: 2e6, clientNs: -1.5e6, ambiguous: false });
-  expect(attempt.sentence).toMatch(/ connected to 192\.0\.2\.2:80\.$/);
+  expect(attempt.sentence).toMatch(/ connected to 192\.0\.2\.2:80 in 2 ms\.$/);
 });

@@ -41,7 +41,7 @@ function crossedRoundTrip(h: Handshake, serverSyn: PacketSeen): RoundTrip {
 }
 
 /** Which copy of the SYN+ACK the client's ACK answers: by its echo, otherwise the last before it. */
-function acknowledgedCopy(h: Handshake, finalAck: PacketSeen): PacketSeen | null {
+export function acknowledgedCopy(h: Handshake, finalAck: PacketSeen): PacketSeen | null {
   const only = h.synAcks.length === 1 ? h.synAcks[0]! : null;
   // The only one, in front of the ACK in the capture, is what it answers, whatever the clock says.
   if (only !== null && only.frame < finalAck.frame) return only;

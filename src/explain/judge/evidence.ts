@@ -9,7 +9,19 @@ const { WORDS, PORTS, ENCAPSULATION, STATE, LAST_FRAME, CLIENT_PACKETS, SERVER_P
 const { CLIENT_ISN, SERVER_ISN, SYNS, SYNACKS, NEWEST_EVENT, NUMBER, FIRST_FRAME, PREVIOUS_STATE } = R;
 const { PREVIOUS_AGE, CLIENT, SERVER, PREVIOUS, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES } = R;
 const { FIRST_TIME, IPV6, OTHERS_SERVED, E_FRAME, E_SEQ, E_ACK, E_FLAGS, E_WINDOW, E_LENGTH, E_NEXT } = R;
-const { E_ID, E_OPTIONS, FROM_CLIENT, DUPLICATE, MISMATCH, IS_ICMP, OPTIONS_CUT } = R;
+const { E_ID, E_OPTIONS, FROM_CLIENT, DUPLICATE, MISMATCH, IS_ICMP, OPTIONS_CUT, STALLED } = R;
+const {
+  SERVER_END,
+  TLS,
+  STALL_SEQ,
+  STALL_SIZE,
+  STALL_REST,
+  STALL_SERVER,
+  ELSEWHERE,
+  OTHER,
+  OTHER_PORT,
+  LEG,
+} = R;
 
 /** One packet of an attempt's handshake or end. */
 export interface PacketSeen {
@@ -38,7 +50,13 @@ export interface PacketSeen {
   readonly timestamp: number;
   readonly echo: number;
   /** If it is an ICMP error that quotes the attempt. */
-  readonly icmp: { readonly type: number; readonly code: number; readonly sender: string } | null;
+  readonly icmp: {
+    readonly type: number;
+    readonly code: number;
+    readonly sender: string;
+    /** The word behind the checksum; of "fragmentation needed" and "packet too big": the MTU, bytes. */
+    readonly parameter: number;
+  } | null;
 }
 
 /** Everything known of an attempt before it is judged. */
@@ -85,6 +103,58 @@ export interface Evidence {
   readonly othersServed: boolean;
   /** Nanoseconds since the base of the last packet of the capture so far. */
   readonly now: number;
+  /** Number of another attempt that shows the same SYN elsewhere on its way; 0 for none. */
+  readonly leg: number;
+  /** Where the answer came from, or what the client had asked, if it was answered from another address than it asked. */
+  readonly elsewhere: { readonly address: string; readonly port: number } | null;
+  readonly aftermath: Aftermath;
+  /** Client's and server's address as four words each. */
+  readonly addresses: readonly number[];
+}
+
+/** What is remarkable after the handshake. */
+export interface Aftermath {
+  /** Data that were sent again and never acknowledged. */
+  readonly stall: {
+    readonly byServer: boolean;
+    /** Its first byte, counted from the side's first. */
+    readonly offset: number;
+    /** The least payload it was sent with, bytes. */
+    readonly size: number;
+    /** How many times it was sent again, apart. */
+    readonly again: number;
+    /** The largest piece beyond it that did arrive, bytes; 0 if none is known. */
+    readonly arrived: number;
+  } | null;
+  /** Milliseconds from the first packet to the server's FIN or RST, if it sent no data before. */
+  readonly unservedMs: number | null;
+  /** If the client's first data are a ClientHello: its bytes, what the server's first data are (TLS content type) and an alert's reason. */
+  readonly tls: { readonly hello: number; readonly answer: number; readonly reason: number } | null;
+}
+
+const nothingAfter: Aftermath = { stall: null, unservedMs: null, tls: null };
+
+function aftermathOf(words: Int32Array, base: number, state: number): Aftermath {
+  const end = words[base + SERVER_END]!;
+  const tls = words[base + TLS]!;
+  if (state & ELSEWHERE || ((state & STALLED) === 0 && end === 0 && tls === 0)) return nothingAfter;
+  const size = words[base + STALL_SIZE]!;
+  const byServer = (size & STALL_SERVER) !== 0;
+  return {
+    stall:
+      (state & STALLED) === 0
+        ? null
+        : {
+            byServer,
+            offset:
+              (words[base + STALL_SEQ]! - words[base + (byServer ? SERVER_ISN : CLIENT_ISN)]! - 1) >>> 0,
+            size: size & 0xffff,
+            again: (size >>> 16) & 0xff,
+            arrived: words[base + STALL_REST]! & 0xffff,
+          },
+    unservedMs: end === 0 ? null : end - 1,
+    tls: tls === 0 ? null : { hello: tls & 0xffff, answer: (tls >>> 16) & 0xff, reason: tls >>> 24 },
+  };
 }
 
 const reader = new OptionReader();
@@ -156,6 +226,13 @@ export function readEvidence(log: Recorded, slot: number, facts: Facts): Evidenc
     flooded: facts.flooded,
     othersServed: (words[base + STATE]! & OTHERS_SERVED) !== 0,
     now: facts.now,
+    addresses: Array.from(words.subarray(base + CLIENT, base + CLIENT + 8)),
+    leg: words[base + LEG]!,
+    elsewhere:
+      words[base + STATE]! & ELSEWHERE
+        ? { address: addressText(words, base + OTHER), port: words[base + OTHER_PORT]! }
+        : null,
+    aftermath: aftermathOf(words, base, words[base + STATE]!),
   };
 }
 
@@ -196,7 +273,7 @@ function packets(log: Recorded, newest: number): PacketSeen[] {
       seq: words[at + E_SEQ]!,
       ack: icmp ? 0 : ack,
       window: words[at + E_WINDOW]! & 0xffff,
-      length: words[at + E_LENGTH]!,
+      length: icmp ? 0 : words[at + E_LENGTH]!,
       ttl: words[at + E_WINDOW]! >>> 16,
       ipId: words[at + E_ID]! & 0xffff,
       duplicate: (flags & DUPLICATE) !== 0,
@@ -204,7 +281,14 @@ function packets(log: Recorded, newest: number): PacketSeen[] {
       options,
       timestamp: reader.value,
       echo: reader.echo,
-      icmp: icmp ? { type: ack >>> 8, code: ack & 255, sender: addressText(words, at + E_OPTIONS) } : null,
+      icmp: icmp
+        ? {
+            type: ack >>> 8,
+            code: ack & 255,
+            sender: addressText(words, at + E_OPTIONS),
+            parameter: words[at + E_LENGTH]!,
+          }
+        : null,
     });
     event = words[at + E_NEXT]!;
   }

@@ -88,6 +88,13 @@ const crowd = (syns: number, followed: (n: number) => boolean): (() => Attempt) 
     }
   });
 
+/** The first attempt of a capture of several. */
+const several = (tell: (made: Film) => void) => (): Attempt => {
+  const made = new Film();
+  tell(made);
+  return explainAll(made).attempts[0]!;
+};
+
 const cases: Readonly<Record<Verdict, Case>> = {
   completed: {
     hit: one((t) => t.shake()),
@@ -468,13 +475,120 @@ const cases: Readonly<Record<Verdict, Case>> = {
       ],
     ],
   },
-  'accept-queue-full': {
+  'answer-unmatched': {
+    hit: one((t) => {
+      for (const n of [0, 1]) {
+        t.c(1000 * n, 'S', { ttl: 63 });
+        t.s(1000 * n + 1, 'SA');
+        t.c(1000 * n + 2, 'R', { seq: t.isns[0] + 1 });
+      }
+    }),
+    misses: [
+      [
+        'the client does not ask again',
+        'reset-by-client',
+        one((t) => {
+          t.c(0, 'S', { ttl: 63 });
+          t.s(1, 'SA');
+          t.c(2, 'R', { seq: t.isns[0] + 1 });
+        }),
+      ],
+    ],
+  },
+  'answered-elsewhere': {
+    hit: several((made) => {
+      new Talk(made, { server: '198.51.100.10' }).c(0, 'S');
+      const other = new Talk(made);
+      other.s(1, 'SA');
+      other.c(1.1, 'R', { seq: other.isns[0] + 1 });
+    }),
+    misses: [
+      [
+        'the SYN+ACK acknowledges another SYN',
+        'unanswered',
+        several((made) => {
+          new Talk(made, { server: '198.51.100.10' }).c(0, 'S');
+          new Talk(made).s(1, 'SA', { ack: 1002 });
+          new Talk(made, { clientPort: 9 }).shake(5000);
+        }),
+      ],
+      [
+        'the SYN+ACK goes to another port',
+        'unanswered',
+        several((made) => {
+          new Talk(made, { server: '198.51.100.10' }).c(0, 'S');
+          new Talk(made, { clientPort: 40001 }).s(1, 'SA');
+          new Talk(made, { clientPort: 9 }).shake(5000);
+        }),
+      ],
+      [
+        'the address that was asked answers as well, as the translator sends it on',
+        'completed',
+        several((made) => {
+          const asked = new Talk(made, { server: '198.51.100.10' });
+          const other = new Talk(made);
+          asked.c(0, 'S', { id: 7 });
+          other.c(0.1, 'S', { id: 7 });
+          other.s(1, 'SA');
+          asked.s(1.1, 'SA');
+          asked.c(1.2, 'A');
+        }),
+      ],
+    ],
+  },
+  'final-ack-ignored': {
     hit: one((t) => {
       t.shake();
       t.s(1020, 'SA');
       t.c(1020.1, 'A');
     }),
     misses: [
+      [
+        "the capture is the server's and the client had sent data",
+        'accept-queue-full',
+        one((t) => {
+          t.c(0, 'S', { ttl: 60 });
+          t.s(0.1, 'SA');
+          t.c(20, 'A', { ttl: 60 });
+          t.c(21, 'PA', { data: 5, ttl: 60 });
+          t.c(300, 'PA', { seq: t.isns[0] + 1, data: 5, ttl: 60 });
+          t.s(1020, 'SA');
+        }),
+      ],
+    ],
+  },
+  'accept-queue-full': {
+    hit: one((t) => {
+      t.c(0, 'S', { ttl: 60 });
+      t.s(0.1, 'SA');
+      t.c(20, 'A', { ttl: 60 });
+      t.c(21, 'PA', { data: 5, ttl: 60 });
+      t.c(300, 'PA', { seq: t.isns[0] + 1, data: 5, ttl: 60 });
+      t.s(1020, 'SA');
+    }),
+    misses: [
+      [
+        "the capture is the client's: ACKs and data may be lost on the way",
+        'final-ack-ignored',
+        one((t) => {
+          t.c(0, 'S');
+          t.s(20, 'SA', { ttl: 60 });
+          t.c(20.1, 'A');
+          t.c(21, 'PA', { data: 5 });
+          t.c(300, 'PA', { seq: t.isns[0] + 1, data: 5 });
+          t.s(1020, 'SA', { ttl: 60 });
+        }),
+      ],
+      [
+        'no data came: it may wait for them',
+        'final-ack-ignored',
+        one((t) => {
+          t.c(0, 'S', { ttl: 60 });
+          t.s(0.1, 'SA');
+          t.c(20, 'A', { ttl: 60 });
+          t.s(1020, 'SA');
+        }),
+      ],
       [
         'they crossed on a long way: the server sends again after 300 ms, and the ACK takes longer',
         'completed',

@@ -4,12 +4,13 @@
 
 import { FLOOD_SOURCES } from '../track/hosts.ts';
 import * as R from '../track/records.ts';
+import { capturePoint } from './details.ts';
 import type { Evidence, PacketSeen } from './evidence.ts';
 import { disowned, type Handshake, handshakeOf, refusesUnseen } from './handshake.ts';
 import { noteworthy, optionNotes } from './notes.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
 
-const { CONFIRMED, CLIENT_RST, SERVER_RST, MID_STREAM, CLIENT_ACK, SERVER_ACK, COOKIE } = R;
+const { CONFIRMED, CLIENT_RST, SERVER_RST, MID_STREAM, CLIENT_ACK, SERVER_ACK, COOKIE, LEFT_OUT } = R;
 
 /** What was found. */
 interface Judgement {
@@ -34,19 +35,23 @@ const TIME_WAIT_MS = 60_000;
 /** A SYN+ACK sent again sooner than this, and the way to the server and back, after the client's ACK crossed it on the way. */
 const CROSSED_NS = 150e6;
 
+/** Systems send their SYN again after a second, some after three. */
+const FIRST_RETRY_NS = 3.5e9;
+
 /** Judges an attempt. */
 export function judge(e: Evidence): Judgement {
   const h = handshakeOf(e);
   if (h.clean && e.alone) return completedCleanly(e, h);
   const finding = unusual(e, h) ?? ending(e, h);
   const others = alsoTrue(e, h, finding.verdict);
+  const certainty = finding.certainty === 'certain' && e.state & LEFT_OUT ? 'likely' : finding.certainty;
   const frames: number[] = [];
   for (const p of finding.packets) if (p !== null && !frames.includes(p.frame)) frames.push(p.frame);
   frames.sort((a, b) => a - b);
   return {
     verdict: finding.verdict,
     outcome: finding.outcome,
-    certainty: finding.certainty,
+    certainty,
     notes: [...others, ...noteworthy(e, h, finding.verdict)],
     frames,
     handshake: h,
@@ -58,7 +63,7 @@ function completedCleanly(e: Evidence, h: Handshake): Judgement {
   return {
     verdict: 'completed',
     outcome: 'completed',
-    certainty: 'certain',
+    certainty: e.state & LEFT_OUT ? 'likely' : 'certain',
     notes: optionNotes(e, h),
     frames: [h.syn!.frame, h.synAck!.frame, h.finalAck!.frame],
     handshake: h,
@@ -175,7 +180,7 @@ function completed(e: Evidence, h: Handshake): Finding {
 
 /**
  * A server that sends its SYN+ACK again although the client's ACK is in the capture did not take the ACK: its accept queue
- * is full (net/ipv4/tcp_minisocks.c, tcp_check_req, 6.18), or it waits for data (TCP_DEFER_ACCEPT).
+ * is full (net/ipv4/tcp_minisocks.c, tcp_check_req, 6.18), it waits for data (TCP_DEFER_ACCEPT), or the ACKs do not get there.
  */
 function acceptQueue(e: Evidence, h: Handshake): Finding | null {
   const { finalAck, answeredSyn, synAck } = h;
@@ -190,10 +195,14 @@ function acceptQueue(e: Evidence, h: Handshake): Finding | null {
   );
   if (again === undefined) return null;
   const data = e.packets.find((p) => p.fromClient && p.length > 0 && p.time < again.time && !p.stray);
+  const { stall } = e.aftermath;
+  const sent = data !== undefined || (stall !== null && !stall.byServer);
+  // Whether the ACK has got there is known at the server only; and only data rule out that it waits for them.
+  const atServer = capturePoint(h) === 'server' || e.client === e.server;
   return {
-    verdict: 'accept-queue-full',
+    verdict: atServer && sent ? 'accept-queue-full' : 'final-ack-ignored',
     outcome: 'completed',
-    certainty: data !== undefined ? 'likely' : 'possible',
+    certainty: atServer && sent ? 'likely' : 'possible',
     packets: [synAck, finalAck, data ?? null, again],
   };
 }
@@ -201,6 +210,8 @@ function acceptQueue(e: Evidence, h: Handshake): Finding | null {
 function answered(e: Evidence, h: Handshake): Finding {
   const packets = [h.answeredSyn, ...h.synAcks.slice(0, 6)];
   const { serverReset } = h;
+  if (e.elsewhere !== null)
+    return elsewhere([...packets, h.clientReset], h.clientReset === null ? 'unconfirmed' : 'reset');
   // After an RST some clients (Windows) send their SYN again: if that is answered, the RST is history.
   if (serverReset !== null && isBefore(serverReset, h.clientReset) && !isBefore(serverReset, h.answeredSyn))
     return resetByServer(h, serverReset, packets);
@@ -210,8 +221,17 @@ function answered(e: Evidence, h: Handshake): Finding {
       return { verdict: 'scan', outcome: 'reset', certainty: scanCertainty(h), packets: found };
     if (isFlood(e, h) && !isOfSystem(h.syn))
       return { verdict: 'flood', outcome: 'reset', certainty: 'likely', packets: found };
-    // Nobody knows whether a client whose SYN is not in the capture ever sent one.
-    const certainty = h.syn === null ? 'likely' : 'certain';
+    const reset = h.clientReset;
+    if (h.syns.some((p) => p.time > reset.time) && h.synAcks.some((p) => p.time < reset.time))
+      return {
+        verdict: 'answer-unmatched',
+        outcome: 'reset',
+        certainty: 'likely',
+        packets: [...found, h.syns[1] ?? null],
+      };
+    // Nobody knows whether a client whose SYN is not in the capture ever sent one, or whether it goes on after the capture's end.
+    const over = e.now - reset.time > FIRST_RETRY_NS;
+    const certainty = h.syn === null || !over ? 'likely' : 'certain';
     return { verdict: 'reset-by-client', outcome: 'reset', certainty, packets: found };
   }
   if (isFlood(e, h)) return { verdict: 'flood', outcome: 'unconfirmed', certainty: 'likely', packets };
@@ -249,8 +269,14 @@ function isFlood(e: Evidence, h: Handshake): boolean {
   return h.synAck !== null || !isOfSystem(h.syn) || e.flooded >= FLOOD_SOURCES;
 }
 
+/** The client's SYN was answered by another address than it asked: numbers and port say that it is the same one. */
+function elsewhere(packets: Finding['packets'], outcome: Outcome): Finding {
+  return { verdict: 'answered-elsewhere', outcome, certainty: 'certain', packets };
+}
+
 function notAnswered(e: Evidence, h: Handshake): Finding {
   const sent = h.syns.slice(0, 8);
+  if (e.elsewhere !== null && h.serverReset === null) return elsewhere(sent, 'unanswered');
   if (h.serverReset !== null) {
     if (e.scanned > 0)
       return {
@@ -321,10 +347,17 @@ function reuse(e: Evidence): boolean {
 
 const BEGAN_BEFORE = MID_STREAM | CLIENT_ACK | SERVER_ACK;
 
+/** A server that ignores ACKs until data come, and takes those at once: TCP_DEFER_ACCEPT, unless its queue had room just then. */
+function waitsForData(e: Evidence, h: Handshake, chosen: Verdict): boolean {
+  if (chosen !== 'final-ack-ignored' || e.aftermath.stall !== null) return false;
+  return h.synAcks.length < 4 && (e.state & (SERVER_ACK | R.SERVER_DATA)) !== 0;
+}
+
 /** The verdicts that hold beside the one chosen. */
 function alsoTrue(e: Evidence, h: Handshake, chosen: Verdict): Note[] {
   const list: Note[] = [];
   if (chosen !== 'syn-cookie' && h.synAck !== null && isCookie(e, h)) list.push('syn-cookie');
+  if (waitsForData(e, h, chosen)) list.push('defer-accept');
   if (chosen !== 'port-reused' && h.syn !== null && reuse(e)) list.push('port-reused');
   if (chosen !== 'challenge-ack' && h.challenge !== null && h.syn !== null) list.push('challenge-ack');
   return list;

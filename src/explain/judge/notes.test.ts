@@ -473,7 +473,144 @@ const pairs: readonly (readonly [Note, string, () => Attempt, () => Attempt])[] 
     () => explainOne(challenged(555_000)),
     () => explainOne(challenged(1001)),
   ],
+  [
+    'slow-connect',
+    'the first SYN got no answer, a second went by',
+    () => explainOne(film((t) => t.c(0, 'S') && t.shake(1000))),
+    () => explainOne(film((t) => t.c(0, 'S') && t.shake(100, 50))),
+  ],
+  [
+    'ack-missing',
+    'the first ACK in the capture has later numbers',
+    () =>
+      explainOne(film((t) => t.c(0, 'S') && t.s(20, 'SA') && t.c(2900, 'A', { seq: 1200, ack: 5_000_301 }))),
+    () => explainOne(film((t) => t.shake())),
+  ],
+  [
+    'defer-accept',
+    'the server sent its SYN+ACK again, and took the connection when data came',
+    () =>
+      explainOne(film((t) => t.shake() && t.s(3020, 'SA') && t.c(9000, 'PA', { data: 9 }) && t.s(9020, 'A'))),
+    () => explainOne(film((t) => t.shake() && t.s(3020, 'SA') && t.c(3020.1, 'A'))),
+  ],
+  ['other-leg', 'the same SYN goes on to another address', () => twice(0)[0]!, () => twice(1)[0]!],
+  [
+    'path-mtu',
+    'large segments of the server are sent again and again, a smaller one behind them arrived',
+    () => explainOne(stuck(1448, [2897, 4097])),
+    () => explainOne(stuck(1448, null)),
+  ],
+  [
+    'data-unacknowledged',
+    'data of the server are sent again and again',
+    () => explainOne(stuck(1448, null)),
+    () => explainOne(stuck(1448, null, 1449)),
+  ],
+  [
+    'request-unacknowledged',
+    "the client's first data are sent again and again",
+    () => explainOne(film((t) => request(t, 4))),
+    () => explainOne(film((t) => request(t, 4) && t.s(9000, 'A'))),
+  ],
+  [
+    'closed-unserved',
+    'the server closes right after the handshake',
+    () => explainOne(film((t) => t.shake() && t.s(21, 'FA') && t.c(21.1, 'FA') && t.s(41, 'A'))),
+    () => explainOne(film((t) => t.shake() && t.c(21, 'FA') && t.s(41, 'FA') && t.c(41.1, 'A'))),
+  ],
+  [
+    'server-silent',
+    'a request is acknowledged, and nothing follows',
+    () =>
+      explainOne(film((t) => t.shake() && t.c(21, 'PA', { data: 80 }) && t.s(41, 'A') && t.c(8000, 'FA'))),
+    () =>
+      explainOne(
+        film(
+          (t) => t.shake() && t.c(21, 'PA', { data: 80 }) && t.s(41, 'PA', { data: 9 }) && t.c(8000, 'FA'),
+        ),
+      ),
+  ],
+  [
+    'tls-stopped',
+    'a ClientHello is acknowledged, and nothing follows',
+    () => explainOne(hello((t) => t.s(41, 'A') && t.c(8000, 'FA'))),
+    () =>
+      explainOne(
+        hello((t) => t.s(41, 'PA', { data: 900 }) && t.c(42, 'PA', { data: 64 }) && t.c(8000, 'FA')),
+      ),
+  ],
+  [
+    'not-all-readable',
+    'a packet of the link is compressed in a way that cannot be undone',
+    () => explainOne(compressed(0x2d)),
+    () => explainOne(compressed(0xc021)),
+  ],
 ];
+
+/** A SYN that is seen on its way to another server too, with another identification by `difference`. */
+function twice(difference: number): Attempt[] {
+  const made = new Film();
+  new Talk(made).c(0, 'S', { id: 7 });
+  new Talk(made, { server: '192.0.2.9' }).c(0.1, 'S', { id: 7 + difference });
+  return explainAll(made).attempts;
+}
+
+/** Segments of the server are sent again; a block beyond is acknowledged, or in the end an ACK comes. */
+function stuck(size: number, block: readonly [number, number] | null, ack = 0): Film {
+  return film((t) => {
+    t.shake();
+    t.s(30, 'A', { data: size });
+    t.s(31, 'PA', { data: size });
+    const options: TcpOption[] =
+      block === null
+        ? []
+        : [
+            { kind: 'nop' },
+            { kind: 'nop' },
+            { kind: 'sack', blocks: [{ left: t.isns[1] + block[0], right: t.isns[1] + block[1] }] },
+          ];
+    t.c(50, 'A', { ack: t.isns[1] + 1, options });
+    for (const ms of [250, 650, 1450, 3050]) {
+      t.s(ms, 'A', { seq: t.isns[1] + 1, data: size });
+      t.c(ms + 1, 'A', { ack: t.isns[1] + 1, options });
+    }
+    if (ack > 0) t.c(4000, 'A', { ack: t.isns[1] + 1 + ack });
+  });
+}
+
+function request(t: Talk, copies: number): number {
+  t.shake();
+  let frame = 0;
+  repeat(copies, (n) => {
+    frame = t.c(21 + 300 * 2 ** n, 'PA', { seq: t.isns[0] + 1, data: 80 });
+  });
+  return frame;
+}
+
+/** A connection whose first data are a ClientHello. */
+function hello(more: (t: Talk) => void): Film {
+  return film((t) => {
+    t.shake();
+    const frame = t.c(21, 'PA', { data: 205 });
+    const { bytes } = t.film.packets[frame - 1]!;
+    bytes.set([22, 3, 1, 0, 200, 1], bytes.length - 205);
+    more(t);
+  });
+}
+
+/** A handshake over PPP, and a packet of another protocol before it ends. */
+function compressed(protocol: number): Film {
+  const made = new Film(LINKTYPE_PPP);
+  const wrap = (ip: Uint8Array): Uint8Array => Uint8Array.from([0xff, 0x03, 0, 0x21, ...ip]);
+  const t = new Talk(made, { wrap });
+  t.c(0, 'S');
+  t.s(20, 'SA');
+  made.add(21, Uint8Array.from([0xff, 0x03, protocol >> 8, protocol & 255, 0, 1, 2, 3]));
+  t.c(22, 'A');
+  return made;
+}
+
+const LINKTYPE_PPP = 9;
 
 describe('each note', () => {
   test('has a pair', () => {

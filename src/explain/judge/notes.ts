@@ -2,12 +2,15 @@
 
 import type { OptionSet } from '../decode/options.ts';
 import * as R from '../track/records.ts';
+import { troubleOf } from './aftermath.ts';
+import { connecting, firstAckMissing, isSlow } from './connecting.ts';
+import { capturePoint } from './details.ts';
 import type { Evidence, PacketSeen } from './evidence.ts';
 import { type Handshake, isProxied } from './handshake.ts';
 import type { Note, Verdict } from './verdicts.ts';
 
 const { SYN_SEEN, CONFIRMED, CLIENT_RST, SERVER_RST, TWO_ENCAPSULATIONS, PREDICTABLE, EVENTS_LEFT_OUT } = R;
-const { ISN_REWRITTEN, REORDERED, REWRAPPED } = R;
+const { ISN_REWRITTEN, REORDERED, REWRAPPED, LEFT_OUT } = R;
 
 const FIN = 1;
 const SYN = 2;
@@ -94,6 +97,7 @@ export function noteworthy(e: Evidence, h: Handshake, verdict: Verdict): Note[] 
   );
   add('capture-ends', h.cutShort && (verdict === 'unanswered' || verdict === 'unconfirmed'));
   add('packets-left-out', (e.state & EVENTS_LEFT_OUT) !== 0);
+  list.push(...laterNotes(e, h, verdict));
   return list;
 }
 
@@ -111,7 +115,21 @@ function resetAtOnce({ finalAck, clientReset, serverReset }: Handshake): boolean
   );
 }
 
-/** The notes that a clean handshake can have, all about options and numbers. */
+/** How long it took, the other legs, and what came after the handshake. */
+function laterNotes(e: Evidence, h: Handshake, verdict: Verdict): Note[] {
+  const list: Note[] = [];
+  const point = capturePoint(h);
+  if (isSlow(connecting(e, h, point, h.finalAck === null ? 'unknown' : 'completed'), h))
+    list.push('slow-connect');
+  if (firstAckMissing(e, h)) list.push('ack-missing');
+  if (e.leg !== 0 && verdict !== 'answered-elsewhere') list.push('other-leg');
+  const trouble = troubleOf(e, h);
+  if (trouble !== null) list.push(trouble.note);
+  if (e.state & LEFT_OUT) list.push('not-all-readable');
+  return list;
+}
+
+/** The notes that a clean handshake can have, all about options and numbers, and about what came of it. */
 export function optionNotes(e: Evidence, h: Handshake): Note[] {
   const offer = h.syn!.options;
   const answer = h.synAck!.options;
@@ -120,6 +138,7 @@ export function optionNotes(e: Evidence, h: Handshake): Note[] {
   if (malformed(h.syn!) || malformed(h.synAck!)) list.push('options-malformed');
   if (answer.fastOpen !== null && answer.fastOpen !== '') list.push('fast-open-granted');
   if (e.isnStep !== null) list.push('isn-predictable');
+  list.push(...laterNotes(e, h, 'completed'));
   return list;
 }
 

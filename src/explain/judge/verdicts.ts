@@ -33,6 +33,9 @@ export type Verdict =
   | 'fast-open-fallback'
   | 'syn-cookie'
   | 'accept-queue-full'
+  | 'final-ack-ignored'
+  | 'answer-unmatched'
+  | 'answered-elsewhere'
   | 'port-reused'
   | 'challenge-ack'
   | 'one-sided'
@@ -46,7 +49,7 @@ export const verdicts: Readonly<Record<Verdict, Meaning>> = {
   refused: { title: 'refused with RST' },
   unanswered: { title: 'no answer to the SYN' },
   unconfirmed: { title: 'answered, but never confirmed by the client' },
-  'reset-by-client': { title: 'given up by the client with RST' },
+  'reset-by-client': { title: 'the client answered the SYN+ACK with RST, or gave up with RST' },
   'reset-by-server': { title: 'answered, then reset by the server' },
   'rejected-by-icmp': { title: 'rejected by an ICMP error' },
   'simultaneous-open': { title: 'both sides opened at once' },
@@ -57,6 +60,9 @@ export const verdicts: Readonly<Record<Verdict, Meaning>> = {
   'fast-open-fallback': { title: 'Fast Open: the SYN with data got no answer, one without did' },
   'syn-cookie': { title: 'answered with a SYN cookie' },
   'accept-queue-full': { title: "the server's accept queue was full" },
+  'final-ack-ignored': { title: 'the server went on as if the ACK of the handshake had not come' },
+  'answer-unmatched': { title: 'the client did not know the SYN+ACK, and went on trying' },
+  'answered-elsewhere': { title: 'the answer came from another address than was asked' },
   'port-reused': { title: 'new connection on a tuple still in use' },
   'challenge-ack': { title: 'answered with an ACK of an older connection' },
   'one-sided': { title: 'only one direction is in the capture' },
@@ -98,7 +104,18 @@ export type Note =
   | 'another-encapsulation'
   | 'reordered'
   | 'capture-ends'
-  | 'packets-left-out';
+  | 'packets-left-out'
+  | 'slow-connect'
+  | 'ack-missing'
+  | 'defer-accept'
+  | 'other-leg'
+  | 'path-mtu'
+  | 'data-unacknowledged'
+  | 'request-unacknowledged'
+  | 'closed-unserved'
+  | 'server-silent'
+  | 'tls-stopped'
+  | 'not-all-readable';
 
 export const notes: Readonly<Record<Note, Meaning>> = {
   ...verdicts,
@@ -137,6 +154,17 @@ export const notes: Readonly<Record<Note, Meaning>> = {
   reordered: { title: 'the capture is not in order' },
   'capture-ends': { title: 'the capture ends before an answer could have come' },
   'packets-left-out': { title: 'more packets than are kept as evidence' },
+  'slow-connect': { title: 'connect() took much longer than the round trip, or a second and more' },
+  'ack-missing': { title: "the client's first ACK is not in this capture" },
+  'defer-accept': { title: 'the server waits for data before it takes the connection (TCP_DEFER_ACCEPT)' },
+  'other-leg': { title: 'the same SYN is in the capture at another place of its way (address translation)' },
+  'path-mtu': { title: 'segments above a size never arrive while smaller ones do: path MTU' },
+  'data-unacknowledged': { title: 'data were sent again and again and never acknowledged' },
+  'request-unacknowledged': { title: "the client's first data were never acknowledged" },
+  'closed-unserved': { title: 'closed by the server right after the handshake, without a byte' },
+  'server-silent': { title: 'the server acknowledged the request and sent nothing' },
+  'tls-stopped': { title: 'the TLS handshake did not go on' },
+  'not-all-readable': { title: 'the capture has packets that could not be read and may belong here' },
 };
 
 /** How sure a verdict is. */

@@ -8,10 +8,12 @@
 import { addressText, isIpv4, OptionReader, type OptionSet } from '../decode/options.ts';
 import type { Attempt } from '../judge/attempt.ts';
 import { secondText } from '../judge/attempt.ts';
+import { isAtClient } from '../judge/connecting.ts';
 import { type CapturePoint, pointOf } from '../judge/details.ts';
 import type { Recorded } from '../judge/evidence.ts';
 import { isAlone } from '../track/clean-handshake.ts';
 import * as R from '../track/records.ts';
+import { communityId } from './community-id.ts';
 import {
   agreedJson,
   attemptJson,
@@ -25,11 +27,12 @@ import {
 } from './json.ts';
 import { type LineBuffer, type Piece, piece } from './line-buffer.ts';
 import { EXACT_NS, writeDuration, writeScaled } from './numbers.ts';
-import { CONNECTED, IN } from './sentences.ts';
+import { AT_MOST, CONNECTED, IN } from './sentences.ts';
 
 const { WORDS, PORTS, ENCAPSULATION, STATE, CLIENT_PACKETS, SERVER_PACKETS, HISTORY, NUMBER, CLIENT } = R;
 const { SERVER, DOUBLES, LAST_TIME, CLIENT_BYTES, SERVER_BYTES, FIRST_TIME, CLIENT_FIN, SERVER_FIN } = R;
-const { CLIENT_DATA, IPV6, PREDICTABLE, E_FRAME, E_FLAGS, E_WINDOW, E_OPTIONS } = R;
+const { CLIENT_DATA, IPV6, PREDICTABLE, E_FRAME, E_FLAGS, E_WINDOW, E_OPTIONS, E_SEQ, CLIENT_ISN } = R;
+const { SERVER_ISN, STALLED, LEFT_OUT, ELSEWHERE, LEG, SERVER_END, TLS, SERVER_DATA } = R;
 
 /** What attempts with the same SYN and SYN+ACK (but for numbers) have in common. */
 interface Kind {
@@ -72,7 +75,14 @@ const client = piece(',"client":"');
 const clientPort = piece('","client_port":');
 const server = piece(',"server":"');
 const serverPort = piece('","server_port":');
-const rtt = piece(',"syns":1,"synacks":1,"rtt_ms":');
+const connect = piece(',"syns":1,"synacks":1,"connect_ms":');
+const bound = piece(',"connect_at_most":true');
+const rtt = piece(',"rtt_ms":');
+const clientIsn = piece(',"client_isn":');
+const serverIsn = piece(',"server_isn":');
+const community = piece(',"community_id":"');
+const quote = piece('"');
+const atMost = piece(AT_MOST);
 const rttServer = piece(',"rtt_server_ms":');
 const rttClient = piece(',"rtt_client_ms":');
 const serverPackets = piece(',"server_packets":');
@@ -86,6 +96,29 @@ function isExact(log: Recorded, slot: number): boolean {
   const first = doubles[at + FIRST_TIME]!;
   const last = doubles[at + LAST_TIME]!;
   return Math.abs(first) + Math.abs(last) + Math.abs(log.clean.ack.time) < EXACT_NS;
+}
+
+/** A connect() that took longer is told of in more words. */
+const QUICK_NS = 1e9;
+const ALERT = 21;
+
+/** Whether nothing after the handshake, nor the time it took, is worth a word: see judge/aftermath.ts and judge/connecting.ts. */
+function isUnremarkable(log: Recorded, slot: number): boolean {
+  const { words, doubles } = log.store;
+  const { syn, synAck, ack } = log.clean;
+  const base = slot * WORDS;
+  const state = words[base + STATE]!;
+  if (state & (STALLED | LEFT_OUT | ELSEWHERE) || words[base + LEG] !== 0 || words[base + SERVER_END] !== 0)
+    return false;
+  if ((state & (CLIENT_DATA | SERVER_DATA)) === CLIENT_DATA) return false;
+  const tls = words[base + TLS]!;
+  if (
+    tls !== 0 &&
+    (((tls >>> 16) & 0xff) === ALERT || doubles[slot * DOUBLES + CLIENT_BYTES] === (tls & 0xffff))
+  )
+    return false;
+  const exact = ack.words[ack.at + E_SEQ] === ((words[base + CLIENT_ISN]! + 1) | 0);
+  return exact && synAck.time > syn.time && ack.time > syn.time && ack.time - syn.time < QUICK_NS;
 }
 
 /** Writes lines of attempts. */
@@ -121,7 +154,8 @@ export class CleanJson {
       isAlone(words, base) &&
       (words[base + STATE]! & PREDICTABLE) === 0 &&
       words[base + HISTORY + 1] === 0 &&
-      isExact(log, slot);
+      isExact(log, slot) &&
+      isUnremarkable(log, slot);
     if (!ordinary) {
       this.out.line(attemptJson(explain(), this.capture));
       return;
@@ -222,7 +256,11 @@ export class CleanJson {
     out.piece(connected);
     this.place(words, base + SERVER, ports & 0xffff);
     out.piece(within);
-    writeDuration(out, serverNs + clientNs);
+    const point = pointOf((kind.syn >>> 16) & 0xff, (kind.synAck >>> 16) & 0xff, serverNs, clientNs);
+    const exact = isAtClient(point, serverNs, clientNs);
+    const connectNs = exact ? serverNs : serverNs + clientNs;
+    if (!exact) out.piece(atMost);
+    writeDuration(out, connectNs);
     out.piece(kind.notes);
     out.whole(syn.words[syn.at + E_FRAME]!);
     out.byte(44);
@@ -242,13 +280,16 @@ export class CleanJson {
     out.piece(serverPort);
     out.whole(ports & 0xffff);
     if (wrapping.length > 0) out.piece(wrapping);
+    out.piece(connect);
+    writeScaled(out, connectNs, 6);
+    if (!exact) out.piece(bound);
     out.piece(rtt);
     writeScaled(out, serverNs + clientNs, 6);
     out.piece(rttServer);
     writeScaled(out, serverNs, 6);
     out.piece(rttClient);
     writeScaled(out, clientNs, 6);
-    out.piece(kind.agreed[pointOf(kind.syn >>> 16, kind.synAck >>> 16, serverNs, clientNs)]);
+    out.piece(kind.agreed[point]);
     out.whole(words[base + CLIENT_PACKETS]!);
     out.piece(serverPackets);
     out.whole(words[base + SERVER_PACKETS]!);
@@ -256,6 +297,14 @@ export class CleanJson {
     out.whole(doubles[at + CLIENT_BYTES]!);
     out.piece(serverBytes);
     out.whole(doubles[at + SERVER_BYTES]!);
+    out.piece(clientIsn);
+    out.whole(words[base + CLIENT_ISN]! >>> 0);
+    out.piece(serverIsn);
+    out.whole(words[base + SERVER_ISN]! >>> 0);
+    out.piece(community);
+    const ipv6 = (words[base + STATE]! & IPV6) !== 0;
+    out.ascii(communityId(words, base + CLIENT, ports >>> 16, base + SERVER, ports & 0xffff, ipv6));
+    out.piece(quote);
     out.piece(end.text);
   }
 

@@ -5,6 +5,7 @@
 
 import type { OptionSet } from '../decode/options.ts';
 import type { Attempt } from '../judge/attempt.ts';
+import { communityId } from './community-id.ts';
 
 /** What a cell may hold; bigint where the type is INT64 or TIMESTAMP (µs since 1970). */
 export type Cell = string | number | bigint | boolean | null | readonly string[] | readonly bigint[];
@@ -87,6 +88,16 @@ function optionColumns(
   ];
 }
 
+function resetSide({ handshake: { clientReset, serverReset } }: Attempt): string | null {
+  if (clientReset === null && serverReset === null) return null;
+  return clientReset !== null && (serverReset === null || clientReset.frame < serverReset.frame)
+    ? 'client'
+    : 'server';
+}
+
+const kindsOf = (p: { readonly options: OptionSet } | null): readonly bigint[] =>
+  p === null ? [] : p.options.kinds.map(BigInt);
+
 /** All columns, in their order. */
 export const columns: readonly Column[] = [
   column('attempt', 'INT64', 'number of the attempt in its capture, from 1', (a) => BigInt(a.number)),
@@ -161,6 +172,43 @@ export const columns: readonly Column[] = [
   column('server_bytes', 'INT64', 'payload bytes from the server', (a) => BigInt(a.evidence.serverBytes)),
   column('conn_state', 'STRING', "Zeek's conn_state", (a) => a.zeekState),
   column('history', 'STRING', "Zeek's history", (a) => a.evidence.history),
+  optional(
+    'connect_ms',
+    'DOUBLE',
+    'from the first SYN to the SYN+ACK that reached the client, ms; null if it never connected',
+    (a) => ms(a.connecting.ns),
+  ),
+  column(
+    'connect_at_most',
+    'BOOLEAN',
+    'whether that is a bound: the client may have waited less',
+    (a) => a.connecting.atMost,
+  ),
+  optional('wait_ms', 'DOUBLE', 'of what never connected: how long it was tried, ms', (a) =>
+    ms(a.connecting.waitNs),
+  ),
+  optional('client_isn', 'INT64', "the client's initial sequence number", (a) =>
+    a.handshake.syn === null && a.handshake.synAck === null ? null : BigInt(a.evidence.clientIsn >>> 0),
+  ),
+  optional('server_isn', 'INT64', "the server's initial sequence number", (a) =>
+    a.handshake.synAck === null ? null : BigInt(a.evidence.serverIsn >>> 0),
+  ),
+  column('community_id', 'STRING', 'Community ID, version 1', ({ evidence: e, clientPort, serverPort }) =>
+    communityId(e.addresses, 0, clientPort, 4, serverPort, e.ipv6),
+  ),
+  optional(
+    'leg',
+    'INT64',
+    'another attempt that shows the same SYN elsewhere on its way',
+    ({ evidence: e }) => (e.leg === 0 ? null : BigInt(e.leg)),
+  ),
+  optional('rst_by', 'STRING', 'who sent the first RST: `client` or `server`', resetSide),
+  column('offered_kinds', 'LIST<INT64>', 'kinds of all options of the SYN, in order', (a) =>
+    kindsOf(a.handshake.syn),
+  ),
+  column('answered_kinds', 'LIST<INT64>', 'kinds of all options of the SYN+ACK, in order', (a) =>
+    kindsOf(a.handshake.synAck),
+  ),
 ];
 
 /** The day on which an attempt began, UTC: `2026-01-31`. */

@@ -7,6 +7,7 @@ import type { OptionSet } from '../decode/options.ts';
 import { type Attempt, timeText } from '../judge/attempt.ts';
 import type { CapturePoint, InForce } from '../judge/details.ts';
 import type { PacketSeen } from '../judge/evidence.ts';
+import { communityId } from './community-id.ts';
 import { scaled } from './numbers.ts';
 
 /** One line, without the line feed. `capture`: its name, if the lines of several captures are to be told apart. */
@@ -16,10 +17,10 @@ export function attemptJson(a: Attempt, capture: string | null = null): string {
     `${headJson(capture)}${a.number}${verdictJson(a)}"${a.sentence}"${notesJson(a)},"frames":[${a.frames.join()}],` +
     `"time":"${timeText(a.baseSeconds, e.firstTime)}","duration":${scaled(e.lastTime - e.firstTime, 9)},` +
     `"client":"${a.client}","client_port":${a.clientPort},"server":"${a.server}","server_port":${a.serverPort}` +
-    `${wrappingJson(a.encapsulation)},"syns":${e.synCount},"synacks":${e.synAckCount}${handshakeJson(a)}` +
+    `${wrappingJson(a.encapsulation)},"syns":${e.synCount},"synacks":${e.synAckCount}${handshakeJson(a)}${connectJson(a)}` +
     `${roundTripJson(a)}${agreedJson(a)}${pointJson(a.capturePoint)}${systemJson(a)}${rareJson(a)},` +
     `"client_packets":${e.clientPackets},"server_packets":${e.serverPackets},"client_bytes":${e.clientBytes},` +
-    `"server_bytes":${e.serverBytes},${endJson(a)}`
+    `"server_bytes":${e.serverBytes}${numbersJson(a)},${endJson(a)}`
   );
 }
 
@@ -57,6 +58,19 @@ export function pointJson(point: CapturePoint | null): string {
 
 export function systemJson(a: Attempt): string {
   return a.system === null ? '' : `,"client_system":"${a.system}"`;
+}
+
+/** How long connect() took, or was tried. */
+function connectJson({ connecting: { ns, atMost, waitNs, atLeast } }: Attempt): string {
+  if (ns !== null) return `,"connect_ms":${scaled(ns, 6)}${atMost ? ',"connect_at_most":true' : ''}`;
+  return waitNs === null ? '' : `,"wait_ms":${scaled(waitNs, 6)}${atLeast ? ',"wait_at_least":true' : ''}`;
+}
+
+/** What joins this row with those of other captures. */
+function numbersJson({ evidence: e, handshake: h, clientPort, serverPort }: Attempt): string {
+  const client = h.syn === null && h.synAck === null ? '' : `,"client_isn":${e.clientIsn >>> 0}`;
+  const server = h.synAck === null ? '' : `,"server_isn":${e.serverIsn >>> 0}`;
+  return `${client}${server},"community_id":"${communityId(e.addresses, 0, clientPort, 4, serverPort, e.ipv6)}"`;
 }
 
 /** From the connection's state to the end. */
@@ -98,6 +112,9 @@ function rareJson(a: Attempt): string {
     if (a.backOff.timeout !== null) json += `,"connect_timeout":${a.backOff.timeout}`;
   }
   if (e.previous !== null) json += `,"previous":${e.previous.number}`;
+  if (e.leg !== 0) json += `,"leg":${e.leg}`;
+  if (e.elsewhere !== null)
+    json += `,"other_address":"${e.elsewhere.address}","other_port":${e.elsewhere.port}`;
   return json;
 }
 

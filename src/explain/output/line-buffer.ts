@@ -99,6 +99,11 @@ export class LineBuffer {
     this.used = used + length;
   }
 
+  /** Characters below 128. */
+  ascii(text: string): void {
+    for (let n = 0; n < text.length; n++) this.bytes[this.used++] = text.charCodeAt(n);
+  }
+
   byte(value: number): void {
     this.bytes[this.used++] = value;
   }

@@ -20,6 +20,10 @@ export function durationText(ns: number): string {
   return `${(both - unit) / 40} ${units[unit]}`;
 }
 
+/** How long somebody waited: seconds to the millisecond. */
+export const waitText = (ns: number): string =>
+  ns < 1e9 ? durationText(ns) : `${Math.round(ns / 1e6) / 1000} s`;
+
 /** The same as bytes, of nanoseconds from 0 to {@link EXACT_NS}. */
 export function writeDuration(out: LineBuffer, ns: number): void {
   const both = rounded(ns);

@@ -1,5 +1,6 @@
 /** Counts attempts by verdict, with the destinations that occur most, and what stands out. Bounded memory. */
 
+import type { NeighbourFinding } from '../decode/neighbours.ts';
 import type { Attempt } from '../judge/attempt.ts';
 import type { Note, Verdict } from '../judge/verdicts.ts';
 
@@ -13,6 +14,10 @@ export interface CaptureSummary {
   readonly malformed: number;
   /** ICMP errors about connections that are not in the capture. */
   readonly orphanIcmp: number;
+  /** Addresses that were asked for without an answer, or that two machines answer for. */
+  readonly neighbours: readonly NeighbourFinding[];
+  /** Packets that may carry TCP in a form that cannot be read: compressed by the link (Van Jacobson), or by IPComp. */
+  readonly leftOut: number;
   /** Link types (LINKTYPE_ numbers) that cannot be read, and how many packets have each. */
   readonly unread: ReadonlyMap<number, number>;
 }
@@ -21,9 +26,11 @@ export interface CaptureSummary {
 export const counted = (n: number, thing: string): string => `${n} ${thing}${n === 1 ? '' : 's'}`;
 
 /** What is said of packets whose link type cannot be read; null if there are none. */
-export function unreadText({ unread }: CaptureSummary): string | null {
-  if (unread.size === 0) return null;
+export function unreadText({ unread, leftOut }: CaptureSummary): string | null {
   const parts = [...unread].map(([linkType, n]) => `${counted(n, 'packet')} of link type ${linkType}`);
+  if (leftOut > 0)
+    parts.push(`${counted(leftOut, 'compressed packet')} (Van Jacobson or IPComp), so no figure is certain`);
+  if (parts.length === 0) return null;
   return `cannot read ${parts.join(', ')}`;
 }
 
@@ -103,4 +110,12 @@ export class Tally {
   notes(): NoteCount[] {
     return [...this.byNote].map(([note, seen]) => ({ note, ...seen })).sort((a, b) => b.count - a.count);
   }
+}
+
+/** What is said of neighbours, a sentence each. */
+export function neighbourText(n: NeighbourFinding): string {
+  if (n.kind === 'two-answers')
+    return `${n.answers.length} machines answer for ${n.address} by ${n.protocol}: ${n.answers.join(' and ')}; which one gets a packet is chance (two hosts with one address, or a proxy).`;
+  const shown = `frame${n.frames.length === 1 ? '' : 's'} ${n.frames.join(', ')}`;
+  return `${n.asker} asked ${n.count} times within ${Math.round(n.seconds * 10) / 10} s for the link address of ${n.address} (${n.protocol}) and got no answer in this capture, so no SYN could be sent to it: connect() fails with "No route to host" (EHOSTUNREACH). Nobody there has that address, or the answer does not come back. Shown by ${shown}.`;
 }

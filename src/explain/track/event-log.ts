@@ -253,7 +253,7 @@ export class EventLog {
     words[at + E_ACK] = (d.icmpType << 8) | d.icmpCode;
     words[at + E_FLAGS] = IS_ICMP;
     words[at + E_WINDOW] = 0;
-    words[at + E_LENGTH] = 0;
+    words[at + E_LENGTH] = d.icmpParameter;
     words[at + E_ID] = 0;
     words.set(d.icmpSender, at + E_OPTIONS);
   }

@@ -43,6 +43,16 @@ export const CLIENT = 32; // four words of address, as in wire/address.ts
 export const SERVER = 36;
 export const PREVIOUS = 40; // its number; 0 for none
 export const OLDEST_PAGED = 41; // the oldest event that is not in the record
+// What happened after the handshake, and only if it is remarkable: nearly no packet needs these.
+export const SERVER_END = 42; // ms from the first packet to the server's FIN or RST, if it had sent no data; plus 1
+export const TLS = 43; // bytes of the ClientHello that is the client's first data; what the server's begins with << 16, an alert's reason << 24
+export const STALL_SEQ = 44; // the first byte that was sent again and not acknowledged since
+export const STALL_SIZE = 45; // the least payload it was sent with, how many times again << 16, STALL_SERVER
+export const STALL_REST = 46; // the largest piece beyond it that arrived (SACK), when it was last sent again (ms) << 16
+// Of an attempt that was answered from elsewhere (ELSEWHERE), and so never gets as far, the same words hold that address.
+export const OTHER_PORT = 42;
+export const OTHER = 43; // four words
+export const LEG = 47; // number of another attempt that shows the same SYN elsewhere on its way
 // Words 48 to 95 are the events in the record, each with its time in its last two words.
 export const OWN_WORDS = 48;
 /** Events in the record, and the most option bytes that one of them has room for. */
@@ -91,7 +101,14 @@ export const SETTLED = 0x1000000; // only SYN, FIN and RST are still of interest
 export const TOLD = 0x2000000; // already handed out; kept so that what comes later finds it
 export const REWRAPPED = 0x4000000; // its SYN is in the capture in another encapsulation too
 export const OTHERS_SERVED = 0x8000000; // it was not answered, but others were connected there at that time; set when it is told
+export const STALLED = 0x20000000; // something was sent again and is not acknowledged: STALL_SEQ and so on hold what
+export const LEFT_OUT = 0x40000000; // the capture has packets that could not be read and may be of this attempt; set when it is told
 export const DATA_ON_SYN = 0x10000000; // so CLIENT_DATA or SERVER_DATA does not tell whether the history has a letter for data
+
+/** In STALL_SIZE: the server's data. */
+export const STALL_SERVER = 0x1000000;
+
+export const ELSEWHERE = -0x80000000; // the answer came from another address than was asked: OTHER
 
 /** Whether a STATE has FINs from both sides. */
 export const hasClosed = (state: number): boolean =>

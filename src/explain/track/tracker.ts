@@ -5,11 +5,13 @@
  */
 
 import { type Decapsulator, Found } from '../decode/decapsulate.ts';
+import { endsUnserved, firstData, sentAgain, whileStalled } from './aftermath.ts';
 import { AttemptStore } from './attempt-store.ts';
 import { EventLog } from './event-log.ts';
 import { Eviction, isOver, type TrackerLimits } from './eviction.ts';
 import { FastPath } from './fast-path.ts';
 import type { Hosts } from './hosts.ts';
+import { Legs } from './legs.ts';
 import { directionOf, Match, tupleHash } from './match.ts';
 import * as R from './records.ts';
 import type { Segment } from './segment.ts';
@@ -20,7 +22,7 @@ const { FIRST_FRAME, PREVIOUS_STATE, CLIENT, SERVER, PREVIOUS, DOUBLES, LAST_TIM
 const { SERVER_BYTES, FIRST_TIME, SYN_SEEN, SYNACK_SEEN, CONFIRMED, CLIENT_FIN, SERVER_FIN } = R;
 const { CLIENT_RST, SERVER_RST, CLIENT_DATA, SERVER_DATA, IPV6, ICMP_SEEN, MID_STREAM, CLIENT_KNOWN } = R;
 const { SERVER_KNOWN, USED, CLIENT_ACK, SERVER_ACK, SETTLED, DATA_ON_SYN, MISMATCH, H_ACK, H_DATA } = R;
-const { H_FIN, H_SERVER } = R;
+const { H_FIN, H_SERVER, STALLED, LEG } = R;
 
 const FIN = 1;
 const SYN = 2;
@@ -35,6 +37,7 @@ export class Tracker {
   readonly store: AttemptStore = new AttemptStore();
   readonly log: EventLog = new EventLog(this.store);
   private readonly fastPath = new FastPath(this.log);
+  private readonly legs = new Legs();
   /** Whether there was a packet. */
   started = false;
   /** Seconds since 1970 that times count from. Not a small integer from the start: else V8 would compile for those, in vain. */
@@ -175,7 +178,7 @@ export class Tracker {
       const state = store.words[base + STATE]!;
       const sameWrap = store.words[base + ENCAPSULATION] === d.encapsulation;
       if (sameWrap && (state & (SETTLED | DATA_ON_SYN)) === SETTLED && (flags & FIN) === 0) {
-        this.account(slot, base, this.match.fromClient(base), state);
+        this.account(slot, base, this.match.fromClient(base), state, d);
         return;
       }
       if (!this.match.belongs(base, this.match.fromClient(base), state, sameWrap)) slot = -1;
@@ -191,6 +194,8 @@ export class Tracker {
     const stray =
       !fresh && (flags & (SYN | ACK | RST)) === (SYN | ACK) && !this.match.answers(base, fromClient);
     const news = this.log.record(slot, this.at, d, fromClient, reset || stray);
+    if (news & (SERVER_FIN | SERVER_RST) && (store.words[base + STATE]! & SERVER_DATA) === 0)
+      endsUnserved(store.words, store.doubles, slot, this.at.time);
     if (fresh && this.match.count > 0 && (flags & (SYN | ACK | RST)) === SYN)
       this.log.compareSyns(slot, this.match.candidates[0]!);
     if (news & (SYNACK_SEEN | CLIENT_ACK | CONFIRMED)) this.tellHosts(slot, base, d, fromClient, news);
@@ -204,7 +209,10 @@ export class Tracker {
     const { source, destination } = this.match;
     const client = fromClient ? source : destination;
     const server = fromClient ? destination : source;
-    if (news & SYNACK_SEEN && !fromClient) hosts.answered(store, slot, client, server, d, this.at.header);
+    if (news & SYNACK_SEEN && !fromClient) {
+      hosts.answered(store, slot, client, server, d, this.at.header);
+      this.legs.answered(store.words, store.doubles, slot, this.at);
+    }
     if (news & CLIENT_ACK && fromClient) hosts.acknowledged(store.words, base, client, server);
     if (news & CONFIRMED) hosts.confirmed(store.words, base, client, server, this.at.time);
   }
@@ -220,7 +228,8 @@ export class Tracker {
     const { words } = this.store;
     const state = words[base + STATE]!;
     if (newest === slot || (state & SYN_SEEN) === 0 || (state & (SYNACK_SEEN | SETTLED)) !== 0) return;
-    const wasLive = (words[base + PREVIOUS_STATE]! & (CONFIRMED | MID_STREAM)) !== 0;
+    // Half open counts as well: an ACK in answer to a SYN with another number (tcp_check_req, 6.18).
+    const wasLive = (words[base + PREVIOUS_STATE]! & (CONFIRMED | MID_STREAM | SYN_SEEN)) !== 0;
     if (!wasLive || words[base + PREVIOUS] !== words[slot * WORDS + NUMBER]) return;
     this.log.append(newest, this.at, d, this.match.fromClient(base), MISMATCH);
   }
@@ -263,8 +272,10 @@ export class Tracker {
     doubles[slot * DOUBLES + LAST_TIME] = this.at.time;
     const before = this.match.newest(d.encapsulation);
     if (before >= 0) this.log.follow(slot, before, this.at.time);
-    if ((flags & (SYN | ACK | RST)) === SYN)
+    if ((flags & (SYN | ACK | RST)) === SYN) {
       this.hosts.began(words, base, client, server, this.at.time, this.match.count);
+      this.legs.began(words, doubles, slot, this.at, d);
+    }
     return slot;
   }
 
@@ -293,7 +304,7 @@ export class Tracker {
       // Another one, or the first behind a SYN with FIN.
       if (state & (direction > 0 ? CLIENT_FIN : SERVER_FIN)) return false;
     }
-    this.account(slot, base, direction > 0, state);
+    this.account(slot, base, direction > 0, state, d);
     return true;
   }
 
@@ -312,6 +323,8 @@ export class Tracker {
     const { match } = this;
     match.read(d);
     this.hosts.answered(this.store, slot, match.destination, match.source, d, this.at.header);
+    const { words, doubles } = this.store;
+    if (words[slot * WORDS + LEG] !== 0) this.legs.answered(words, doubles, slot, this.at);
     return true;
   }
 
@@ -325,7 +338,7 @@ export class Tracker {
   }
 
   /** The short way for packets of a connection that is under way. */
-  private account(slot: number, base: number, fromClient: boolean, state: number): void {
+  private account(slot: number, base: number, fromClient: boolean, state: number, d: Decapsulator): void {
     const { words, doubles } = this.store;
     const { payload, time } = this.at;
     const at = slot * DOUBLES;
@@ -334,11 +347,13 @@ export class Tracker {
     const fin = this.at.flags & FIN;
     const end = (this.at.seq + payload + fin) | 0;
     let bits = state;
+    let again = false;
     if (fromClient) {
       words[base + CLIENT_PACKETS]!++;
       doubles[at + CLIENT_BYTES]! += payload;
       if (fin !== 0) bits |= CLIENT_FIN;
       if (((end - words[base + CLIENT_NEXT]!) | 0) > 0) words[base + CLIENT_NEXT] = end;
+      else if (payload > 0) again = true;
       if (payload > 0) bits |= CLIENT_DATA;
       bits |= CLIENT_KNOWN | CLIENT_ACK;
     } else {
@@ -346,20 +361,33 @@ export class Tracker {
       doubles[at + SERVER_BYTES]! += payload;
       if (fin !== 0) bits |= SERVER_FIN;
       if (((end - words[base + SERVER_NEXT]!) | 0) > 0) words[base + SERVER_NEXT] = end;
+      else if (payload > 0) again = true;
       if (payload > 0) bits |= SERVER_DATA;
       bits |= SERVER_KNOWN | SERVER_ACK;
     }
-    if (bits !== state) this.changed(slot, base, fromClient, state, bits);
+    if (bits !== state) this.changed(slot, base, fromClient, state, bits, d);
+    if (again) sentAgain(words, slot, this.at, fromClient);
+    if (state & STALLED) whileStalled(words, base, this.at, d, fromClient);
   }
 
   /** A direction's first data, ACK or FIN: a letter of history, and perhaps the end. */
-  private changed(slot: number, base: number, fromClient: boolean, before: number, bits: number): void {
+  private changed(
+    slot: number,
+    base: number,
+    fromClient: boolean,
+    before: number,
+    bits: number,
+    d: Decapsulator,
+  ): void {
     this.store.words[base + STATE] = bits;
     const server = fromClient ? 0 : H_SERVER;
     const fresh = bits & ~before;
     if (fresh & (CLIENT_ACK | SERVER_ACK)) this.log.letter(base, H_ACK + server);
     if (fresh & (CLIENT_DATA | SERVER_DATA)) this.log.letter(base, H_DATA + server);
+    if (fresh & (CLIENT_DATA | SERVER_DATA)) firstData(this.store.words, base, this.at, d, fromClient);
     if ((fresh & (CLIENT_FIN | SERVER_FIN)) === 0) return;
+    if (fresh & SERVER_FIN && (bits & SERVER_DATA) === 0)
+      endsUnserved(this.store.words, this.store.doubles, slot, this.at.time);
     this.log.letter(base, H_FIN + server);
     if (isOver(bits)) this.eviction.over(slot);
   }
