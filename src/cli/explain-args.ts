@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Filter, filterCodes, filterOf } from '../explain/filter.ts';
 import type { Attempt } from '../explain/judge/attempt.ts';
+import { expand, type Together } from './explain-files.ts';
 import { fsPath } from './output/names.ts';
 
 const usage = `Usage: halfopen explain [OPTION]... FILE...|-
@@ -18,6 +19,9 @@ Reads pcap and pcapng (µs, ns, either byte order, gzip; zstd where Node can), f
   --parquet FILE      also one row per attempt in Parquet (columns and SQL: docs/explain-parquet.md)
   --partition-by-day  with --parquet FOLDER: a file per capture and day, FOLDER/dt=YYYY-MM-DD/CAPTURE.parquet
   --host ADDRESS      only attempts with this address on either side
+  --ring, --ends, --each   take several files as pieces of one capture, as captures of both ends, or each alone
+                      (without these, names and times decide; a folder stands for the captures in it)
+  --interface NAME    capture from an interface (any: all) until ^C, on Linux, as root; --seconds N ends it by itself
   --port PORT         only attempts with this port on either side
   --since TIME        only attempts that began then or later (ISO 8601, in UTC unless it says otherwise; or seconds since 1970)
   --until TIME        only attempts that began then or earlier
@@ -30,6 +34,8 @@ Examples:
   halfopen explain --verdict unanswered,refused --all capture.pcap
   tcpdump -U -w - tcp | halfopen explain --all -
   halfopen explain --json capture.pcap > attempts.ndjson
+  halfopen explain client.pcap server.pcap
+  halfopen explain --ring trace.pcap*
   halfopen explain --html report.html --parquet attempts.parquet capture.pcap
 
 Codes for --verdict:
@@ -38,6 +44,11 @@ Codes for --verdict:
 /** What the command was asked for. */
 export interface Options {
   readonly files: readonly string[];
+  /** How several files are to be taken; null: their names and times decide. */
+  readonly together: Together | null;
+  /** The interface to capture from, and for how long; null for none, or without end. */
+  readonly interface: string | null;
+  readonly seconds: number | null;
   readonly mode: 'summary' | 'all' | 'json' | 'attempt';
   readonly attempt: number;
   /** Where to write; null for nowhere. */
@@ -78,6 +89,11 @@ export function parse(args: string[]): Options | null {
       since: { type: 'string' },
       until: { type: 'string' },
       verdict: { type: 'string', multiple: true },
+      ring: { type: 'boolean' },
+      ends: { type: 'boolean' },
+      each: { type: 'boolean' },
+      interface: { type: 'string' },
+      seconds: { type: 'string' },
       html: { type: 'string' },
       parquet: { type: 'string' },
       'partition-by-day': { type: 'boolean' },
@@ -85,7 +101,14 @@ export function parse(args: string[]): Options | null {
     },
   });
   if (values.help) return null;
-  if (positionals.length === 0)
+  const { interface: from } = values;
+  if (from !== undefined && positionals.length > 0)
+    throw new UsageError('--interface captures itself: give no files beside it');
+  if (values.seconds !== undefined && from === undefined)
+    throw new UsageError('--seconds goes with --interface');
+  const ways = (['ring', 'ends', 'each'] as const).filter((name) => values[name] === true);
+  if (ways.length > 1) throw new UsageError(`--${ways.join(' and --')} exclude each other`);
+  if (positionals.length === 0 && from === undefined)
     throw new UsageError('which capture? Give files, or - for a pipe (--help says more)');
   const modes = (['all', 'json', 'attempt'] as const).filter((name) => values[name] !== undefined);
   if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} exclude each other`);
@@ -106,7 +129,10 @@ export function parse(args: string[]): Options | null {
   checkPlace('html', html, false);
   checkPlace('parquet', parquet, byDay);
   return {
-    files: positionals,
+    files: from === undefined ? expand(positionals) : [],
+    together: ways[0] ?? null,
+    interface: from ?? null,
+    seconds: values.seconds === undefined ? null : whole('seconds', values.seconds, 1, 31_536_000),
     mode: modes[0] ?? 'summary',
     attempt,
     html,

@@ -7,14 +7,18 @@ import { CleanJson } from '../explain/output/clean-json.ts';
 import { attemptJson } from '../explain/output/json.ts';
 import type { CaptureSummary } from '../explain/output/summary.ts';
 import { counted, neighbourText, Tally, unreadText } from '../explain/output/summary.ts';
+import type { End } from '../explain/stories/ends.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
 import { CaptureError } from '../wire/captured-packet.ts';
 import { visible } from '../wire/visible.ts';
 import { help, type Options, parse } from './explain-args.ts';
+import { Frames, type Source } from './explain-files.ts';
 import { type Progress, readCapture } from './explain-input.ts';
+import { captureFrom } from './explain-interface.ts';
 import { follow } from './explain-live.ts';
 import { standardOutput } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
+import { headingOf, inFiles, Stories, sourcesOf, tellEnds } from './explain-stories.ts';
 import { Lines, mayHaveThread } from './explain-thread.ts';
 import { WriteError } from './output/errors.ts';
 import { isDrafting, writeOutput } from './output/file.ts';
@@ -41,16 +45,21 @@ export async function run(args: string[]): Promise<number> {
     print(help());
     return 0;
   }
-  const { files, mode, parquet } = options;
+  const { mode, parquet } = options;
   let code = 0;
   const table = parquet === null ? null : await ParquetOutput.open(parquet, options.byDay);
   try {
-    for (const file of files) {
-      if (files.length > 1 && mode !== 'json') print(`${visible(file)}:\n`);
-      table?.begin(file);
-      code = Math.max(code, await explainFile(file, options, table));
+    const { how, sources } = await sourcesOf(options);
+    const ends: End[] | null = how === 'ends' && mode !== 'json' ? [] : null;
+    const heading = headingOf(how, options);
+    if (heading !== null && mode !== 'json') print(`${heading}\n\n`);
+    for (const source of sources) {
+      if (sources.length > 1 && mode !== 'json') print(`${visible(source.name)}:\n`);
+      table?.begin(source.name);
+      code = Math.max(code, await explainSource(source, options, table, ends));
       table?.end();
     }
+    if (ends !== null) tellEnds(ends);
     table?.close();
   } catch (error) {
     table?.discard();
@@ -62,31 +71,45 @@ export async function run(args: string[]): Promise<number> {
 }
 
 /** Explains one capture. @returns the exit code @throws WriteError if a file cannot be written */
-async function explainFile(file: string, options: Options, table: ParquetOutput | null): Promise<number> {
+async function explainSource(
+  source: Source,
+  options: Options,
+  table: ParquetOutput | null,
+  ends: End[] | null,
+): Promise<number> {
+  const file = source.name;
+  const ring = source.files.length > 1 ? new Frames() : null;
+  const stories = new Stories(ends !== null);
   const out = standardOutput();
   const tally = new Tally();
   const page = options.html === null ? null : new (await import('../view/attempt-page.ts')).AttemptPage();
   let found = false;
-  const capture = options.files.length > 1 ? file : null;
+  const capture = options.files.length > 1 && ring === null ? file : null;
   const each = (a: Attempt): void => {
     if (!options.wanted(a)) return;
     table?.add(a);
     page?.add(a);
-    if (options.mode === 'json') out.line(attemptJson(a, capture));
+    stories.add(a);
+    if (options.mode === 'json') out.line(attemptJson(a, ring?.place(a.evidence.firstFrame).file ?? capture));
     else if (options.mode === 'attempt') {
       if (a.number !== options.attempt) return;
       found = true;
       out.line(attemptLines(a, style).join('\n'));
+      if (ring !== null) out.line(`  ${inFiles(a, ring)}`);
     } else {
       tally.add(a);
-      if (options.mode === 'all') out.line(`${attemptLines(a, style).join('\n')}\n`);
+      if (options.mode === 'all') {
+        const files = ring === null ? '' : `\n  ${inFiles(a, ring)}`;
+        out.line(`${attemptLines(a, style).join('\n')}${files}\n`);
+      }
     }
   };
   // Lines of all attempts and nothing else can be written without their values.
-  const direct = options.mode === 'json' && !options.narrowed && table === null && page === null;
+  const direct =
+    ring === null && options.mode === 'json' && !options.narrowed && table === null && page === null;
   const lines = direct && mayHaveThread(file) ? new Lines(out, capture) : null;
   const explainer = new Explainer(lines ?? (direct ? new CleanJson(out, capture) : each));
-  const reading = feed(explainer, file, {
+  const reading = feed(explainer, source, ring, options, {
     live: () => out.flush(),
     read: () => lines?.read(),
   });
@@ -99,8 +122,10 @@ async function explainFile(file: string, options: Options, table: ParquetOutput 
     );
     const none = tally.total === 0 && attempts > 0;
     out.line(none ? 'None of them is what was asked for.' : summaryLines(tally, style).join('\n'));
+    for (const text of stories.texts()) out.line(`\n${text}`);
     for (const n of summary.neighbours) out.line(`\n${neighbourText(n)}`);
   }
+  ends?.push({ name: file, attempts: stories.kept });
   out.flush();
   if (page !== null) writeOutput(options.html!, page.html(visible(nameOf(file)), summary, problem));
   const unread = unreadText(summary);
@@ -140,15 +165,23 @@ interface Told {
 /** Reads the capture to its end, or to the damage. */
 async function feed(
   explainer: Explainer,
-  file: string,
+  { files }: Source,
+  ring: Frames | null,
+  options: Options,
   told: Told,
 ): Promise<{ problem: string | null; summary: CaptureSummary }> {
   const bar = progressBar();
-  const stop = file === '-' ? follow(explainer, told.live) : null;
+  const live = files[0] === '-' || options.interface !== null;
+  const stop = live ? follow(explainer, told.live) : null;
   let problem: string | null = null;
   let damage: CaptureError | null = null;
   try {
-    await readCapture(file, bar, (chunk) => explainer.push(chunk));
+    if (options.interface !== null) await captureFrom(options, explainer);
+    for (const [n, file] of files.entries()) {
+      if (n > 0) problem = nextFile(explainer, files[n - 1]!) ?? problem;
+      ring?.begin(file, explainer.frames);
+      await readCapture(file, bar, (chunk) => explainer.push(chunk));
+    }
   } catch (error) {
     if (error instanceof WriteError) throw error;
     if (error instanceof CaptureError) damage = error;
@@ -166,6 +199,17 @@ async function feed(
     problem ??= error.message;
   }
   return { problem, summary: explainer.summary() };
+}
+
+/** What comes next is another piece. @returns what was wrong with the one before, or null */
+function nextFile(explainer: Explainer, before: string): string | null {
+  try {
+    explainer.nextFile();
+    return null;
+  } catch (error) {
+    if (!(error instanceof CaptureError)) throw error;
+    return `${before}: ${error.message}`;
+  }
 }
 
 /** Why a file cannot be read. */

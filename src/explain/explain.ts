@@ -33,7 +33,8 @@ export class Explainer {
   private readonly heard = new Set<string>();
   private readonly hosts = new Hosts();
   private readonly tracker: Tracker;
-  private readonly reader: CaptureReader;
+  private reader: CaptureReader;
+  private readonly newReader: () => CaptureReader;
 
   /**
    * @param take called for each attempt when it is over (at the latest by {@link end}); or where to write a line of NDJSON for
@@ -48,16 +49,34 @@ export class Explainer {
     const { batch } = this;
     batch.push(first);
     while (batch.length < BATCH) batch.push(new Decapsulator(first));
-    this.reader = new CaptureReader(
-      (packet) => {
-        if (batch[this.waiting]!.decode(packet) === 0) {
-          if (!isKnownLink(packet.linkType)) this.countUnread(packet.linkType);
-          return;
-        }
-        if (++this.waiting === BATCH) this.flush();
-      },
-      () => this.flush(),
-    );
+    this.newReader = () =>
+      new CaptureReader(
+        (packet) => {
+          if (batch[this.waiting]!.decode(packet) === 0) {
+            if (!isKnownLink(packet.linkType)) this.countUnread(packet.linkType);
+            return;
+          }
+          if (++this.waiting === BATCH) this.flush();
+        },
+        () => this.flush(),
+      );
+    this.reader = this.newReader();
+  }
+
+  /** How many packets there were so far. */
+  get frames(): number {
+    return this.reader.frames;
+  }
+
+  /**
+   * What comes next is another file of the same capture, with a header of its own; frames count on.
+   * @throws CaptureError if the file before ended within a record; the next one can be read all the same
+   */
+  nextFile(): void {
+    const before = this.reader;
+    this.reader = this.newReader();
+    this.reader.frames = before.frames;
+    before.end();
   }
 
   private countUnread(linkType: number): void {

@@ -22,6 +22,7 @@ const STATUS_USER = 1;
 const VLAN_VALID = 1 << 4;
 const VLAN_TPID_VALID = 1 << 6;
 const ADDRESS_AT = 48;
+const PACKET_OUTGOING = 4;
 const LINKTYPE_ETHERNET = 1;
 const LINKTYPE_SLL2 = 276;
 const SNAP = 262_144;
@@ -169,6 +170,9 @@ class Ring implements InterfaceCapture {
   /** Puts a packet into the capture: its record, for cooked ones SLL2's header, for tagged ones the tag that the kernel took off. */
   private packet(at: number): void {
     const { view, cooked } = this;
+    // A loopback interface shows each packet twice, going out and coming in.
+    const loopback = view.getUint16(at + ADDRESS_AT + 8, true) === ARPHRD_LOOPBACK;
+    if (loopback && view.getUint8(at + ADDRESS_AT + 10) === PACKET_OUTGOING) return;
     const captured = view.getUint32(at + 12, true);
     const status = view.getUint32(at + 20, true);
     const start = at + view.getUint16(at + (cooked ? 26 : 24), true);

@@ -1,0 +1,95 @@
+/** What is told of several files and several attempts together. */
+import type { Attempt } from '../explain/judge/attempt.ts';
+import { bothEnds, type End, endsText } from '../explain/stories/ends.ts';
+import { legsOf, legsText } from '../explain/stories/legs.ts';
+import { visible } from '../wire/visible.ts';
+import type { Options } from './explain-args.ts';
+import { type Frames, type Source, type Together, together } from './explain-files.ts';
+import { print } from './output/print.ts';
+
+/** Attempts that are kept to find those of the other end, at most. */
+const MOST_KEPT = 50_000;
+/** Legs that are kept, and stories that are told, at most. */
+const MOST_LEGS = 20_000;
+const MOST_TOLD = 20;
+
+/** The captures that the files are. */
+export async function sourcesOf(options: Options): Promise<{ how: Together; sources: Source[] }> {
+  const { files } = options;
+  if (options.interface !== null) return { how: 'each', sources: [{ name: options.interface, files: [] }] };
+  const found =
+    options.together === null
+      ? await together(files)
+      : options.together === 'ring'
+        ? { how: options.together, files: (await together(files)).files }
+        : { how: options.together, files };
+  if (found.how === 'ring')
+    return {
+      how: 'ring',
+      sources: [{ name: `${found.files[0]} ... (${found.files.length} files)`, files: found.files }],
+    };
+  return { how: found.how, sources: files.map((file) => ({ name: file, files: [file] })) };
+}
+
+/** Says how several files were taken; null if there is nothing to say. */
+export function headingOf(how: Together, { files }: Options): string | null {
+  if (files.length < 2) return null;
+  if (how === 'ring')
+    return `${files.length} files that follow each other, taken as one capture (--each tells of each, --ends compares them)`;
+  if (how === 'ends')
+    return `${files.length} captures of the same time, taken as ends of the same traffic (--ring makes one of them, --each tells of each alone)`;
+  return null;
+}
+
+/** The files that an attempt's frames are in. */
+export function inFiles(a: Attempt, ring: Frames): string {
+  const byFile = new Map<string, number[]>();
+  for (const frame of a.frames) {
+    const place = ring.place(frame);
+    const list = byFile.get(place.file);
+    if (list === undefined) byFile.set(place.file, [place.frame]);
+    else list.push(place.frame);
+  }
+  return [...byFile]
+    .map(([file, list]) => `${visible(file)}: frame${list.length === 1 ? '' : 's'} ${list.join(', ')}`)
+    .join('; ');
+}
+
+/** Attempts that are told of together. Bounded. */
+export class Stories {
+  /** For the other end. */
+  readonly kept: Attempt[] = [];
+  private readonly legs: Attempt[] = [];
+  private readonly keeps: boolean;
+
+  constructor(keeps: boolean) {
+    this.keeps = keeps;
+  }
+
+  add(a: Attempt): void {
+    if (this.keeps && this.kept.length < MOST_KEPT) this.kept.push(a);
+    if (a.evidence.leg !== 0 && this.legs.length < MOST_LEGS) this.legs.push(a);
+  }
+
+  /** A sentence for each connect() with several legs. */
+  texts(): string[] {
+    const all = legsOf(this.legs);
+    const texts = all.slice(0, MOST_TOLD).map(legsText);
+    if (all.length > MOST_TOLD) texts.push(`... and ${all.length - MOST_TOLD} more of this kind.`);
+    return texts;
+  }
+}
+
+/** Compares the captures, two and two. */
+export function tellEnds(ends: readonly End[]): void {
+  print('\nBoth ends:\n');
+  let told = 0;
+  for (let n = 0; n < ends.length; n++)
+    for (let m = n + 1; m < ends.length; m++)
+      for (const story of bothEnds(ends[n]!, ends[m]!)) {
+        told++;
+        if (told <= MOST_TOLD * 10) print(`  ${visible(endsText(story))}\n`);
+      }
+  if (told === 0) print('  No attempt is in two of them.\n');
+  if (told > MOST_TOLD * 10) print(`  ... and ${told - MOST_TOLD * 10} more.\n`);
+}
