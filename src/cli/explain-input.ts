@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
+import { looksLikeText, readText, type TextCapture } from '../explain/decode/text-capture.ts';
 import { isDrafting } from './output/file.ts';
 import { fsPath } from './output/names.ts';
 
@@ -17,17 +18,25 @@ export type Progress = (read: number, size: number | null) => void;
 /**
  * Reads a capture to its end.
  * @param path a file, or `-` for standard input
+ * @param onText told of a text that people pasted, before its packets are taken
  * @param take given its bytes without compression (gzip, and zstd where Node knows it), in pieces that are not its own afterwards
  */
 export async function readCapture(
   path: string,
   progress: Progress,
   take: (chunk: Uint8Array) => void,
+  onText: (text: TextCapture) => void = () => {},
 ): Promise<void> {
   const raw = path === '-' ? standardInput(progress) : fileChunks(path, progress);
   try {
     const first = await raw.next();
     if (first.done) return;
+    if (looksLikeText(Buffer.from(first.value.subarray(0, 8192)).toString('utf8'))) {
+      const text = readText(await wholeText(first.value, raw));
+      onText(text);
+      take(text.bytes);
+      return;
+    }
     const unpack = decompressor(first.value);
     if (unpack !== null) {
       for await (const chunk of through(chain(first.value, raw), unpack)) take(chunk);
@@ -48,6 +57,21 @@ export async function readCapture(
   } finally {
     await raw.return(undefined);
   }
+}
+
+/** A text is held whole: people paste some, and nobody writes it by the gigabyte. */
+const MOST_TEXT = 64 << 20;
+
+async function wholeText(first: Uint8Array, rest: Chunks): Promise<string> {
+  const parts = [Buffer.from(first)];
+  let size = first.length;
+  for await (const chunk of rest) {
+    size += chunk.length;
+    if (size > MOST_TEXT)
+      throw new Error(`a text of more than ${MOST_TEXT >> 20} MB: give the capture itself (tcpdump -w)`);
+    parts.push(Buffer.from(chunk));
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
 
 type Chunks = AsyncGenerator<Uint8Array> | Generator<Uint8Array>;
@@ -128,5 +152,23 @@ async function* through(source: AsyncGenerator<Uint8Array>, unpack: zlib.Gunzip)
     if (code === 'Z_BUF_ERROR') throw new Error(`the compressed data are cut off after ${given} bytes`);
     if (code === undefined || !/^(Z|ZSTD)_/.test(code)) throw error;
     throw new Error(`the compressed data are damaged, somewhere before byte ${given} (${message})`);
+  }
+}
+
+/** Whether a file is a text that people pasted. What cannot be read is none: whoever reads it says why. */
+export function startsAsText(path: string | undefined): boolean {
+  if (path === undefined || path === '-') return false;
+  try {
+    const fd = openSync(fsPath(path), 'r');
+    try {
+      if (!fstatSync(fd).isFile()) return false;
+      const head = Buffer.alloc(8192);
+      const size = readSync(fd, head, 0, head.length, 0);
+      return looksLikeText(head.subarray(0, size).toString('utf8'));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
   }
 }

@@ -93,3 +93,11 @@ export function tellEnds(ends: readonly End[]): void {
   if (told === 0) print('  No attempt is in two of them.\n');
   if (told > MOST_TOLD * 10) print(`  ... and ${told - MOST_TOLD * 10} more.\n`);
 }
+
+/** An attempt of a text, with the names that stand there in place of addresses. */
+export function named(a: Attempt, names: ReadonlyMap<string, string>): Attempt {
+  if (names.size === 0) return a;
+  const name = (address: string): string => names.get(address) ?? address;
+  const sentence = a.sentence.replace(/\b240\.\d+\.\d+\.\d+\b/g, name);
+  return { ...a, client: name(a.client), server: name(a.server), sentence };
+}

@@ -1,6 +1,7 @@
 /** `halfopen explain`: what happened to every connection attempt in a capture. */
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import type { TextCapture } from '../explain/decode/text-capture.ts';
 import { Explainer } from '../explain/explain.ts';
 import type { Attempt } from '../explain/judge/attempt.ts';
 import { CleanJson } from '../explain/output/clean-json.ts';
@@ -13,12 +14,12 @@ import { CaptureError } from '../wire/captured-packet.ts';
 import { visible } from '../wire/visible.ts';
 import { help, type Options, parse } from './explain-args.ts';
 import { Frames, type Source } from './explain-files.ts';
-import { type Progress, readCapture } from './explain-input.ts';
+import { type Progress, readCapture, startsAsText } from './explain-input.ts';
 import { captureFrom } from './explain-interface.ts';
 import { follow } from './explain-live.ts';
 import { standardOutput } from './explain-output.ts';
 import { ParquetOutput } from './explain-parquet.ts';
-import { headingOf, inFiles, Stories, sourcesOf, tellEnds } from './explain-stories.ts';
+import { headingOf, inFiles, named, Stories, sourcesOf, tellEnds } from './explain-stories.ts';
 import { Lines, mayHaveThread } from './explain-thread.ts';
 import { WriteError } from './output/errors.ts';
 import { isDrafting, writeOutput } from './output/file.ts';
@@ -85,7 +86,9 @@ async function explainSource(
   const page = options.html === null ? null : new (await import('../view/attempt-page.ts')).AttemptPage();
   let found = false;
   const capture = options.files.length > 1 && ring === null ? file : null;
-  const each = (a: Attempt): void => {
+  let text: TextCapture | null = null;
+  const each = (read: Attempt): void => {
+    const a = text === null ? read : named(read, text.names);
     if (!options.wanted(a)) return;
     table?.add(a);
     page?.add(a);
@@ -106,11 +109,19 @@ async function explainSource(
   };
   // Lines of all attempts and nothing else can be written without their values.
   const direct =
-    ring === null && options.mode === 'json' && !options.narrowed && table === null && page === null;
+    !startsAsText(source.files[0]) &&
+    ring === null &&
+    options.mode === 'json' &&
+    !options.narrowed &&
+    table === null &&
+    page === null;
   const lines = direct && mayHaveThread(file) ? new Lines(out, capture) : null;
   const explainer = new Explainer(lines ?? (direct ? new CleanJson(out, capture) : each));
   const reading = feed(explainer, source, ring, options, {
     live: () => out.flush(),
+    text: (it) => {
+      text = it;
+    },
     read: () => lines?.read(),
   });
   const { problem, summary } = await (lines?.end(reading) ?? reading);
@@ -158,6 +169,8 @@ const nameOf = (file: string): string => (file === '-' ? 'standard input' : base
 interface Told {
   /** Something may have been told of a capture that goes on. */
   live(): void;
+  /** The capture is a text. */
+  text(text: TextCapture): void;
   /** All was read; what is left is told next. */
   read(): void;
 }
@@ -180,7 +193,7 @@ async function feed(
     for (const [n, file] of files.entries()) {
       if (n > 0) problem = nextFile(explainer, files[n - 1]!) ?? problem;
       ring?.begin(file, explainer.frames);
-      await readCapture(file, bar, (chunk) => explainer.push(chunk));
+      await readCapture(file, bar, (chunk) => explainer.push(chunk), told.text);
     }
   } catch (error) {
     if (error instanceof WriteError) throw error;

@@ -28,7 +28,7 @@ const LINKTYPE_SLL2 = 276;
 const SNAP = 262_144;
 
 /** What to capture, and how much may wait to be read. */
-export interface CaptureOptions {
+interface CaptureOptions {
   /** Name of an interface; null for all of them. */
   readonly interface: string | null;
   /** Bytes of the ring, rounded up to blocks of 256 KB. Default 8 MB. */
@@ -36,7 +36,7 @@ export interface CaptureOptions {
 }
 
 /** An open capture. */
-export interface InterfaceCapture {
+interface InterfaceCapture {
   /** The descriptor: readable (POLLIN) when there is something to read. */
   readonly fd: number;
   /** The header of the capture, in pcap's form with nanoseconds: the first bytes for whoever reads it. */

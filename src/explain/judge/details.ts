@@ -65,7 +65,8 @@ function initialTtl(ttl: number): number {
 export type CapturePoint = 'client' | 'server' | 'between' | 'same-host-or-link';
 
 export function capturePoint(h: Handshake): CapturePoint | null {
-  if (h.syn === null || h.synAck === null) return null;
+  // A capture made of text need not tell how far its packets have come.
+  if (h.syn === null || h.synAck === null || h.syn.ttl === 0 || h.synAck.ttl === 0) return null;
   const { serverNs, clientNs } = roundTrip(h);
   return pointOf(h.syn.ttl, h.synAck.ttl, serverNs, clientNs);
 }

@@ -113,7 +113,7 @@ export interface Evidence {
 }
 
 /** What is remarkable after the handshake. */
-export interface Aftermath {
+interface Aftermath {
   /** Data that were sent again and never acknowledged. */
   readonly stall: {
     readonly byServer: boolean;

@@ -117,6 +117,8 @@ function isUnremarkable(log: Recorded, slot: number): boolean {
     (((tls >>> 16) & 0xff) === ALERT || doubles[slot * DOUBLES + CLIENT_BYTES] === (tls & 0xffff))
   )
     return false;
+  if (syn.words[syn.at + E_WINDOW]! >>> 16 === 0 || synAck.words[synAck.at + E_WINDOW]! >>> 16 === 0)
+    return false;
   const exact = ack.words[ack.at + E_SEQ] === ((words[base + CLIENT_ISN]! + 1) | 0);
   return exact && synAck.time > syn.time && ack.time > syn.time && ack.time - syn.time < QUICK_NS;
 }

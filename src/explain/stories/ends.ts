@@ -15,7 +15,7 @@ export interface End {
 }
 
 /** One attempt at both ends. */
-export interface BothEnds {
+interface BothEnds {
   readonly client: { readonly name: string; readonly attempt: Attempt };
   readonly server: { readonly name: string; readonly attempt: Attempt };
   /** Packets of the handshake that one end has and the other lacks. */

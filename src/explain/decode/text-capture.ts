@@ -1,0 +1,260 @@
+/**
+ * Packets that people paste: lines of tcpdump (-n or names, -e, -v, -S or not) and of tshark become a capture again. What a line does
+ * not say stays unknown: options that are not shown count as cut off, and time to live and identification as 0.
+ */
+
+import { concatenate, LINKTYPE_RAW, pcapngHeader, pcapngPacket } from '../../wire/pcap.ts';
+import { Addresses, dumpOptions, packet, portOf, sharkOptions, type Told } from './text-packet.ts';
+
+/** The packets of a text, and the names that stand in place of addresses. */
+export interface TextCapture {
+  /** The capture in pcapng. */
+  readonly bytes: Uint8Array;
+  readonly packets: number;
+  /** Lines that look like packets but were not understood. */
+  readonly skipped: number;
+  /** By made-up address: the name that the text has. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Whether initial sequence numbers are known, or only that they are the same. */
+  readonly numbersKnown: boolean;
+}
+
+const TCPDUMP =
+  /^\s*(?:(\d{4}-\d\d-\d\d) )?(\d\d:\d\d:\d\d\.\d{1,9}|\d{9,10}\.\d{1,9}|\d{1,8}\.\d{1,9}) (.*)$/;
+const ENDPOINTS = /(?:^|\s)(\S+)\.([\w-]+) > (\S+)\.([\w-]+): Flags \[([^\]]*)\](.*)$/;
+/** Before tcpdump 4: flags as letters, numbers without names, options in angle brackets. */
+const OLD =
+  /(?:^|\s)(\S+)\.([\w-]+) > (\S+)\.([\w-]+): ([SFPRWE.]+) (?:\[[^\]]*\] )?(?:(\d+):\d+\((\d+)\) ?)?(?:ack (\d+) ?)?(?:win (\d+))?(?:.*?<([^>]*)>)?/;
+const TSHARK = /^\s*\d+\s+(\d+\.\d+)\s+(\S+)\s+(?:→|->|\u2192)\s+(\S+)\s+TCP\s+\d+\s+(.*)$/;
+const letters: Readonly<Record<string, number>> = { F: 1, S: 2, R: 4, P: 8, '.': 16, U: 32, E: 64, W: 128 };
+const words: Readonly<Record<string, number>> = {
+  FIN: 1,
+  SYN: 2,
+  RST: 4,
+  PSH: 8,
+  ACK: 16,
+  URG: 32,
+  ECN: 64,
+  ECE: 64,
+  CWR: 128,
+};
+
+/** Whether the beginning of a file is such a text. */
+export function looksLikeText(head: string): boolean {
+  const lines = head.split(/\r?\n/).slice(0, 60);
+  return lines.some((line) => TSHARK.test(line) || / > \S+: Flags \[/.test(line));
+}
+
+/** Reads a text. */
+export function readText(text: string): TextCapture {
+  const reader = new TextReader();
+  for (const line of text.split(/\r?\n/)) reader.line(line);
+  return reader.end();
+}
+
+/** A line of an old tcpdump in the form of today's. */
+function modern(old: RegExpExecArray): RegExpExecArray {
+  const [whole, source, sourcePort, target, targetPort, marks, seq, length, ack, win, options] = old;
+  const rest = `${seq === undefined ? '' : `, seq ${seq}`}${ack === undefined ? '' : `, ack ${ack}`}, win ${win ?? 0}${
+    options === undefined ? '' : `, options [${options.replace(/timestamp (\d+) (\d+)/, 'TS val $1 ecr $2')}]`
+  }, length ${length ?? 0}`;
+  return Object.assign([whole, source, sourcePort, target, targetPort, marks, rest], {
+    index: 0,
+    input: '',
+  }) as unknown as RegExpExecArray;
+}
+
+class TextReader {
+  private readonly told: Told[] = [];
+  private skipped = 0;
+  private numbersKnown = true;
+  /** What a line of `tcpdump -v` said before the line with the ports. */
+  private before: { time: bigint; ttl: number; id: number } | null = null;
+  private day = 0n;
+  private lastTime = -1n;
+
+  line(line: string): void {
+    const shark = TSHARK.exec(line);
+    if (shark !== null) {
+      this.shark(shark);
+      return;
+    }
+    const dump = TCPDUMP.exec(line);
+    const time = dump === null ? null : this.time(dump[1], dump[2]!);
+    const rest = dump === null ? line : dump[3]!;
+    const ends = ENDPOINTS.exec(rest);
+    if (ends !== null) {
+      const header = this.before;
+      const at = time ?? header?.time ?? null;
+      if (at === null) this.skipped++;
+      else this.dump(at, ends, header);
+      this.before = null;
+      return;
+    }
+    const old = OLD.exec(rest);
+    if (old !== null && time !== null) {
+      this.dump(time, modern(old), this.before);
+      this.before = null;
+      return;
+    }
+    if (time === null) return;
+    const ttl = /\bttl (\d+)/.exec(rest) ?? /\bhlim (\d+)/.exec(rest);
+    const id = /\bid (\d+)/.exec(rest);
+    this.before = { time, ttl: Number(ttl?.[1] ?? 0), id: Number(id?.[1] ?? 0) };
+  }
+
+  /** Nanoseconds since 1970, or since the text's first midnight. */
+  private time(date: string | undefined, clock: string): bigint {
+    const [whole, fraction = ''] = clock.split('.');
+    const rest = BigInt(fraction.padEnd(9, '0'));
+    if (!whole!.includes(':')) return BigInt(whole!) * 1_000_000_000n + rest;
+    const [hours, minutes, seconds] = whole!.split(':').map(Number) as [number, number, number];
+    const base = date === undefined ? 0 : Date.parse(`${date}T00:00:00Z`) / 1000;
+    let time = BigInt(base + hours * 3600 + minutes * 60 + seconds) * 1_000_000_000n + rest;
+    if (date !== undefined) return time;
+    time += this.day;
+    // Without a date a clock that falls by hours has passed midnight.
+    if (time < this.lastTime - 43_200_000_000_000n) {
+      this.day += 86_400_000_000_000n;
+      time += 86_400_000_000_000n;
+    }
+    this.lastTime = time;
+    return time;
+  }
+
+  private dump(time: bigint, ends: RegExpExecArray, header: TextReader['before']): void {
+    const [, source, sourcePort, target, targetPort, marks, rest] = ends;
+    let flags = 0;
+    for (const letter of marks!) flags |= letters[letter] ?? 0;
+    const seq = /\bseq (\d+)(?::(\d+))?/.exec(rest!);
+    const ack = /\back (\d+)/.exec(rest!);
+    if (ack !== null) flags |= 16;
+    const options = /\boptions \[([^\]]*)\]/.exec(rest!);
+    const length = /\blength (\d+)/.exec(rest!);
+    this.told.push({
+      time,
+      source: source!,
+      sourcePort: sourcePort!,
+      target: target!,
+      targetPort: targetPort!,
+      flags,
+      seq: seq === null ? null : Number(seq[1]),
+      ack: ack === null ? null : Number(ack[1]),
+      window: Math.min(65_535, Number(/\bwin (\d+)/.exec(rest!)?.[1] ?? 0)),
+      length: Number(length?.[1] ?? 0),
+      // A SYN without a list has none; of other packets nothing depends on it.
+      options: options === null ? (length === null ? null : []) : dumpOptions(options[1]!),
+      sacks: blocks(options?.[1] ?? '', /\{(\d+):(\d+)\}/g),
+      ttl: header?.ttl ?? 0,
+      id: header?.id ?? 0,
+      relative: (flags & 2) === 0,
+    });
+  }
+
+  private shark([, seconds, source, target, rest]: RegExpExecArray): void {
+    const found = /(\d+)\s+(?:→|->|>|\u2192)\s+(\d+)\s+\[([^\]]*)\](.*)$/.exec(rest!);
+    if (found === null) {
+      this.skipped++;
+      return;
+    }
+    const [whole, fraction = ''] = seconds!.split('.');
+    let flags = 0;
+    for (const word of found[3]!.split(/,\s*/)) flags |= words[word] ?? 0;
+    const number = (name: string): number | null => {
+      const it = new RegExp(`\\b${name}=(\\d+)`).exec(found[4]!);
+      return it === null ? null : Number(it[1]);
+    };
+    const seq = number('Seq');
+    if (flags & 2 && seq === 0) this.numbersKnown = false;
+    this.told.push({
+      time: BigInt(whole!) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0')),
+      source: source!,
+      sourcePort: found[1]!,
+      target: target!,
+      targetPort: found[2]!,
+      flags,
+      seq,
+      ack: number('Ack'),
+      window: Math.min(65_535, number('Win') ?? 0),
+      length: number('Len') ?? 0,
+      options: flags & 2 ? sharkOptions(found[4]!) : [],
+      sacks: blocks(found[4]!, /SLE=(\d+) SRE=(\d+)/g),
+      ttl: 0,
+      id: 0,
+      relative: true,
+    });
+  }
+
+  end(): TextCapture {
+    const places = new Addresses();
+    const isns = new Map<string, number>();
+    const parts: Uint8Array[] = [pcapngHeader([{ linkType: LINKTYPE_RAW }])];
+    let packets = 0;
+    for (const p of this.told) {
+      const source = places.of(p.source);
+      const target = places.of(p.target);
+      const ports = [portOf(p.sourcePort), portOf(p.targetPort)] as const;
+      if (source.length !== target.length || ports[0] === null || ports[1] === null) {
+        this.skipped++;
+        continue;
+      }
+      const mine = `${p.source}.${p.sourcePort} ${p.target}.${p.targetPort}`;
+      const other = `${p.target}.${p.targetPort} ${p.source}.${p.sourcePort}`;
+      this.absolute(p, mine, other, isns);
+      const { bytes, wire } = packet(p, source, target, ports[0], ports[1]);
+      parts.push(pcapngPacket(p.time, bytes, { originalLength: wire }));
+      packets++;
+    }
+    return {
+      bytes: concatenate(parts),
+      packets,
+      skipped: this.skipped,
+      names: places.names,
+      numbersKnown: this.numbersKnown,
+    };
+  }
+
+  /** Numbers that count from the SYN become whole ones. */
+  private absolute(p: Told, mine: string, other: string, isns: Map<string, number>): void {
+    const syn = (p.flags & 2) !== 0;
+    if (syn && p.seq !== null) {
+      // Of tshark's SYNs that are all number 0 nothing is known but that each tuple has one.
+      const isn = p.relative ? invented(mine) + p.seq : p.seq;
+      p.seq = isn >>> 0;
+      isns.set(mine, p.seq);
+      if (p.ack !== null && p.relative) p.ack = ((isns.get(other) ?? invented(other)) + p.ack) >>> 0;
+      return;
+    }
+    const base = isns.get(mine);
+    const theirs = isns.get(other);
+    // Small numbers behind a known SYN are relative; of a connection that began before they mean nothing beyond order.
+    if (p.relative && p.seq !== null && base !== undefined && isRelative(p.seq, base))
+      p.seq = (base + p.seq) >>> 0;
+    if (p.relative && p.ack !== null && theirs !== undefined && isRelative(p.ack, theirs))
+      p.ack = (theirs + p.ack) >>> 0;
+    if (theirs !== undefined)
+      p.sacks = p.sacks.map(([left, right]) =>
+        isRelative(left, theirs) ? [(theirs + left) >>> 0, (theirs + right) >>> 0] : [left, right],
+      );
+    // tcpdump leaves out the number of packets without data: it is the next one, as far as known.
+    if (p.seq === null) p.seq = base === undefined ? 0 : (isns.get(`${mine} next`) ?? base + 1) >>> 0;
+    isns.set(`${mine} next`, (p.seq + p.length + (p.flags & 1)) >>> 0);
+  }
+}
+
+/** The blocks of a SACK option, at most four. */
+const blocks = (text: string, form: RegExp): [number, number][] =>
+  [...text.matchAll(form)].slice(0, 4).map((it) => [Number(it[1]), Number(it[2])]);
+
+/** Whether a number counts from the connection's first: as a whole one it would lie before it, or far beyond. */
+function isRelative(value: number, isn: number): boolean {
+  const ahead = (value - isn) | 0;
+  return ahead <= 0 || ahead > 0x1000_0000;
+}
+
+/** A number for a side whose own is not told: the same for the same side. */
+function invented(text: string): number {
+  let h = 0x811c9dc5;
+  for (let n = 0; n < text.length; n++) h = Math.imul(h ^ text.charCodeAt(n), 0x01000193);
+  return ((h >>> 2) | 0x4000_0000) >>> 0;
+}
