@@ -63,8 +63,10 @@ export function troubleOf(e: Evidence, h: Handshake): Trouble | null {
     // What was acknowledged before was smaller, since all of it was.
     const before = stall.offset > 0 && stall.offset < size ? stall.offset : 0;
     const known = smaller ? arrived : before;
+    const stamps = h.synAck.options.timestamps && (h.syn === null || h.syn.options.timestamps);
     const found = {
       ...none,
+      packet: size + (e.ipv6 ? 60 : 40) + (stamps ? 12 : 0),
       byServer,
       size,
       arrived: known,
