@@ -4,7 +4,10 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Filter, filterCodes, filterOf } from '../explain/filter.ts';
 import type { Attempt } from '../explain/judge/attempt.ts';
+import { explainTexts } from '../messages/explain.ts';
+import { type Say, speaker } from '../messages/message.ts';
 import { expand, type Together } from './explain-files.ts';
+import { languageOf } from './language.ts';
 import { fsPath } from './output/names.ts';
 
 const usage = `Usage: halfopen explain [OPTION]... FILE...|-
@@ -46,6 +49,8 @@ export interface Options {
   readonly files: readonly string[];
   /** How several files are to be taken; null: their names and times decide. */
   readonly together: Together | null;
+  /** The command's own texts. */
+  readonly say: Say<typeof explainTexts>;
   /** The interface to capture from, and for how long; null for none, or without end. */
   readonly interface: string | null;
   readonly seconds: number | null;
@@ -97,6 +102,7 @@ export function parse(args: string[]): Options | null {
       html: { type: 'string' },
       parquet: { type: 'string' },
       'partition-by-day': { type: 'boolean' },
+      lang: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -131,6 +137,7 @@ export function parse(args: string[]): Options | null {
   return {
     files: from === undefined ? expand(positionals) : [],
     together: ways[0] ?? null,
+    say: speaker(explainTexts, languageOf(args)),
     interface: from ?? null,
     seconds: values.seconds === undefined ? null : whole('seconds', values.seconds, 1, 31_536_000),
     mode: modes[0] ?? 'summary',

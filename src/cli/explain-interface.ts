@@ -49,8 +49,5 @@ export async function captureFrom(options: Options, explainer: Explainer): Promi
   } finally {
     capture.close();
   }
-  if (drops > 0)
-    printError(
-      `halfopen explain: ${drops} packets came faster than they could be read and are missing: what is "not in this capture" may be among them\n`,
-    );
+  if (drops > 0) printError(`${options.say('drops', { count: drops })}\n`);
 }

@@ -26,18 +26,22 @@ export async function sourcesOf(options: Options): Promise<{ how: Together; sour
   if (found.how === 'ring')
     return {
       how: 'ring',
-      sources: [{ name: `${found.files[0]} ... (${found.files.length} files)`, files: found.files }],
+      sources: [
+        {
+          name: options.say('ringName', { file: found.files[0]!, count: found.files.length }),
+          files: found.files,
+        },
+      ],
     };
   return { how: found.how, sources: files.map((file) => ({ name: file, files: [file] })) };
 }
 
 /** Says how several files were taken; null if there is nothing to say. */
-export function headingOf(how: Together, { files }: Options): string | null {
+export function headingOf(how: Together, options: Options): string | null {
+  const { files } = options;
   if (files.length < 2) return null;
-  if (how === 'ring')
-    return `${files.length} files that follow each other, taken as one capture (--each tells of each, --ends compares them)`;
-  if (how === 'ends')
-    return `${files.length} captures of the same time, taken as ends of the same traffic (--ring makes one of them, --each tells of each alone)`;
+  if (how === 'ring') return options.say('asRing', { count: files.length });
+  if (how === 'ends') return options.say('asEnds', { count: files.length });
   return null;
 }
 
@@ -61,9 +65,11 @@ export class Stories {
   readonly kept: Attempt[] = [];
   private readonly legs: Attempt[] = [];
   private readonly keeps: boolean;
+  private readonly say: Options['say'];
 
-  constructor(keeps: boolean) {
+  constructor(keeps: boolean, say: Options['say']) {
     this.keeps = keeps;
+    this.say = say;
   }
 
   add(a: Attempt): void {
@@ -75,14 +81,14 @@ export class Stories {
   texts(): string[] {
     const all = legsOf(this.legs);
     const texts = all.slice(0, MOST_TOLD).map(legsText);
-    if (all.length > MOST_TOLD) texts.push(`... and ${all.length - MOST_TOLD} more of this kind.`);
+    if (all.length > MOST_TOLD) texts.push(this.say('moreLegs', { count: all.length - MOST_TOLD }));
     return texts;
   }
 }
 
 /** Compares the captures, two and two. */
-export function tellEnds(ends: readonly End[]): void {
-  print('\nBoth ends:\n');
+export function tellEnds(ends: readonly End[], say: Options['say']): void {
+  print(`\n${say('bothEnds')}\n`);
   let told = 0;
   for (let n = 0; n < ends.length; n++)
     for (let m = n + 1; m < ends.length; m++)
@@ -90,8 +96,8 @@ export function tellEnds(ends: readonly End[]): void {
         told++;
         if (told <= MOST_TOLD * 10) print(`  ${visible(endsText(story))}\n`);
       }
-  if (told === 0) print('  No attempt is in two of them.\n');
-  if (told > MOST_TOLD * 10) print(`  ... and ${told - MOST_TOLD * 10} more.\n`);
+  if (told === 0) print(`  ${say('noPair')}\n`);
+  if (told > MOST_TOLD * 10) print(`  ${say('more', { count: told - MOST_TOLD * 10 })}\n`);
 }
 
 /** An attempt of a text, with the names that stand there in place of addresses. */

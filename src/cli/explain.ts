@@ -60,7 +60,7 @@ export async function run(args: string[]): Promise<number> {
       code = Math.max(code, await explainSource(source, options, table, ends));
       table?.end();
     }
-    if (ends !== null) tellEnds(ends);
+    if (ends !== null) tellEnds(ends, options.say);
     table?.close();
   } catch (error) {
     table?.discard();
@@ -80,7 +80,7 @@ async function explainSource(
 ): Promise<number> {
   const file = source.name;
   const ring = source.files.length > 1 ? new Frames() : null;
-  const stories = new Stories(ends !== null);
+  const stories = new Stories(ends !== null, options.say);
   const out = standardOutput();
   const tally = new Tally();
   const page = options.html === null ? null : new (await import('../view/attempt-page.ts')).AttemptPage();
