@@ -80,13 +80,11 @@ export const liveTopics: readonly LiveTopic[] = [
     expect: 'timed out',
   },
   {
+    // Two programs can hardly call at the same moment; one that calls itself always does.
     topic: 8,
-    before: ['tc qdisc add dev lo root netem delay 100ms 2>/dev/null; true'],
-    commands: [
-      'nc -s 127.0.0.1 -p 6000 -w 2 127.0.0.2 7000 </dev/null & nc -s 127.0.0.2 -p 7000 -w 2 127.0.0.1 6000 </dev/null & sleep 1',
-      'ss -tan',
-    ],
-    expect: 'State',
+    before: [],
+    commands: ['nc -s 127.0.0.1 -p 7000 -w 2 127.0.0.1 7000 </dev/null & sleep 0.3', 'ss -tn'],
+    expect: '127.0.0.1:7000\\s+127.0.0.1:7000',
   },
   { topic: 9, before: [], commands: [narrow, loop, 'ss -tn'], expect: '127.0.0.1:50000\\s+127.0.0.1:50000' },
   {

@@ -24,7 +24,7 @@ import { type LabEvent, type Run, runScenario } from './world/run.ts';
 import type { Scenario, StoryStep, Text } from './world/scenario.ts';
 import { scenarios } from './world/scenarios.ts';
 
-export type Panel = 'packet' | 'state' | 'break' | 'script';
+export type Panel = 'packet' | 'state' | 'break' | 'script' | 'practice' | 'isn' | 'kernel';
 export type Theme = 'auto' | 'light' | 'dark';
 
 /** Pixels of the diagram a second while playing: folds pass quickly, whatever time they stand for. */
@@ -60,6 +60,10 @@ class Lab {
   readonly progress: Progress = new Progress();
   /** What was asked about: an event whose sentence has no room beside the lifeline. */
   note: NodeEvent | CallEvent | null = $state.raw(null);
+  /** The exercise that is being solved. */
+  exercise: string | null = $state(null);
+  /** A capture to explain. */
+  capture: File | null = $state.raw(null);
   embedded: boolean = $state(false);
   /** What of the address could not be understood. */
   leftOut: readonly string[] = $state.raw([]);
@@ -351,7 +355,7 @@ class Lab {
     this.selections++;
     if ('packet' in what) {
       this.packetKey = what.packet;
-      if (this.panel === 'script' || this.panel === 'state') this.panel = 'packet';
+      if (this.panel !== 'packet' && this.panel !== 'break') this.panel = 'packet';
     } else {
       this.barKey = what.bar;
       this.panel = 'state';
@@ -368,6 +372,7 @@ class Lab {
     else if (this.atEnd) parts.push('t=end');
     else if (this.y > 0) parts.push(`t=${Math.round(this.now)}`);
     if (this.packetKey !== null) parts.push(`p=${this.packetKey}`);
+    if (this.exercise !== null) parts.push(`x=${this.exercise}`);
     parts.push(`lang=${this.language}`);
     if (this.theme !== 'auto') parts.push(`theme=${this.theme}`);
     return parts.join('&');
@@ -398,6 +403,8 @@ class Lab {
     );
     this.changes = fitting.changes;
     this.leftOut = [...this.leftOut, ...read.leftOut, ...fitting.leftOut];
+    this.exercise = parameters.get('x') ?? null;
+    if (this.exercise !== null) this.panel = 'practice';
     this.comparing = parameters.has('compare');
     const time = parameters.get('t');
     if (time === 'end') this.y = this.endY;

@@ -46,7 +46,7 @@ export function changesText(changes: Changes): string {
 export const parseChanges = (text: string): Changes => readChanges(text).changes;
 
 /** Parameters of links that are no changes. */
-const others = new Set(['s', 't', 'p', 'compare', 'lang', 'theme', 'embed']);
+const others = new Set(['s', 'step', 't', 'p', 'x', 'compare', 'lang', 'theme', 'embed']);
 
 /** Reads the text form, and tells what it could not read: a link may come from another version, or be cut off. */
 export function readChanges(text: string): {
