@@ -105,6 +105,8 @@ export const ui = {
     'Click a coloured bar beside a lifeline: the way through the state diagram appears here.',
     '点击生命线旁的彩色条，这里会显示它在状态图中走过的路径。',
   ],
+  flagBits: ['The nine flags', '九个标志位'],
+  listOf: ['Packets and verdict are of', '列表与结果属于'],
   fields: ['Header', '首部'],
   noOptions: ['This packet has no options.', '此报文没有选项。'],
   data: ['Data', '数据'],
@@ -204,7 +206,7 @@ export const ui = {
     '链接中有此页面不认识的部分，已略去：',
   ],
   original: ['Back to the original script', '恢复原来的脚本'],
-  loadingEditor: ['Loading the editor', '正在加载编辑器'],
+  loadingEditor: ['Loading', '正在加载'],
   scriptHelp: [
     'A packetdrill script for the same topic. It runs as you type, on the same stack.',
     '同一主题的 packetdrill 脚本。边输入边在同一协议栈上运行。',
