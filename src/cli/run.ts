@@ -3,7 +3,10 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { applyOption, defaultConfig, optionNames, optionTakesValue } from '../drill/config.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
+import { type Language, type Say, speaker } from '../messages/message.ts';
+import { runTexts } from '../messages/run.ts';
 import { visible } from '../wire/visible.ts';
+import { argumentProblem, languageOf } from './language.ts';
 import { OutputFile } from './output/file.ts';
 import { complain, print } from './output/print.ts';
 import type { Job, JobResult } from './run-job.ts';
@@ -13,59 +16,27 @@ import { runPlan, runPlanOn } from './run-pool.ts';
 import { captureOf, type Format, Printer } from './run-report.ts';
 import { rootNamed, whyUnreadable } from './script-files.ts';
 
-const help = `Usage: halfopen run [OPTION]... PATH...
-
-Runs packetdrill scripts (files, or folders searched for *.pkt) on the built-in stack, in virtual time and without root,
-on this machine's kernel, or on a stack of yours.
-Nothing a script says touches this machine: its commands act on the virtual host.
-
-  --ip LIST         address set-ups to run each script in: ipv4, ipv6, mapped (default ipv4; names ending in -v4.pkt or
-                    -v6.pkt and --ip_version= in a script restrict that)
-  --on SYSTEM       what to run them on: built-in (default);
-                    kernel, this machine's own in real time, in a network namespace of its own, as an ordinary user where
-                    user namespaces are allowed, or as root (docs/on-the-kernel.md). Commands of a script then run in a real
-                    shell there, which is no sandbox: run only what you trust;
-                    or exec:COMMAND, a stack of yours that speaks the protocol of docs/foreign-stacks.md.
-                    A script that asks for what a system has not "cannot run here", and is no failure
-  --timing KIND     strict (default): packetdrill's tolerances; loose: order and content are judged, times are not
-  --congestion NAME on the kernel: the congestion control of connections (default cubic)
-  --time KIND       of such a stack: virtual (default) or real
-  --patience N      seconds that such a stack may take for an answer (default 10)
-  --ladder          draw each run as a ladder diagram
-  --pcap FILE       write all packets to FILE (pcapng; one interface a run)
-  --json            one JSON object a line and run
-  --tap             Test Anything Protocol
-  --dry_run         read the scripts only
-  -v, --verbose     show the packets, and what snippets and commands print
-  -D NAME=VALUE     replace the word NAME in the scripts
-  --python          run snippets with the real python3 of this machine (isolated: -I), which can do whatever you can: read and
-                    write your files, use the network. Only for scripts that you trust
-  --jobs N          run N scripts at a time
-  --timeout N       seconds that a script may take in real time (default 60; 600 with --on)
-  --root FOLDER     scripts, and the shell scripts that they call, are read below FOLDER only, links followed (default: PATH if
-                    it is a folder, else the file's repository or folder)
-  --untrusted       for scripts of strangers: no file but the script is read, no --python, no --on
-  --seed N          seed of the virtual host's random numbers (default 1)
-
-packetdrill's own options, which win over those in a script:
-  ${optionNames()
+/** packetdrill's own options, as the help lists them. */
+const ownNames = (): string =>
+  optionNames()
     .filter((name) => name !== 'verbose' && name !== 'dry_run')
     .map((name) => `--${name}`)
     .join(' ')
     .replace(/(.{1,110})(?: |$)/g, '$1\n  ')
-    .trim()}
+    .trim();
 
-Exit: 0 no script failed, 1 one did, 2 wrong usage, or none of them can run on what was asked for.
-
-Examples:
-  halfopen run scripts/
-  halfopen run --ladder scripts/01-three-way-handshake.pkt
-  halfopen run --on 'exec:./my-stack --quiet' scripts/rfc9293
-  halfopen run --ip ipv4,ipv6,mapped --json my/scripts > results.jsonl
-`;
+type SayRun = Say<typeof runTexts>;
 
 /** Wrong usage: its message is all that the user needs. */
-class UsageError extends Error {}
+class UsageError extends Error {
+  /** The message in the language of a voice. */
+  readonly told: (say: SayRun) => string;
+
+  constructor(told: (say: SayRun) => string) {
+    super(told(speaker(runTexts, 'en')));
+    this.told = told;
+  }
+}
 
 const ipVersions: Readonly<Record<string, IpVersion>> = {
   ipv4: 'ipv4',
@@ -92,21 +63,23 @@ interface Options {
 
 /** Runs the command. @returns the exit code */
 export async function run(args: string[]): Promise<number> {
+  const language = languageOf(args);
+  const say: SayRun = speaker(runTexts, language);
   try {
-    const options = parse(args);
+    const options = parse(args, language);
     if (options === null) {
-      print(help);
+      print(say('help', { options: ownNames() }));
       return 0;
     }
     return await runAll(options);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    complain('run', visible(error.message));
+    complain('run', visible(error.told(say)));
     return 2;
   }
 }
 
-function parseValues(args: string[]) {
+function parseValues(args: string[], language: Language) {
   const flag = { type: 'boolean' } as const;
   const text = { type: 'string' } as const;
   const own = Object.fromEntries(
@@ -123,6 +96,7 @@ function parseValues(args: string[]) {
         ladder: flag,
         pcap: text,
         json: flag,
+        lang: text,
         tap: flag,
         python: flag,
         jobs: text,
@@ -141,21 +115,19 @@ function parseValues(args: string[]) {
       },
     });
   } catch (error) {
-    throw new UsageError(
-      `${error instanceof Error ? error.message : error}; halfopen run --help lists the options`,
-    );
+    throw new UsageError(() => argumentProblem(error, language));
   }
 }
 
 /** @returns null if help is asked for @throws UsageError */
-function parse(args: string[]): Options | null {
-  const { values, positionals } = parseValues(args);
+function parse(args: string[], language: Language): Options | null {
+  const { values, positionals } = parseValues(args, language);
   if (values.help) return null;
-  if (positionals.length === 0) throw new UsageError('give at least one script or folder; --help says more');
-  if (values.json && values.tap) throw new UsageError('--json and --tap exclude each other');
+  if (positionals.length === 0) throw new UsageError((say) => say('noPath'));
+  if (values.json && values.tap) throw new UsageError((say) => say('exclusive'));
   const untrusted = values.untrusted ?? false;
   if (untrusted && (values.python || (values.on ?? 'built-in') !== 'built-in'))
-    throw new UsageError('--untrusted excludes --python and --on');
+    throw new UsageError((say) => say('untrustedOnly'));
   const seconds = (values.on ?? 'built-in') === 'built-in' ? '60' : '600';
   const given = values as Readonly<Record<string, boolean | string | string[] | undefined>>;
   return {
@@ -182,14 +154,14 @@ function parse(args: string[]): Options | null {
 function parseCount(name: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  throw new UsageError(`${name} takes a number from ${min} to ${max}, not '${text}'`);
+  throw new UsageError((say) => say('badCount', { name, min, max, text }));
 }
 
 /** No time can be off by more than `--timing loose` tolerates. */
 function timingOptions(kind: string): Job['options'] {
   if (kind === 'strict') return [];
   if (kind === 'loose') return [{ name: 'tolerance_usecs', value: '1000000000000' }];
-  throw new UsageError(`--timing takes strict or loose, not '${kind}'`);
+  throw new UsageError((say) => say('badTiming', { kind }));
 }
 
 function parseOn(given: {
@@ -199,21 +171,19 @@ function parseOn(given: {
   readonly congestion?: string;
 }): JobRunner | null {
   const { on = 'built-in', time = 'virtual', patience = '10' } = given;
-  if (time !== 'virtual' && time !== 'real')
-    throw new UsageError(`--time takes virtual or real, not '${time}'`);
+  if (time !== 'virtual' && time !== 'real') throw new UsageError((say) => say('badTime', { time }));
   if (!on.startsWith('exec:') && (given.time ?? given.patience) !== undefined)
-    throw new UsageError('--time and --patience are for --on exec:COMMAND');
-  if (on !== 'kernel' && given.congestion !== undefined)
-    throw new UsageError('--congestion is for --on kernel');
+    throw new UsageError((say) => say('onlyExec'));
+  if (on !== 'kernel' && given.congestion !== undefined) throw new UsageError((say) => say('onlyKernel'));
   const congestion = given.congestion ?? 'cubic';
   if (!/^[a-z0-9_]{1,15}$/.test(congestion))
-    throw new UsageError(`--congestion takes a name, not '${congestion}'`);
+    throw new UsageError((say) => say('badCongestion', { congestion }));
   try {
     const seconds = parseCount('--patience', patience, 1, 3600);
     return runnerOn(on, { realTime: time === 'real', patience: seconds, congestion });
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError((error as Error).message);
+    throw new UsageError(() => (error as Error).message);
   }
 }
 
@@ -221,14 +191,14 @@ function parseRoot(path: string): string {
   try {
     return rootNamed(path);
   } catch (error) {
-    throw new UsageError(`--root ${visible(path)}: ${whyUnreadable(error)}`);
+    throw new UsageError(() => `--root ${visible(path)}: ${whyUnreadable(error)}`);
   }
 }
 
 function parseIps(list: string): IpVersion[] {
   const versions = list.split(',').map((name) => {
     const version = Object.hasOwn(ipVersions, name) ? ipVersions[name] : undefined;
-    if (version === undefined) throw new UsageError(`--ip takes ipv4, ipv6 and mapped, not '${name}'`);
+    if (version === undefined) throw new UsageError((say) => say('badIp', { name }));
     return version;
   });
   return [...new Set(versions)];
@@ -236,7 +206,7 @@ function parseIps(list: string): IpVersion[] {
 
 function parseDefine(text: string): [string, string] {
   const equals = text.indexOf('=');
-  if (equals < 1) throw new UsageError(`-D takes NAME=VALUE, not '${text}'`);
+  if (equals < 1) throw new UsageError((say) => say('badDefine', { text }));
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
@@ -251,7 +221,7 @@ function ownOptions(
     const list = Array.isArray(value) ? value : [null];
     for (const each of list) {
       const problem = applyOption(defaultConfig(), name, each);
-      if (problem !== null) throw new UsageError(problem);
+      if (problem !== null) throw new UsageError(() => problem);
       options.push({ name, value: each });
     }
   }
@@ -261,7 +231,7 @@ function ownOptions(
 async function runAll(options: Options): Promise<number> {
   const plan = planRuns(options.paths, options.ips, options.job, options.root);
   if (plan.every((it) => 'result' in it && it.result.skipped !== null))
-    throw new UsageError('none of the scripts is made for the address set-ups asked for');
+    throw new UsageError((say) => say('noneFits'));
   // A file that cannot be written is told before the scripts run, not after.
   const capture = options.pcap === null ? null : OutputFile.open(options.pcap);
   const printer = new Printer(options, plan.length);

@@ -18,7 +18,6 @@ const pending: readonly string[] = [
   'run-plan.ts',
   'run-pool.ts',
   'run-report.ts',
-  'run.ts',
 ];
 
 const folder = join(root, 'src', 'messages');

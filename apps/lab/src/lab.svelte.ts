@@ -112,7 +112,7 @@ class Lab {
       : drawingOf(this.other.events, this.lanes, this.timeline, this.other.places, this.linesOf),
   );
   private readonly latest: Arrow | null = $derived(
-    this.packetKey === null ? (this.drawing.arrows.findLast(({ y0 }) => y0 < this.y) ?? null) : null,
+    this.packetKey === null ? (this.drawing.arrows.findLast(({ y0 }) => y0 < this.y - 1) ?? null) : null,
   );
   /** The packet that was chosen; else the one that left last. */
   readonly arrow: Arrow | null = $derived(

@@ -2,7 +2,7 @@
 import { chooseIsn, isnClock, md5Transform, sipHash24, swap } from '../../../../src/tcp/handshake/isn.ts';
 import { parseAddress } from '../../../../src/wire/address.ts';
 
-export interface IsnInput {
+interface IsnInput {
   readonly rule: 'siphash' | 'md5';
   readonly local: string;
   readonly localPort: number;
@@ -14,7 +14,7 @@ export interface IsnInput {
   readonly unixUs: number;
 }
 
-export interface IsnSteps {
+interface IsnSteps {
   /** The three words of the tuple, as a little-endian machine loads them. */
   readonly words: readonly number[];
   /** The key (four words) or the block (sixteen). */
