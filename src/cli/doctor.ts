@@ -6,6 +6,7 @@ import { type Acceptance, parseAcceptances, withoutAccepted } from '../doctor/ac
 import { type Check, type Examination, examine, shortened } from '../doctor/check.ts';
 import { checks } from '../doctor/checks.ts';
 import { collect, locate, nothingRead, type Sample, type Source, sample } from '../doctor/collect.ts';
+import { withConsequences } from '../doctor/consequences.ts';
 import { fixScript } from '../doctor/fix.ts';
 import { runInside, whyNotEnter } from '../doctor/namespace.ts';
 import { withOwners } from '../doctor/owners.ts';
@@ -23,7 +24,8 @@ import {
 
 const help = `Usage: halfopen doctor [OPTION]...
 
-Finds what makes TCP connections fail on this host. Reads /proc (and ss), changes nothing, needs no root.
+Finds what makes TCP connections fail on this host. Reads /proc (and asks ss and tc), changes nothing, needs no root.
+As root it also sees other users' processes, the firewall's rules, and attempts that last moments (trace events).
 
   --json            the whole report as JSON
   --prometheus      metrics in Prometheus' text format
@@ -187,12 +189,20 @@ async function inspect(options: Options, args: string[]): Promise<number> {
   return options.watch ? watch(options, source) : once(options, source);
 }
 
-async function look(options: Options, source: Source, before: Sample, signal?: AbortSignal): Promise<Report> {
+/** A report, and the sample of counters that the next one is compared with. */
+interface Look extends Report {
+  readonly sample: Sample;
+}
+
+async function look(options: Options, source: Source, before: Sample, signal?: AbortSignal): Promise<Look> {
   const wait = async (): Promise<void> => {
     const left = before.at + options.interval - performance.now();
     if (left > 0) await delay(left, undefined, signal ? { signal } : {});
   };
-  const host = await collect(source, before, wait);
+  const { host, after } = await collect(source, before, wait, {
+    proc: options.proc,
+    attempts: !options.watch,
+  });
   if (nothingRead(host)) throw new UsageError(`nothing could be read from ${source.net}`);
   const all = examine(host, options.checks);
   const owned = source.live ? withOwners(all.found, options.proc, options.pid) : all.found;
@@ -200,7 +210,14 @@ async function look(options: Options, source: Source, before: Sample, signal?: A
   // A line for a check that was not asked for says nothing about its findings.
   const looked = unused.filter(({ check }) => options.checks.some(({ id }) => id === check));
   const prefix = options.pid === null ? '' : `nsenter -t ${options.pid} -n `;
-  return { host, examination: { ...all, found: shortened(found) }, accepted, unused: looked, prefix };
+  return {
+    host,
+    examination: { ...all, found: shortened(withConsequences(found)) },
+    accepted,
+    unused: looked,
+    prefix,
+    sample: after,
+  };
 }
 
 function exitCode({ checks, found, blind }: Examination): number {
@@ -242,9 +259,9 @@ async function watch(options: Options, source: Source): Promise<number> {
     for (;;) {
       const seen = await look(options, source, before, stop.signal);
       const examination = last === null ? seen.examination : carriedOver(last.examination, seen.examination);
-      const now: Report = { ...seen, examination };
+      const now: Look = { ...seen, examination };
       process.stdout.write(renderChange(options, last, now));
-      before = { counters: now.host.after, at: before.at + now.host.seconds * 1000 };
+      before = now.sample;
       last = now;
     }
   } catch (error) {

@@ -36,9 +36,18 @@ export interface Finding {
   readonly summary: string;
   /** The inode of the socket it is about, if it is about one that a process holds. */
   readonly inode?: number;
+  /** All sockets that it concerns, where that are several: the listeners of a process. */
+  readonly inodes?: readonly number[];
   readonly evidence: readonly Evidence[];
   /** In the order in which one should try them. */
   readonly fixes: readonly Fix[];
+}
+
+/** A finding that follows from another one. */
+export interface Consequence {
+  readonly check: string;
+  readonly subject: string;
+  readonly summary: string;
 }
 
 /** One thing to look for. */
@@ -66,6 +75,8 @@ export interface Found extends Finding {
   readonly check: Check;
   /** It was found before, and now nobody can say. */
   readonly unsure?: boolean;
+  /** What follows from it and would be a finding of its own otherwise. */
+  readonly consequences?: readonly Consequence[];
 }
 
 /** Something that a check could not find out. */

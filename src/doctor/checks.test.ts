@@ -43,11 +43,23 @@ describe('the checks', () => {
     const nothing = { ok: false, where: 'there', why: 'it was eaten' } as const;
     const host = hostWith({
       host: {
-        sockets: { ...hostWith({}).sockets, gaps: [nothing] },
+        sockets: {
+          ...hostWith({ sockets: [{ local: '10.0.0.1:1', state: '02' }] }).sockets,
+          gaps: [nothing],
+        },
         before: nothing,
         after: nothing,
         sysctls: new Map(settings.map((name) => [name, nothing])),
         acceptLimits: nothing,
+        files: new Map(
+          [...hostWith({}).files.keys()].map((file) => [file, { before: nothing, after: nothing }]),
+        ),
+        sockstat: nothing,
+        processes: nothing,
+        queues: nothing,
+        firewall: nothing,
+        attempts: nothing,
+        unresolved: nothing,
       },
     });
     const examination = examine(host, checks);
@@ -219,7 +231,7 @@ describe('accept-queue-full', () => {
 describe('a counter', () => {
   const checked: readonly [string, string][] = [
     ['ListenOverflows', 'high listen-overflows'],
-    ['ListenDrops', 'high listen-overflows'],
+    ['ListenDrops', 'high unexplained-listen-drops'],
     ['TCPReqQFullDrop', 'high syn-queue-drops'],
     ['TCPReqQFullDoCookies', 'warn syn-cookies-sent'],
     ['SyncookiesSent', 'warn syn-cookies-sent'],
@@ -240,7 +252,7 @@ describe('a counter', () => {
     const lines = checked.flatMap(([name]) => found({ before: { [name]: 10 } }));
     expect(lines).toEqual([
       'info listen-overflows ListenOverflows',
-      'info listen-overflows ListenDrops',
+      'info unexplained-listen-drops ListenDrops',
       'info syn-queue-drops TCPReqQFullDrop',
       'info syn-cookies-sent TCPReqQFullDoCookies',
       'info syn-cookies-sent SyncookiesSent',

@@ -1,25 +1,28 @@
 /** Reads a host: sockets, counters and settings from /proc, listeners' backlogs from ss. Changes nothing. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readSync, statfsSync } from 'node:fs';
+import { closeSync, existsSync, readlinkSync, readSync, statfsSync } from 'node:fs';
 import { endianness } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { settings } from './checks.ts';
-import type { Counters, Host, Reading, SocketReading } from './host.ts';
+import { watchAttempts } from './collect-attempts.ts';
+import {
+  notAsked,
+  pairRules,
+  readCounterFiles,
+  readOnDemand,
+  readRoutes,
+  readRules,
+  readSockstat,
+  readUnresolved,
+  unseenBy,
+} from './collect-more.ts';
+import { listenersOf, readProcesses, readQueues } from './collect-processes.ts';
+import { parseCounters, type Rules } from './counters.ts';
+import type { CounterFile, Counters, Host, Reading, SocketReading } from './host.ts';
+import { messageOf, openRegular, readText, type Source } from './read.ts';
 import { SocketParser, type Sockets, state } from './sockets.ts';
 
-/** Where a host is read from. */
-export interface Source {
-  /** The folder with tcp, tcp6 and netstat. */
-  readonly net: string;
-  /** The folder with the settings, or why what stands there is not this host's. */
-  readonly sys: { readonly path: string } | { readonly why: string };
-  /** Whether it is a running kernel's, not copies. */
-  readonly live: boolean;
-  /** Whether it is this process's own network, so that commands such as ss see the same. */
-  readonly own: boolean;
-  /** The network namespace that one has to enter to read what `sys` says it cannot. */
-  readonly namespace: string | null;
-}
+export type { Source } from './read.ts';
 
 /** The type of a proc file system (PROC_SUPER_MAGIC of linux/magic.h). */
 const procMagic = 0x9fa0;
@@ -67,24 +70,6 @@ function linkTarget(path: string): string | null {
   }
 }
 
-const messageOf = (error: unknown): string => {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'EACCES' || code === 'EPERM') return `it may not be read by this user (${code})`;
-  return `it cannot be read (${code ?? String(error)})`;
-};
-
-function readText(path: string, live: boolean): Reading<string> {
-  try {
-    return { ok: true, where: path, value: readFileSync(path, 'utf8') };
-  } catch (error) {
-    // Copies may leave out whole folders, a kernel only those of what it does not have.
-    const folder = live ? dirname(dirname(path)) : dirname(path);
-    const absent = (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(folder);
-    return { ok: false, where: path, why: messageOf(error), absent };
-  }
-}
-
 /** Reads the counters of /proc/net/netstat. */
 function readCounters(source: Source): Reading<Counters> {
   const file = readText(`${source.net}/netstat`, source.live);
@@ -93,21 +78,6 @@ function readCounters(source: Source): Reading<Counters> {
   parseCounters(file.value, counters);
   if (counters.size === 0) return { ok: false, where: file.where, why: 'it holds no counters' };
   return { ...file, value: counters };
-}
-
-/** Reads pairs of lines: `TcpExt: NAME NAME...` and `TcpExt: 1 2...`. Passes over what is not one. */
-export function parseCounters(text: string, into: Map<string, number>): void {
-  const lines = text.split('\n');
-  for (let line = 0; line + 1 < lines.length; line++) {
-    const [protocol, ...names] = lines[line]!.split(' ');
-    const [again, ...values] = lines[line + 1]!.split(' ');
-    if (!protocol?.endsWith(':') || protocol !== again || !/^-?\d+$/.test(values[0] ?? '')) continue;
-    for (const [index, name] of names.entries()) {
-      const value = Number(values[index]);
-      if (Number.isFinite(value)) into.set(`${protocol.slice(0, -1)}.${name}`, value);
-    }
-    line++;
-  }
 }
 
 /** Reads both files of sockets. */
@@ -137,7 +107,7 @@ function readSockets(source: Source): SocketReading {
 }
 
 function readInto(parser: SocketParser, path: string): void {
-  const file = openSync(path, 'r');
+  const file = openRegular(path);
   try {
     const buffer = new Uint8Array(1 << 18);
     let end = 0;
@@ -217,34 +187,67 @@ export function parseAcceptLimits(text: string): Map<number, number> {
 /** A first sample of what grows. */
 export interface Sample {
   readonly counters: Reading<Counters>;
+  readonly files: ReadonlyMap<CounterFile, Reading<Counters>>;
+  readonly rules: Reading<Rules>;
   /** When it was taken, in ms of a clock that only goes forward. */
   readonly at: number;
 }
 
 /** Takes the first sample. */
 export function sample(source: Source): Sample {
-  return { counters: readCounters(source), at: performance.now() };
+  const at = performance.now();
+  return { counters: readCounters(source), files: readCounterFiles(source), rules: readRules(source), at };
 }
 
 /**
  * Reads a host.
  * @param before the sample that counters are compared with
  * @param wait called after the sockets were read, which can take a while: waits until the second sample is due
+ * @param options the proc file system whose processes are meant; whether to follow attempts by trace events
  */
-export async function collect(source: Source, before: Sample, wait: () => Promise<void>): Promise<Host> {
+export async function collect(
+  source: Source,
+  before: Sample,
+  wait: () => Promise<void>,
+  { proc, attempts: wanted }: { readonly proc: string; readonly attempts: boolean },
+): Promise<{ host: Host; after: Sample }> {
   const sockets = readSockets(source);
   const acceptLimits = readAcceptLimits(source, sockets.sockets);
   const sysctls = readSettings(source);
+  const processes = readProcesses(source, proc, listenersOf(sockets.sockets));
+  const attempts = wanted ? await watchAttempts(source, proc) : null;
   await wait();
   const after = sample(source);
-  return {
+  const files = new Map(
+    [...after.files].map(([name, reading]) => [
+      name,
+      { before: before.files.get(name) ?? reading, after: reading },
+    ]),
+  );
+  const queues = readQueues(sockets.sockets, () => readSockets(source));
+  const seen = attempts === null ? notAsked : await attempts.end();
+  const host: Host = {
     sockets,
     acceptLimits,
     sysctls,
     before: before.counters,
     after: after.counters,
     seconds: (after.at - before.at) / 1000,
+    files,
+    sockstat: readSockstat(source),
+    processes,
+    queues,
+    firewall: pairRules(before.rules, after.rules),
+    routes: readRoutes(source),
+    unresolved: readUnresolved(source),
+    attempts: seen,
+    strangers: notAsked,
+    nat: notAsked,
+    natRanges: [],
+    unseen: [],
   };
+  const more = await readOnDemand(source, host, after.rules);
+  return { host: { ...host, ...more, unseen: unseenBy(source, host) }, after };
 }
 
 /** Whether nothing at all could be read. */

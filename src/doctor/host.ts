@@ -1,4 +1,5 @@
 /** What was read from a host: everything that the checks look at. Values only; collect.ts makes it, tests make it by hand. */
+import type { PortRange } from './ports.ts';
 import type { Sockets } from './sockets.ts';
 
 /** Something read, or why it could not be. `where` is the file or command, as a person would look it up. */
@@ -24,6 +25,77 @@ export interface SocketReading {
 /** Counters by protocol and name, such as TcpExt.ListenOverflows (/proc/net/netstat). */
 export type Counters = ReadonlyMap<string, number>;
 
+/** Files of counters beside netstat, by the prefix of their counters' names. */
+export type CounterFile =
+  | 'snmp'
+  | 'snmp6'
+  | 'conntrack'
+  | 'arp'
+  | 'ndisc'
+  | 'routes'
+  | 'softnet'
+  | 'devices'
+  | 'qdisc';
+
+/** The same counters at the first and at the second sample. */
+export interface Samples {
+  readonly before: Reading<Counters>;
+  readonly after: Reading<Counters>;
+}
+
+/** A process of this network that listens, or holds as many files as it may. */
+export interface ProcessReading {
+  readonly pid: number;
+  /** As in /proc/PID/comm, without control characters. */
+  readonly name: string;
+  /** As in /proc/PID/stat: T stopped, t traced, D waits for a device. */
+  readonly state: string;
+  readonly descriptors: number;
+  /** Its soft limit of open files; null if it may not be read. */
+  readonly limit: number | null;
+  /** The inodes of listeners that it holds. */
+  readonly listeners: readonly number[];
+}
+
+/** What accept() did between the two samples. */
+export interface QueueReading {
+  /** Connections that waited in the queue of a listener (by inode) at the second sample. */
+  readonly waiting: ReadonlyMap<number, number>;
+  /** How many of those that waited for a local port at the first sample still did at the second. */
+  readonly remained: ReadonlyMap<number, number>;
+}
+
+/** A firewall rule that takes packets away. */
+export interface DropRule {
+  /** FAMILY TABLE CHAIN HANDLE, to find it again. */
+  readonly place: string;
+  readonly hook: string;
+  readonly verdict: 'drop' | 'reject';
+  /** Ports of `tcp dport` that it matches; null if it matches others too. */
+  readonly ports: readonly PortRange[] | null;
+  /** Packets that its counter had at the samples; null if it has none. */
+  readonly packets: { readonly before: number; readonly after: number } | null;
+}
+
+/** A connection attempt of this host that was seen to end between the samples (trace events; root only). */
+export interface SeenAttempt {
+  readonly process: string;
+  readonly pid: number;
+  readonly to: string;
+  readonly port: number;
+  readonly loopback: boolean;
+  readonly outcome: 'failed' | 'itself' | 'other';
+}
+
+/** Source ports that NAT holds for one destination. */
+export interface NatUse {
+  readonly from: string;
+  readonly to: string;
+  readonly ports: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 /** A host at one moment, with the counters of a moment before. */
 export interface Host {
   readonly sockets: SocketReading;
@@ -36,6 +108,26 @@ export interface Host {
   readonly sysctls: ReadonlyMap<string, Reading<string>>;
   /** How many connections may wait in each listener's accept queue, by inode. Read only if a queue is not empty. */
   readonly acceptLimits: Reading<ReadonlyMap<number, number>>;
+  /** Counters of other files than netstat; one that is missing here was not looked for. */
+  readonly files: ReadonlyMap<CounterFile, Samples>;
+  /** /proc/net/sockstat: TCP.orphan, TCP.mem and so on. */
+  readonly sockstat: Reading<Counters>;
+  readonly processes: Reading<readonly ProcessReading[]>;
+  readonly queues: Reading<QueueReading>;
+  readonly firewall: Reading<readonly DropRule[]>;
+  /** Destinations that a route refuses (unreachable, prohibit, blackhole), and whether there is a default route. */
+  readonly routes: Reading<{ readonly refused: readonly string[]; readonly hasDefault: boolean }>;
+  /** Addresses whose SYNs arrived between the samples and that no route leads back to; read only if some were dropped. */
+  readonly strangers: Reading<readonly string[]>;
+  /** Read only if connection tracking has dropped something since the namespace was made. */
+  readonly nat: Reading<readonly NatUse[]>;
+  /** Ranges of source ports that the firewall's rules give to translated connections. */
+  readonly natRanges: readonly PortRange[];
+  /** Addresses that the neighbour table could not resolve. */
+  readonly unresolved: Reading<readonly string[]>;
+  readonly attempts: Reading<readonly SeenAttempt[]>;
+  /** What this examination could not look at, one sentence each. */
+  readonly unseen: readonly string[];
 }
 
 /** Thrown inside a check when something it needs could not be read; becomes an unknown in the report. */
@@ -75,19 +167,54 @@ export function numberOf(host: Host, name: string): number {
 }
 
 /** How much a counter grew between the samples, and what it is now. */
-interface Growth {
+export interface Growth {
   readonly name: string;
+  readonly where: string;
   readonly by: number;
   readonly total: number;
 }
 
+const fileOf: Readonly<Record<string, CounterFile>> = {
+  Ip: 'snmp',
+  Icmp: 'snmp',
+  Tcp: 'snmp',
+  Ip6: 'snmp6',
+  conntrack: 'conntrack',
+  arp: 'arp',
+  ndisc: 'ndisc',
+  routes: 'routes',
+  softnet: 'softnet',
+  devices: 'devices',
+  qdisc: 'qdisc',
+};
+
+/** The samples of the file that a counter stands in. */
+export function samplesOf(host: Host, name: string): Samples {
+  const file = fileOf[name.slice(0, name.indexOf('.'))];
+  const samples = file === undefined ? host : host.files.get(file);
+  const nothing: Reading<Counters> = { ok: false, where: `${file}`, why: 'it was not read', absent: true };
+  return samples ?? { before: nothing, after: nothing };
+}
+
 /** How much a counter grew. @throws Unread if a sample is missing, the kernel does not have it, or it went backwards */
 export function growthOf(host: Host, name: string): Growth {
-  const before = known(host.before).get(name);
-  const total = known(host.after).get(name);
+  const samples = samplesOf(host, name);
+  const before = known(samples.before).get(name);
+  const total = known(samples.after).get(name);
+  const { where } = samples.after;
   if (before === undefined || total === undefined) {
-    throw new Unread(host.after.where, `it has no counter ${name}`);
+    throw new Unread(where, `it has no counter ${name}`);
   }
-  if (total < before) throw new Unread(host.after.where, `${name} went from ${before} back to ${total}`);
-  return { name, by: total - before, total };
+  if (total < before) throw new Unread(where, `${name} went from ${before} back to ${total}`);
+  return { name, where, by: total - before, total };
+}
+
+/** How much a counter grew, or null if that is not known: for what only adds to a finding. */
+export function growthIfKnown(host: Host, name: string): Growth | null {
+  try {
+    return growthOf(host, name);
+  } catch (error) {
+    if (error instanceof Unread) return null;
+    throw error;
+  }
 }

@@ -45,12 +45,12 @@ describe('the report for people', () => {
       expect.stringMatching(/^HIGH {5}127\.0\.0\.1:50000 listens/),
       expect.stringMatching(/^HIGH {5}127\.0\.0\.1:50002 listens/),
       expect.stringMatching(/^HIGH {5}127\.0\.0\.1:50004 listens/),
-      'WARN     TCPTimeouts grew by 3 in 1.0 s: retransmission timers expired',
+      'WARN     TCPTimeouts grew by 3 in 1.0 s (3/s): retransmission timers expired',
       expect.stringMatching(/^WARN {5}net\.ipv4\.tcp_sack is off/),
       expect.stringMatching(/^INFO {5}connect\(\) .* 131 s/),
     ]);
     expect(text).toContain(
-      `halfopen doctor: 1 critical, 5 high, 2 warn, 1 info (20 checks, 6 sockets, 1.0 s)`,
+      `halfopen doctor: 1 critical, 5 high, 2 warn, 1 info (39 checks, 6 sockets, 1.0 s)`,
     );
     expect(text).toContain('2 more of listener-in-ephemeral-range: halfopen doctor --json --only');
     expect(text).toContain("  fix   ss -tK src '127.0.0.1:8080' dst '127.0.0.1:8080'\n");
@@ -61,7 +61,7 @@ describe('the report for people', () => {
 
   test('is two lines for a healthy host, with its connect time-out', () => {
     expect(humanReport(reportOf({}), plain)).toBe(
-      'halfopen doctor: nothing found (20 checks, 0 sockets, 1.0 s)\n\nconnect() to an address that does not answer fails after 19 s.\n',
+      'halfopen doctor: nothing found (39 checks, 0 sockets, 1.0 s)\n\nconnect() to an address that does not answer fails after 19 s.\n',
     );
   });
 
@@ -88,6 +88,7 @@ describe('the report as JSON', () => {
     });
     expect(json.findings[0]).toEqual({
       check: 'self-connected-socket',
+      consequences: [],
       severity: 'critical',
       subject: '127.0.0.1:8080',
       summary: '127.0.0.1:8080 is connected to itself',
@@ -152,7 +153,7 @@ describe('changes', () => {
     }).examination;
     expect(changeLines(changes(before, now), plain)).toEqual([
       expect.stringMatching(/^\+ WARN {5}net\.ipv4\.tcp_sack is off/),
-      '~ WARN     TCPTimeouts grew by 5 in 1.0 s: retransmission timers expired',
+      '~ WARN     TCPTimeouts grew by 5 in 1.0 s (5/s): retransmission timers expired',
       expect.stringMatching(/^- HIGH {5}ListenDrops/),
     ]);
     expect(changeLines(changes(now, now), plain)).toEqual([]);

@@ -61,6 +61,10 @@ export function humanReport(report: Report, paint: Paint): string {
       `line ${line} of the accepted findings was not found: ${check}${subject ? ` ${subject}` : ''}`,
     );
   }
+  const serious = examination.found.some(({ severity }) => severity !== 'info');
+  if (!serious && host.unseen.length > 0) {
+    lines.push('Not looked at:', ...host.unseen.map((sentence) => `  ${sentence}`), '');
+  }
   const timeout = connectTimeoutSeconds(host);
   if (timeout !== null && !shown.has('connect-timeout')) {
     lines.push(`connect() to an address that does not answer fails after ${timeout} s.`);
@@ -88,6 +92,7 @@ function findingLines(finding: Found, first: boolean, prefix: string, paint: Pai
     `${paint(styles[finding.severity], finding.severity.toUpperCase().padEnd(8))} ${finding.summary}`,
   ];
   if (first) lines.push(row('why', finding.check.why));
+  for (const { summary } of finding.consequences ?? []) lines.push(row('so', summary));
   for (const { where, what } of finding.evidence) lines.push(row('read', `${where}: ${what || '(empty)'}`));
   for (const fix of finding.fixes) {
     lines.push(row(fix.kind === 'look' ? 'look' : 'fix', fixText(fix, prefix)));
@@ -96,14 +101,19 @@ function findingLines(finding: Found, first: boolean, prefix: string, paint: Pai
   return lines;
 }
 
-/** What is unknown and why, with the checks that wanted it. */
+/** Why things are unknown, each reason once, with what it hides and the checks that wanted it. */
 function byReason(unknown: readonly Unknown[]): [string, string][] {
-  const reasons = new Map<string, Set<string>>();
+  const reasons = new Map<string, { where: Set<string>; ids: Set<string> }>();
   for (const { check, where, why } of unknown) {
-    const reason = `${where}: ${why}`;
-    reasons.set(reason, (reasons.get(reason) ?? new Set()).add(check.id));
+    const reason = reasons.get(why) ?? { where: new Set(), ids: new Set() };
+    reasons.set(why, reason);
+    reason.where.add(where);
+    reason.ids.add(check.id);
   }
-  return [...reasons].map(([reason, ids]) => [reason, [...ids].join(', ')]);
+  return [...reasons].map(([why, { where, ids }]) => [
+    `${[...where].join(', ')}: ${why}`,
+    [...ids].join(', '),
+  ]);
 }
 
 function unknownLines(unknown: readonly Unknown[], paint: Paint): string[] {
@@ -119,6 +129,7 @@ const findingJson = (finding: Found, prefix: string): object => ({
   subject: finding.subject,
   summary: finding.summary,
   why: finding.check.why,
+  consequences: finding.consequences ?? [],
   evidence: finding.evidence,
   fixes: finding.fixes.map((fix) => ({ kind: fix.kind, text: fixText(fix, prefix) })),
 });
@@ -136,6 +147,7 @@ export function jsonReport({ host, examination, accepted, unused, prefix }: Repo
     accepted: accepted.map((finding) => findingJson(finding, prefix)),
     unusedAcceptances: unused.map(({ check, subject, line }) => ({ check, subject, line })),
     unknown: examination.unknown.map(unknownJson),
+    unseen: host.unseen,
   };
 }
 

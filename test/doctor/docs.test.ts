@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { examine, severities } from '../../src/doctor/check.ts';
 import { checks } from '../../src/doctor/checks.ts';
+import { withConsequences } from '../../src/doctor/consequences.ts';
 import { changes, changesJson, humanReport, jsonReport } from '../../src/doctor/report.ts';
 import { hostWith } from '../../src/doctor/testing.ts';
 import { root, testNeeding } from '../support/needs.ts';
@@ -56,7 +57,9 @@ describe('the page about the doctor', () => {
       counters: { ListenOverflows: 1291 },
       host: { acceptLimits: { ok: true, where: 'ss -lntHe', value: new Map([[7, 511]]) } },
     });
-    const report = { host, examination: examine(host, checks), accepted: [], unused: [], prefix: '' };
+    const all = examine(host, checks);
+    const examination = { ...all, found: withConsequences(all.found) };
+    const report = { host, examination, accepted: [], unused: [], prefix: '' };
     expect(blocks(section, 'text')).toEqual([humanReport(report, (_, text) => text)]);
   });
 

@@ -52,6 +52,7 @@ export interface JsonFinding {
   readonly subject: string;
   readonly summary: string;
   readonly why: string;
+  readonly consequences: readonly { check: string; subject: string }[];
   readonly evidence: readonly { where: string; what: string }[];
   readonly fixes: readonly { kind: string; text: string }[];
 }

@@ -307,7 +307,230 @@ def narrow_path(icmp):
     time.sleep(1.2)  # time-outs after about 0.2, 0.6 and 1.4 s
 
 
+def no_way_back():
+    listen(8080)
+    run("ip", "route", "add", "unreachable", "198.51.100.0/24")
+    raw = raw_socket()
+    port = [1024]
+
+    def again():
+        port[0] += 1
+        raw.sendto(segment("198.51.100.7", port[0], "127.0.0.1", 8080, 1, 0, 2), ("127.0.0.1", 0))
+
+    sysctl("net.ipv4.conf.lo.route_localnet", 1)
+    return again
+
+
+def no_route():
+    def again():
+        begin("203.0.113.1", 80)
+
+    return again
+
+
+def wire():
+    """A link on whose other end packets can be put that come in here; gives a function that does."""
+    run("ip", "link", "add", "wire0", "type", "veth", "peer", "name", "wire1")
+    run("ip", "addr", "add", "192.0.2.1/24", "dev", "wire0")
+    run("ip", "link", "set", "wire0", "up")
+    run("ip", "link", "set", "wire1", "up")
+    out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    out.bind(("wire1", 0))
+    kept.append(out)
+    told = subprocess.run(["ip", "-o", "link", "show", "wire0"], capture_output=True, text=True, check=True).stdout
+    address = told.split("link/ether ")[1].split()[0]
+    head = bytes.fromhex(address.replace(":", "")) + b"\x02\0\0\0\0\x01" + b"\x08\0"
+
+    def put(packet):
+        # The IP checksum, which a raw socket would have filled in.
+        packet = packet[:10] + struct.pack("!H", checksum(packet[:10] + b"\0\0" + packet[12:20])) + packet[12:]
+        out.send(head + packet)
+
+    return put
+
+
+def reverse_path():
+    put = wire()
+    sysctl("net.ipv4.conf.all.rp_filter", 1)
+    listen(8080, host="192.0.2.1")
+    run("ip", "route", "add", "203.0.113.0/24", "dev", "lo")
+    return lambda: put(segment("203.0.113.5", 40000, "192.0.2.1", 8080, 1, 0, 2))
+
+
+def misrouted():
+    put = wire()
+    return lambda: put(segment("192.0.2.5", 40000, "203.0.113.77", 8080, 1, 0, 2))
+
+
+def bad_checksum():
+    put = wire()
+    listen(8080, host="192.0.2.1")
+    packet = segment("192.0.2.5", 40000, "192.0.2.1", 8080, 1, 0, 2)
+    broken = packet[:36] + bytes([packet[36] ^ 0x55]) + packet[37:]
+    return lambda: put(broken)
+
+
+def nat_ports():
+    swallowing_link()
+    run("nft", "table ip t { chain p { type nat hook postrouting priority 100; ip protocol tcp masquerade to :50000-50003; }; }")
+    return lambda: begin(GONE, 8080)
+
+
+def silent_neighbour():
+    run("ip", "link", "add", "gone0", "type", "veth", "peer", "name", "gone1")
+    run("ip", "addr", "add", KEEP + "/24", "dev", "gone0")
+    run("ip", "link", "set", "gone1", "up")
+    run("ip", "link", "set", "gone0", "up")
+    return lambda: begin("192.0.2.50", 8080)
+
+
+def out_of_descriptors():
+    import resource
+
+    server = listen(8080, backlog=2)
+    run("true")
+    for _ in range(4):
+        begin("127.0.0.1", 8080)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
+    try:
+        while True:
+            kept.append(open("/dev/null"))
+    except OSError:
+        pass
+    kept.append(server)
+
+
+def nearly_out_of_descriptors():
+    import resource
+
+    listen(8080)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
+    while len(os.listdir("/proc/self/fd")) < 32:
+        kept.append(open("/dev/null"))
+
+
+def stopped():
+    code = "import socket; s = socket.create_server(('127.0.0.1', 8080)); print(flush=True); s.accept()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    os.kill(child.pid, 19)
+    kept.append(child)
+
+
+def stuck():
+    listen(8080)
+    for _ in range(3):
+        begin("127.0.0.1", 8080)
+
+
+def one_of_two_stuck():
+    """Two listeners share a port; one takes what comes, the other does not."""
+    servers = []
+    for _ in range(2):
+        server = socket.socket()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        server.bind(("127.0.0.1", 8080))
+        server.listen(128)
+        servers.append(server)
+    kept.extend(servers)
+    servers[0].setblocking(False)
+    for _ in range(16):
+        begin("127.0.0.1", 8080)
+
+    def again():
+        try:
+            while True:
+                kept.append(servers[0].accept()[0])
+        except BlockingIOError:
+            pass
+
+    again()
+    return again
+
+
+def slow_accept():
+    """A queue that is never empty, of a service that takes from it all the time."""
+    server = listen(8080)
+    for _ in range(3):
+        begin("127.0.0.1", 8080)
+
+    def again():
+        begin("127.0.0.1", 8080)
+        kept.append(server.accept()[0])
+        if len(kept) > 200:
+            for old in kept[4:104]:
+                old.close()
+            del kept[4:104]
+
+    return again
+
+
+def bound_ports(first):
+    sysctl("net.ipv4.ip_local_port_range", "40000 40019")
+    listen(8080, host="0.0.0.0")
+    for number in range(20):
+        client = socket.socket()
+        if first:
+            client.bind(("127.0.0.1", 0))
+        client.connect(("127.0.0.%d" % (2 + number % 6), 8080))
+        kept.append(client)
+
+
+def firewall():
+    listen(8080)
+    run("nft", "table inet t { chain i { type filter hook input priority 0; tcp dport 8080 counter drop; }; }")
+    return lambda: begin("127.0.0.1", 8080)
+
+
+def firewall_of_strangers():
+    listen(8080)
+    run("nft", "table inet t { chain i { type filter hook input priority 0; tcp dport 23 counter drop; }; }")
+    return lambda: begin("127.0.0.1", 23)
+
+
+def keeps_connecting():
+    sysctl("net.ipv4.ip_local_port_range", "50000 50003")
+
+    def again():
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.connect_ex(("127.0.0.1", 50000))
+        client.close()
+
+    return again
+
+
+def connects_below_the_range():
+    def again():
+        client = socket.socket()
+        client.connect_ex(("127.0.0.1", 8080))
+        client.close()
+
+    return again
+
+
 scenarios = {
+    "no-way-back": no_way_back,
+    "no-route": no_route,
+    "reverse-path": reverse_path,
+    "misrouted": misrouted,
+    "bad-checksum": bad_checksum,
+    "nat-ports": nat_ports,
+    "silent-neighbour": silent_neighbour,
+    "out-of-descriptors": out_of_descriptors,
+    "nearly-out-of-descriptors": nearly_out_of_descriptors,
+    "stopped": stopped,
+    "stuck": stuck,
+    "one-of-two-stuck": one_of_two_stuck,
+    "slow-accept": slow_accept,
+    "bound-ports": lambda: bound_ports(True),
+    "shared-ports": lambda: bound_ports(False),
+    "firewall": firewall,
+    "firewall-of-strangers": firewall_of_strangers,
+    "keeps-connecting": keeps_connecting,
+    "connects-below-the-range": connects_below_the_range,
     "healthy": healthy,
     "settings": settings,
     "listeners": listeners,

@@ -16,7 +16,7 @@ const arrows: Record<string, readonly string[]> = {
   embed: ['wire', 'tcp', 'host', 'sim'],
   explain: ['messages', 'wire'],
   view: ['messages', 'wire', 'tcp', 'host', 'sim', 'explain'],
-  doctor: ['messages', 'tcp'],
+  doctor: ['messages', 'tcp', 'linux'],
   guard: ['messages', 'tcp'],
   linux: ['messages', 'wire', 'drill'],
   ports: ['messages', 'doctor', 'sim'],

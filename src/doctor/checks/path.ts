@@ -30,14 +30,17 @@ const synSentStuck: Check = {
     (host) => {
       const { sockets } = host.sockets;
       const destinations = new Map<string, number>();
+      const inodes = new Map<string, number>();
       for (let row = 0; row < sockets.length; row++) {
         if (sockets.state[row] !== state.synSent || sockets.retransmits[row]! < stuckRetransmits) continue;
         const to = endpointText(sockets.remoteAddress, sockets.remotePort, row);
         destinations.set(to, (destinations.get(to) ?? 0) + 1);
+        inodes.set(to, sockets.inode[row]!);
       }
       return bySize(destinations).map(([to, stuck]) => ({
         severity: 'warn',
         subject: to,
+        inode: inodes.get(to)!,
         summary: `${to} does not answer: ${plural(stuck, 'connection')} in SYN-SENT after ${stuckRetransmits} retransmissions or more`,
         evidence: [{ where: socketFile(host), what: `${stuck} SYN-SENT to ${to}` }],
         fixes: [
@@ -58,12 +61,14 @@ const retransmissions: Check = {
     growing({
       name: 'TcpExt.TCPSynRetrans',
       severity: 'warn',
+      shareOf: ['Tcp.ActiveOpens', 'Tcp.PassiveOpens'],
       means: 'SYNs or SYN,ACKs were sent again',
       fixes: [{ kind: 'look', command: 'ss -nt state syn-sent' }, lookAtFirewall],
     }),
     growing({
       name: 'TcpExt.TCPTimeouts',
       severity: 'warn',
+      shareOf: ['Tcp.OutSegs'],
       means: 'retransmission timers expired',
       fixes: [{ kind: 'look', command: 'ss -nti state established state syn-sent' }],
     }),

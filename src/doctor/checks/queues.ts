@@ -79,13 +79,6 @@ const listenOverflows: Check = {
       fixes: overflowFixes,
       zeroWhenHealthy: true,
     }),
-    growing({
-      name: 'TcpExt.ListenDrops',
-      severity: 'high',
-      means: 'connections were dropped at a listener',
-      fixes: overflowFixes,
-      zeroWhenHealthy: true,
-    }),
   ],
 };
 

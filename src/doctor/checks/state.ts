@@ -62,12 +62,14 @@ const challengeAcks: Check = {
     growing({
       name: 'TcpExt.TCPSYNChallenge',
       severity: 'warn',
+      shareOf: ['Tcp.PassiveOpens'],
       means: 'SYNs arrived for connections that exist',
       fixes: [{ kind: 'look', command: "tcpdump -ni any -c 20 'tcp[tcpflags] & tcp-syn != 0'" }],
     }),
     growing({
       name: 'TcpExt.TCPChallengeACK',
       severity: 'warn',
+      shareOf: ['Tcp.InSegs'],
       means: 'challenge ACKs were sent for segments out of place',
       fixes: [
         { kind: 'look', command: "tcpdump -ni any -c 20 'tcp[tcpflags] & (tcp-syn|tcp-rst) != 0'" },
