@@ -36,6 +36,10 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: commandTexts.doctor,
     load: () => import('./doctor.ts'),
   },
+  watch: {
+    summary: commandTexts.watch,
+    load: () => import('./watch.ts'),
+  },
   'self-connect': {
     summary: commandTexts['self-connect'],
     load: () => import('./self-connect.ts'),

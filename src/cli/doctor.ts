@@ -197,7 +197,8 @@ interface Look extends Report {
 async function look(options: Options, source: Source, before: Sample, signal?: AbortSignal): Promise<Look> {
   const wait = async (): Promise<void> => {
     const left = before.at + options.interval - performance.now();
-    if (left > 0) await delay(left, undefined, signal ? { signal } : {});
+    // Also when reading took longer than the interval: only here is an interrupt noticed.
+    await delay(Math.max(left, 0), undefined, signal ? { signal } : {});
   };
   const { host, after } = await collect(source, before, wait, {
     proc: options.proc,

@@ -17,7 +17,7 @@ interface TappedPacket {
 }
 
 /** An open tap. */
-interface SynTap {
+export interface SynTap {
   /** Hands on what has arrived, at most `most` packets. @returns how many */
   read(onPacket: (packet: TappedPacket) => void, most?: number): number;
   close(): void;

@@ -15,13 +15,13 @@ interface TraceRequest {
   /** GROUP/NAME: sock/inet_sock_set_state. */
   readonly event: string;
   /** What the kernel keeps, in its filter language: `newstate == 1 && sport == dport`. Missing: everything. */
-  readonly filter?: string;
+  readonly filter?: string | ((format: TraceFormat) => string);
   /** A kernel without the event is no error. */
   readonly optional?: boolean;
 }
 
 /** How to trace. */
-interface TraceOptions {
+export interface TraceOptions {
   readonly events: readonly TraceRequest[];
   /** Kilobytes of kernel memory per CPU for records that were not read yet. Default 512. */
   readonly bufferKb?: number;
@@ -243,11 +243,13 @@ function enable(instance: string, { event, filter, optional }: TraceRequest): Tr
     if (optional) return null;
     throw new TraceError(`this kernel has no trace event ${event}`);
   }
+  const format = parseTraceFormat(event.slice(event.indexOf('/') + 1), text);
+  const wanted = typeof filter === 'function' ? filter(format) : filter;
   try {
-    if (filter !== undefined) writeFileSync(`${folder}/filter`, filter);
+    if (wanted !== undefined) writeFileSync(`${folder}/filter`, wanted);
   } catch {
-    throw new TraceError(`this kernel does not take the filter '${filter}' of ${event}`);
+    throw new TraceError(`this kernel does not take the filter '${wanted}' of ${event}`);
   }
   writeFileSync(`${folder}/enable`, '1');
-  return parseTraceFormat(event.slice(event.indexOf('/') + 1), text);
+  return format;
 }

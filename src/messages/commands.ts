@@ -18,6 +18,10 @@ export const commandTexts = {
     zh: '打开实验室页面：观察握手，动手破坏，弄懂原理',
   },
   doctor: { en: 'find what makes connections fail on this host', zh: '查出本机连接失败的原因' },
+  watch: {
+    en: 'tell the connection attempts of this machine as they happen, and why they fail',
+    zh: '实时报告本机的连接尝试，以及失败的原因',
+  },
   'self-connect': {
     en: 'show how a program connects to itself, and how the guard prevents it',
     zh: '演示程序如何连上自己，以及 guard 如何避免',

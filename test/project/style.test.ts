@@ -17,6 +17,7 @@ const arrows: Record<string, readonly string[]> = {
   explain: ['messages', 'wire'],
   view: ['messages', 'wire', 'tcp', 'host', 'sim', 'explain'],
   doctor: ['messages', 'tcp', 'linux'],
+  watch: ['linux', 'wire'],
   guard: ['messages', 'tcp'],
   linux: ['messages', 'wire', 'drill'],
   ports: ['messages', 'doctor', 'sim'],
