@@ -1,5 +1,6 @@
 /** `halfopen watch`: the connection attempts of this machine as they end. */
 import { readlinkSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { errnoName } from '../drill/errors.ts';
 import { Processes } from '../linux/processes.ts';
@@ -170,7 +171,8 @@ async function begin(onEnd: (attempt: Attempt) => void): Promise<Running> {
   trace = await openTrace({
     events: watchedEvents,
     intervalMs: 10,
-    bufferKb: 2048,
+    // Room for a pause of this process on a busy CPU, and a bound for machines with many.
+    bufferKb: Math.max(512, Math.min(8192, Math.floor(65_536 / cpus().length))),
     onEvents: (events) => {
       for (const event of events) {
         const seen = seenOf(event);

@@ -17,7 +17,7 @@ function dropFilter({ symbols }: Pick<TraceFormat, 'symbols'>): string {
 export const watchedEvents: TraceOptions['events'] = [
   {
     event: 'sock/inet_sock_set_state',
-    filter: 'protocol == 6 && (newstate == 2 || oldstate == 2 || oldstate == 3)',
+    filter: 'protocol == 6 && (newstate == 2 || oldstate == 2)',
   },
   { event: 'tcp/tcp_retransmit_skb', filter: 'state == 2' },
   { event: 'tcp/tcp_receive_reset' },
@@ -40,7 +40,7 @@ export function seenOf(event: TraceEvent): Seen | null {
     case 'tcp_retransmit_skb':
       return { kind: 'resent', time, cpu, socket: event.number('skaddr') };
     case 'tcp_receive_reset':
-      return { kind: 'got-reset', time, socket: event.number('skaddr') };
+      return { kind: 'got-reset', time, socket: event.number('skaddr'), ...ends(event) };
     case 'tcp_send_reset': {
       if (!event.has('reason')) return null;
       const word = event.format.symbols.get(event.number('reason')) ?? '?';

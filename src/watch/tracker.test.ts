@@ -56,13 +56,18 @@ describe('an attempt', () => {
   });
 
   test('that is refused by another host is told so', () => {
-    const seen = [begin(), { kind: 'got-reset', time: 90, socket: 1 } as const, ...failed(91, 111)];
+    const seen = [begin(), { kind: 'got-reset', time: 90, socket: 1, from, to } as const, ...failed(91, 111)];
     expect(told(seen).map(short)).toEqual(['refused peer certain']);
   });
 
   test('that is refused because nobody listens on this machine says so', () => {
     const answer = { kind: 'sent-reset', time: 80, from: to, to: from, word: 'NO_SOCKET' } as const;
-    const seen = [begin(), answer, { kind: 'got-reset', time: 90, socket: 1 } as const, ...failed(91, 111)];
+    const seen = [
+      begin(),
+      answer,
+      { kind: 'got-reset', time: 90, socket: 1, from, to } as const,
+      ...failed(91, 111),
+    ];
     expect(told(seen).map(short)).toEqual(['refused no-socket certain NO_SOCKET']);
   });
 
@@ -110,7 +115,16 @@ describe('an attempt', () => {
   });
 
   test('that is reset soon after connecting is told, and not one that lives on', () => {
-    const reset = (time: number): Seen => ({ kind: 'got-reset', time, socket: 1 });
+    const reset = (time: number, port = from): Seen => ({
+      kind: 'got-reset',
+      time,
+      socket: 1,
+      from: port,
+      to,
+    });
+    // The socket's memory may belong to another one by then.
+    const other = reset(900, '10.0.0.1:40002');
+    expect(told([begin(), step(100, 2, 1), other]).map(short)).toEqual(['connected none certain']);
     expect(told([begin(), step(100, 2, 1), reset(900)]).map(short)).toEqual(['reset peer certain']);
     expect(told([begin(), step(100, 2, 1), reset(3e6)]).map(short)).toEqual(['connected none certain']);
   });

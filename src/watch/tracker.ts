@@ -20,7 +20,13 @@ export type Seen =
       readonly to: string;
     }
   | { readonly kind: 'resent'; readonly time: number; readonly cpu: number; readonly socket: number }
-  | { readonly kind: 'got-reset'; readonly time: number; readonly socket: number }
+  | {
+      readonly kind: 'got-reset';
+      readonly time: number;
+      readonly socket: number;
+      readonly from: string;
+      readonly to: string;
+    }
   | {
       readonly kind: 'sent-reset';
       readonly time: number;
@@ -172,7 +178,7 @@ export class Tracker {
         return;
       }
       case 'got-reset':
-        this.#reset(seen.socket, seen.time);
+        this.#reset(seen);
         return;
       case 'sent-reset':
         this.#answers.set(`${seen.to} ${seen.from}`, seen);
@@ -237,9 +243,9 @@ export class Tracker {
     // The port may not have been chosen when the SYN was about to be sent.
     if (!seen.from.endsWith(':0')) open.from = seen.from;
     if (seen.from === seen.to) open.itself = true;
-    if (seen.now === state.synReceived) return;
     this.#open.delete(seen.socket);
-    if (seen.now === state.established) {
+    // SYN-RECEIVED after SYN-SENT: it met itself, or opened at the same time as its peer.
+    if (seen.now === state.established || seen.now === state.synReceived) {
       if (open.itself)
         this.#tell(open, seen.time, {
           outcome: 'itself',
@@ -268,14 +274,16 @@ export class Tracker {
     this.#tellStranger(`${from} ${to}`, time, 'checksum', 'TCP_CSUM');
   }
 
-  #reset(socket: number, time: number): void {
+  #reset({ socket, time, from, to }: Seen & { kind: 'got-reset' }): void {
     const open = this.#open.get(socket) ?? this.#closing.find((one) => one.open.socket === socket)?.open;
     if (open !== undefined) {
       open.gotReset = true;
       return;
     }
     const young = this.#young.get(socket);
-    if (young === undefined || time - young.ended > resetWindow) return;
+    // The kernel uses a closed socket's memory again: the reset may be that of a stranger with its address.
+    if (young === undefined || young.from !== from || young.to !== to) return;
+    if (time - young.ended > resetWindow) return;
     this.#young.delete(socket);
     this.#tell(young, time, { outcome: 'reset', reason: 'peer', certainty: 'certain', kernel: null });
   }
