@@ -31,7 +31,7 @@ export class Processes {
     const now = performance.now();
     const known = this.#known.get(thread);
     if (known !== undefined && now - known.at < fresh) return known.info;
-    const info = read(thread) ?? this.#ended(thread);
+    const info = read(thread) ?? known?.info ?? this.#ended(thread);
     if (this.#known.size >= mostKept) this.#known.clear();
     this.#known.set(thread, { at: now, info });
     return info;

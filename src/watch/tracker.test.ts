@@ -129,6 +129,14 @@ describe('an attempt', () => {
     expect(told([begin(), step(100, 2, 1), reset(3e6)]).map(short)).toEqual(['connected none certain']);
   });
 
+  test("that ended before another began in its socket's memory is told all the same", () => {
+    const next = begin({ time: 500, to: '10.0.0.3:80' });
+    expect(told([begin(), step(100, 2, 1), next]).map(short)).toEqual([
+      'connected none certain',
+      'pending none certain',
+    ]);
+  });
+
   test('that has not ended is pending', () => {
     expect(told([begin()]).map(short)).toEqual(['pending none certain']);
   });

@@ -213,7 +213,8 @@ export class Tracker {
       errno: 0,
       itself: false,
     };
-    this.#young.delete(seen.socket);
+    // Its memory is used again: the one before has ended, and nothing more can be said of it.
+    this.#closeYoung(seen.socket);
     this.#open.set(seen.socket, open);
     this.#sent(open, seen.cpu, seen.time, true);
   }
