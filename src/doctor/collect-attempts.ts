@@ -1,5 +1,6 @@
 /** The attempts of programs while somebody looks, by trace events. */
 import { readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openTrace, type Trace, type TraceEvent } from '../linux/trace-events.ts';
 import type { Host, SeenAttempt } from './host.ts';
 import { attempt, type Source } from './read.ts';
@@ -7,9 +8,11 @@ import { addressText, state } from './sockets.ts';
 
 interface AttemptWatch {
   /** Ends it and gives what was seen. */
-  end(): Promise<Host['attempts']>;
+  end(): Host['attempts'];
 }
 
+/** How long the trace may take to begin, in ms: the kernel sets up one at a time. */
+const patience = 600;
 /** Attempts are told one by one up to this many. */
 const mostAttempts = 2000;
 
@@ -17,7 +20,7 @@ const mostAttempts = 2000;
 export async function watchAttempts(source: Source, proc: string): Promise<AttemptWatch> {
   const where = 'trace events';
   const without = (why: string): AttemptWatch => ({
-    end: () => Promise.resolve({ ok: false, where, why, absent: true }),
+    end: () => ({ ok: false, where, why, absent: true }),
   });
   if (!source.live || proc !== '/proc' || !source.own)
     return without('they are read in the own namespace only');
@@ -28,21 +31,26 @@ export async function watchAttempts(source: Source, proc: string): Promise<Attem
   const onEvents = (events: readonly TraceEvent[]): void => {
     for (const event of events) follow(event, network, seen, done);
   };
-  let trace: Trace;
+  const filter = 'protocol == 6 && (newstate == 2 || oldstate == 2)';
+  const events = [{ event: 'sock/inet_sock_set_state', filter }];
+  const opening = openTrace({ events, intervalMs: 20, onEvents });
+  let trace: Trace | null;
   try {
-    const filter = 'protocol == 6 && (newstate == 2 || oldstate == 2)';
-    trace = await openTrace({
-      events: [{ event: 'sock/inet_sock_set_state', filter }],
-      intervalMs: 20,
-      onEvents,
-    });
+    trace = await Promise.race([opening, delay(patience, null, { ref: false })]);
   } catch (error) {
     return without((error as Error).message);
   }
+  if (trace === null) {
+    // Whenever it comes, it is not needed any more.
+    opening.then((late) => late.release()).catch(() => {});
+    return without(`they could not be had within ${patience} ms`);
+  }
+  const opened = trace;
   return {
-    end: async () => {
-      trace.drain();
-      await trace.close();
+    end: () => {
+      opened.drain();
+      // Its end takes the kernel a while, and nothing waits for it: the helper sees to it even after this process.
+      opened.release();
       return { ok: true, where: 'trace events (inet_sock_set_state)', value: done };
     },
   };

@@ -211,11 +211,12 @@ export async function collect(
   wait: () => Promise<void>,
   { proc, attempts: wanted }: { readonly proc: string; readonly attempts: boolean },
 ): Promise<{ host: Host; after: Sample }> {
+  const opening = wanted ? watchAttempts(source, proc) : null;
   const sockets = readSockets(source);
   const acceptLimits = readAcceptLimits(source, sockets.sockets);
   const sysctls = readSettings(source);
   const processes = readProcesses(source, proc, listenersOf(sockets.sockets));
-  const attempts = wanted ? await watchAttempts(source, proc) : null;
+  const attempts = await opening;
   await wait();
   const after = sample(source);
   const files = new Map(
@@ -225,7 +226,7 @@ export async function collect(
     ]),
   );
   const queues = readQueues(sockets.sockets, () => readSockets(source));
-  const seen = attempts === null ? notAsked : await attempts.end();
+  const seen = attempts === null ? notAsked : attempts.end();
   const host: Host = {
     sockets,
     acceptLimits,

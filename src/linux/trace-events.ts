@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { parseTraceFormat, readTracePage, type TraceEvent, type TraceFormat } from './trace-page.ts';
 
 export { TraceEvent } from './trace-page.ts';
@@ -47,6 +48,8 @@ export interface Trace {
   readGlobal(name: string): string | null;
   /** Ends it; resolves when the instance is gone. */
   close(): Promise<void>;
+  /** Ends it and waits for nothing: its helper takes the instance away, also after this process has ended. */
+  release(): void;
 }
 
 /** Why there can be no trace: one sentence for people. */
@@ -158,6 +161,10 @@ class RunningTrace implements Trace {
       this.#closeFiles();
       throw error;
     }
+    // The helper outlives this process by a moment, to clean up; nothing here waits for it.
+    child.unref();
+    (child.stdin as Partial<Socket>).unref?.();
+    (child.stdout as Partial<Socket>).unref?.();
     child.once('close', () => this.#fail(new TraceError('the helper process of the trace was killed')));
     this.#timer = setInterval(() => this.drain(), options.intervalMs ?? 10);
   }
@@ -210,9 +217,15 @@ class RunningTrace implements Trace {
 
   async close(): Promise<void> {
     if (this.#closed) return;
+    this.#child.ref();
+    this.release();
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'close');
+  }
+
+  release(): void {
+    if (this.#closed) return;
     this.#stop();
     this.#child.stdin!.end();
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'close');
   }
 
   #fail(error: Error): void {
