@@ -120,13 +120,17 @@ export class Outgoing {
   window = 0;
   urgent = 0;
   trafficClass = 0;
+  /** Of IPv6; 20 bits. */
+  flowLabel = 0;
   ttl = 64;
   ipId = 0;
   dontFragment = true;
   options: OptionSet = theOptions;
 
   /** Sets the four-tuple, as every writer has to; the rest is each writer's own. */
-  between(t: Pick<Tuple, 'local' | 'localPort' | 'remote' | 'remotePort'>): this {
+  between(t: Tuple): this {
+    // A label for each flow by its hash, so that routers keep its packets on one way (RFC 6438; auto_flowlabels).
+    this.flowLabel = t.hash & 0xfffff || 1;
     this.local = t.local;
     this.localPort = t.localPort;
     this.remote = t.remote;
@@ -176,7 +180,7 @@ function writeIpv4(view: DataView, at: number, s: Outgoing, length: number): voi
 }
 
 function writeIpv6(view: DataView, at: number, s: Outgoing, length: number): void {
-  view.setInt32(at, 0x60000000 | (s.trafficClass << 20));
+  view.setInt32(at, 0x60000000 | (s.trafficClass << 20) | s.flowLabel);
   view.setInt32(at + 4, (length << 16) | (protocolTcp << 8) | s.ttl);
   const { local, remote } = s;
   view.setInt32(at + 8, local.w0);

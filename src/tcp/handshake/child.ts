@@ -46,6 +46,9 @@ export function onHandshakeAck(services: ConnectionServices, request: Request, s
 export function makeChild(services: ConnectionServices, request: Request, seg: Segment): void {
   const { listener } = request;
   const child = childOf(services, request, seg);
+  // The SYN and this ACK.
+  child.segsIn = 2;
+  if (seg.payloadLength > 0) child.dataSegsIn = 1;
   services.table.replace(request, child);
   services.counters.PassiveOpens++;
   if (request.retransmits === 0 && request.sentAt >= 0) rttSample(child, services.now - request.sentAt);

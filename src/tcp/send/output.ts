@@ -147,10 +147,20 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   if (segment.firstSentAt < 0) segment.firstSentAt = services.now;
 }
 
+/**
+ * The number of a segment without data that the peer will take: SND.NXT, unless the peer has shrunk its window to before
+ * that (tcp_acceptable_seq).
+ */
+function acceptableSeq(conn: Connection): number {
+  const end = (conn.sndUna + conn.sndWnd) | 0;
+  const beyond = (conn.sndNxt - end) | 0;
+  return beyond <= 0 || (conn.windowScaling && beyond < 1 << conn.rcvWscale) ? conn.sndNxt : end;
+}
+
 /** Sends an ACK without data, now. */
 export function sendAck(conn: Connection): void {
   if (conn.state === CLOSED) return;
-  write(conn, conn.sndNxt, Flag.ack, selectWindow(conn), establishedOptions(conn), null, 0, 0);
+  write(conn, acceptableSeq(conn), Flag.ack, selectWindow(conn), establishedOptions(conn), null, 0, 0);
   ackSent(conn);
 }
 
@@ -163,7 +173,7 @@ export function sendOldSequence(conn: Connection): void {
 export function sendActiveReset(conn: Connection): void {
   write(
     conn,
-    conn.sndNxt,
+    acceptableSeq(conn),
     Flag.rst | Flag.ack,
     conn.rcvWscale >= 0 ? selectWindow(conn) : 0,
     resetOptions(conn),
