@@ -40,6 +40,14 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: commandTexts.watch,
     load: () => import('./watch.ts'),
   },
+  guard: {
+    summary: commandTexts.guard,
+    load: () => import('./guard.ts'),
+  },
+  port: {
+    summary: commandTexts.port,
+    load: () => import('./port.ts'),
+  },
   'self-connect': {
     summary: commandTexts['self-connect'],
     load: () => import('./self-connect.ts'),

@@ -14,7 +14,7 @@ export interface Owner {
  * @param first the process that is looked at before all others, whatever the budget
  * @param budget milliseconds after which it gives back what it found: a host can have millions of open files
  */
-function findOwners(
+export function findOwners(
   proc: string,
   inodes: ReadonlySet<number>,
   first: number | null,

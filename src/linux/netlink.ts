@@ -19,6 +19,9 @@ interface NetlinkMessage {
   readonly body: Buffer;
 }
 
+/** Where answers are read to; requests are synchronous, and what is handed out is a copy. */
+const room = Buffer.alloc(65_536);
+
 /** A netlink socket of the calling thread's network namespace. */
 export class Netlink {
   private readonly sys: Sys;
@@ -50,7 +53,6 @@ export class Netlink {
     const to = Buffer.from([K.AF_NETLINK, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     must(what, this.sys.call('sendto', this.fd, message, message.length, 0, to, to.length));
     const answers: NetlinkMessage[] = [];
-    const room = Buffer.alloc(65_536);
     for (;;) {
       const length = must(what, this.sys.call('recvfrom', this.fd, room, room.length, 0, null, null));
       for (let at = 0; at + 16 <= length; ) {

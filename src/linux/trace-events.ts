@@ -26,7 +26,10 @@ export interface TraceOptions {
   readonly events: readonly TraceRequest[];
   /** Kilobytes of kernel memory per CPU for records that were not read yet. Default 512. */
   readonly bufferKb?: number;
-  /** Milliseconds between two looks into the buffers. Default 10. */
+  /**
+   * Milliseconds between two looks into the buffers. Default 10. 0: never by itself; whoever calls `drain` waits for
+   * `descriptors` with poll(2), which the kernel makes readable with the first event.
+   */
   readonly intervalMs?: number;
   /** Gets events in the order of their time. An error that it throws ends the trace. */
   readonly onEvents: (events: readonly TraceEvent[]) => void;
@@ -42,6 +45,8 @@ export interface Trace {
   readonly formats: ReadonlyMap<string, TraceFormat>;
   /** How often the kernel overwrote records that had not been read: events were lost then. */
   readonly lost: number;
+  /** The buffers' descriptors, one for each CPU. */
+  readonly descriptors: readonly number[];
   /** Reads what has come since the last look, without waiting for the next. */
   drain(): void;
   /** A file of the tracefs root, such as saved_cmdlines; null if it cannot be read. */
@@ -146,6 +151,8 @@ class RunningTrace implements Trace {
     const instance = `${root}/instances/${name}`;
     writeFileSync(`${instance}/trace_clock`, 'mono');
     writeFileSync(`${instance}/buffer_size_kb`, `${options.bufferKb ?? 512}`);
+    // By default a reader is woken when half of a buffer is full.
+    if (options.intervalMs === 0) writeFileSync(`${instance}/buffer_percent`, '0');
     const formats = options.events.flatMap((request) => enable(instance, request) ?? []);
     this.formats = new Map(formats.map((format) => [format.name, format]));
     this.#byId = new Map(formats.map((format) => [format.id, format]));
@@ -166,7 +173,11 @@ class RunningTrace implements Trace {
     (child.stdin as Partial<Socket>).unref?.();
     (child.stdout as Partial<Socket>).unref?.();
     child.once('close', () => this.#fail(new TraceError('the helper process of the trace was killed')));
-    this.#timer = setInterval(() => this.drain(), options.intervalMs ?? 10);
+    if (options.intervalMs !== 0) this.#timer = setInterval(() => this.drain(), options.intervalMs ?? 10);
+  }
+
+  get descriptors(): readonly number[] {
+    return this.#files.map(({ fd }) => fd);
   }
 
   drain(): void {

@@ -22,6 +22,14 @@ export const commandTexts = {
     en: 'tell the connection attempts of this machine as they happen, and why they fail',
     zh: '实时报告本机的连接尝试，以及失败的原因',
   },
+  guard: {
+    en: 'keep every program of this host from being connected to itself',
+    zh: '不让本机任何程序连上自己',
+  },
+  port: {
+    en: 'run a program with ports that nobody else takes, that refuse, or never answer',
+    zh: '带着端口运行程序：无人会抢占的、必定拒绝的、永不应答的',
+  },
   'self-connect': {
     en: 'show how a program connects to itself, and how the guard prevents it',
     zh: '演示程序如何连上自己，以及 guard 如何避免',

@@ -108,6 +108,8 @@ export function silentPort(): Promise<Lease> {
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     const stop = async (): Promise<void> => {
       filler.close();
+      // Whoever waits for the end may have nothing else that keeps the process alive.
+      worker.ref();
       Atomics.store(new Int32Array(gate), 0, 1);
       Atomics.notify(new Int32Array(gate), 0);
       await ended;

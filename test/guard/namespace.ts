@@ -1,5 +1,6 @@
 /** Runs programs in a network namespace of their own, in which self-connects are frequent. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from '../support/needs.ts';
@@ -10,13 +11,30 @@ export const guard: string = pathToFileURL(join(root, 'dist', 'guard', 'index.js
 /** With twenty ports, a plain connect() to the first of them meets itself about once in ten tries. */
 export const ports = { low: 50_000, high: 50_019 };
 
-/** Runs a command in a fresh namespace with loopback up and the ephemeral range set. */
+/**
+ * `halfopen guard` ends self-connects of the whole machine, those of other tests too: it runs alone. `flock` in front of a
+ * command that meets itself on purpose (shared), or of the guard (exclusive).
+ */
+export const turn = (kind: 'shared' | 'exclusive'): string[] => [
+  'flock',
+  `--${kind}`,
+  '--no-fork',
+  join(tmpdir(), 'halfopen-self-connects.lock'),
+];
+
+/**
+ * Runs a command in a fresh namespace with loopback up and the ephemeral range set.
+ * @param beside whether `halfopen guard` is to act on it
+ */
 export function inNamespace(
   command: readonly string[],
   env: Record<string, string> = {},
+  beside: 'guard' | 'nothing' = 'nothing',
 ): SpawnSyncReturns<string> {
   const set = `ip link set lo up && echo ${ports.low} ${ports.high} > /proc/sys/net/ipv4/ip_local_port_range`;
-  return spawnSync('unshare', ['-n', 'sh', '-c', `${set} && exec "$@"`, 'sh', ...command], {
+  const inside = ['unshare', '-n', 'sh', '-c', `${set} && exec "$@"`, 'sh', ...command];
+  const [first, ...rest] = beside === 'guard' ? inside : [...turn('shared'), ...inside];
+  return spawnSync(first!, rest, {
     encoding: 'utf8',
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     maxBuffer: 1 << 26,

@@ -29,6 +29,11 @@ export type Need =
   | 'chromium'
   | 'python3'
   | 'curl'
+  | 'javac'
+  | 'go'
+  | 'nginx'
+  | 'haproxy'
+  | 'redis-server'
   | 'nft'
   | 'netns'
   | 'tracefs'
@@ -48,6 +53,11 @@ const checks: Record<Need, () => string | null> = {
   chromium: command('chromium'),
   python3: command('python3'),
   curl: command('curl'),
+  javac: command('javac'),
+  go: command('go'),
+  nginx: command('nginx'),
+  haproxy: command('haproxy'),
+  'redis-server': command('redis-server'),
   nft: command('nft'),
   netns: (): string | null =>
     process.platform === 'linux' && spawnSync('unshare', ['-n', 'true'], { stdio: 'ignore' }).status === 0
