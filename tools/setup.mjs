@@ -1,7 +1,7 @@
 // What a fresh clone needs before anything runs: dependencies and a build. No dependencies of its own.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -57,17 +57,48 @@ export function newest(path) {
   return latest;
 }
 
+/** Removes the declarations that no public entry leads to. */
+function dropInternalTypes() {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const entries = Object.values(exports).map((it) =>
+    typeof it === 'string' ? it.replace(/\.js$/, '.d.ts') : it.types,
+  );
+  const open = entries.filter((path) => path.endsWith('.d.ts')).map((path) => join(root, path));
+  const reached = new Set(open);
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*['"](\.[^'"]+)['"]/g)) {
+      const target = join(dirname(file), path.replace(/\.[jt]s$/, '.d.ts'));
+      if (!reached.has(target) && existsSync(target)) open.push(target);
+      reached.add(target);
+    }
+  }
+  for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
+    const file = join(root, 'dist', name);
+    if (file.endsWith('.d.ts') && !reached.has(file)) rmSync(file);
+  }
+}
+
 /** Compiles src/ to dist/ if a source is newer than the last build. */
 export function build() {
   const stampFile = join(root, 'dist', '.stamp');
-  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json'].map((name) =>
-    newest(join(root, name)),
+  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json', 'tools/setup.mjs'].map(
+    (name) => newest(join(root, name)),
   );
   if (existsSync(stampFile) && statSync(stampFile).mtimeMs > Math.max(...sources)) return;
   note('building ...');
   // What a file that is gone by now left behind would be packed.
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  runTool('tsc', ['-p', 'tsconfig.build.json']);
-  mkdirSync(join(root, 'dist'), { recursive: true });
+  // What is said in comments is for readers of the sources; docstrings are in the declarations.
+  runTool('tsc', [
+    '-p',
+    'tsconfig.build.json',
+    '--declaration',
+    'false',
+    '--isolatedDeclarations',
+    'false',
+    '--removeComments',
+  ]);
+  runTool('tsc', ['-p', 'tsconfig.build.json', '--emitDeclarationOnly']);
+  dropInternalTypes();
   writeFileSync(stampFile, '');
 }
