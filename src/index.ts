@@ -11,10 +11,8 @@ export {
   type StackOptions,
 } from './embed/stack.ts';
 export { VirtualTime } from './embed/virtual-time.ts';
-export type { RealClock } from './sim/realtime.ts';
 export type { IsnGenerator } from './tcp/handshake/isn.ts';
 export type { State } from './tcp/trace.ts';
-export { DecodeError, HalfopenError } from './wire/errors.ts';
 
 /** The version of the package. */
 export const version = '0.1.0';
