@@ -12,7 +12,7 @@ interface AttemptWatch {
 }
 
 /** How long the trace may take to begin, in ms: the kernel sets up one at a time. */
-const patience = 600;
+const patience = 2000;
 /** Attempts are told one by one up to this many. */
 const mostAttempts = 2000;
 

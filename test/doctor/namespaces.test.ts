@@ -282,7 +282,8 @@ async function expectToRun(command: string): Promise<void> {
 
 const needs = (scenario: Scenario): Need[] => ['netns', 'python3', ...(scenario.needs ?? [])];
 
-describe.concurrent('in a network namespace of its own the doctor', () => {
+// A busy machine makes one namespace after the other, and that can take it a minute for all of them.
+describe.concurrent('in a network namespace of its own the doctor', { timeout: 180_000 }, () => {
   for (const scenario of full ? scenarios : scenarios.filter(({ name }) => quick.has(name))) {
     testNeeding('test/doctor/namespaces.test.ts', ...needs(scenario))(scenario.says, async () => {
       // The kernel sets up one trace after the other: only the scenario that needs one has it.
