@@ -59,9 +59,12 @@ export function initialWindow(
   return { window, scale, clamp: Math.min(65535 << scale, limit) };
 }
 
+/** The MSS of a peer that does not say its own (RFC 9293 3.7.1). */
+export const defaultMss = (family: 4 | 6): number => (family === 4 ? 536 : 1220);
+
 /** What an incoming SYN or SYN+ACK offers, cut down to what this host supports. */
 export interface Offer {
-  /** 536 if the option is absent (RFC 9293 3.7.1; 1220 in IPv6 is not what Linux does). */
+  /** If the option is absent, what every path takes: see `defaultMss`. */
   readonly mss: number;
   /** -1 without window scaling. */
   readonly windowScale: number;
@@ -73,7 +76,7 @@ export interface Offer {
 
 /** Reads the offer of a segment with SYN. */
 export function readOffer(seg: Segment, sysctls: TcpSysctls, userMss: number): Offer {
-  const announced = seg.mss > 0 ? seg.mss : 536;
+  const announced = seg.mss > 0 ? seg.mss : defaultMss(seg.family);
   const timestamps = seg.hasTimestamps && sysctls.tcp_timestamps !== 0;
   return {
     mss: userMss > 0 && userMss < announced ? userMss : announced,

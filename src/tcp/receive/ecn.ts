@@ -24,6 +24,11 @@ export function ecnMark(conn: Connection, seg: Segment): void {
 
 /** A segment that counts: the sender has slowed down, no more echo (tcp_ecn_accept_cwr); Linux takes that on a pure ACK too. */
 export function acceptCwr(conn: Connection, seg: Segment): void {
+  if (conn.ecnMode === EcnMode.off) {
+    // TCP_INFO tells of marks even where nothing was negotiated.
+    if ((seg.trafficClass & 3) !== 0) conn.ecnSeen = true;
+    return;
+  }
   if (conn.ecnMode === EcnMode.accurate) {
     if ((seg.trafficClass & 3) === 3) conn.ceReceived++;
     return;

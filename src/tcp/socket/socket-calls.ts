@@ -11,7 +11,7 @@ import { Errno } from '../errno.ts';
 import { Listener } from '../handshake/accept-queue.ts';
 import { FastOpenBit, FastOpenFailure } from '../handshake/fast-open.ts';
 import { newAttempt, sendSynWithData } from '../handshake/fast-open-active.ts';
-import { advertisedMss, initialWindow, windowFromSpace } from '../handshake/negotiate.ts';
+import { advertisedMss, defaultMss, initialWindow, windowFromSpace } from '../handshake/negotiate.ts';
 import { Poll, wakeAll } from '../poll.ts';
 import { afterCopy } from '../receive/autotune.ts';
 import { afterRead } from '../receive/delayed-ack.ts';
@@ -126,7 +126,8 @@ export function endFastOpen(conn: Connection): number {
 function prepare(conn: Connection): void {
   const { services } = conn;
   const route = conn.route!;
-  conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, 536) : 536;
+  const least = defaultMss(conn.family);
+  conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, least) : least;
   conn.pmtu = route.mtu;
   conn.maxWindow = conn.sndWnd = conn.sndWl1 = 0;
   conn.stampedHeaders = services.sysctls.tcp_timestamps !== 0;
