@@ -20,7 +20,8 @@ if (folder === undefined || !statSync(folder, { throwIfNoEntry: false })?.isDire
 
 install();
 build();
-const place = realpathSync(folder);
+// The suite's folders share scripts beside theirs (tcp/common is a link to ../common).
+const place = realpathSync(join(folder, '..'));
 const { runJob, restrictedTo } = await import('../dist/cli/run-job.js');
 const { formatFailure } = await import('../dist/drill/report.js');
 
