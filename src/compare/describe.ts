@@ -32,7 +32,7 @@ export function describePacket(
     flow.localPort = segment.sourcePort;
     flow.liveLocalIsn = segment.seq;
   }
-  const shown = flow === undefined ? null : toScriptTerms(segment, flow);
+  const shown = flow === undefined ? null : masked(toScriptTerms(segment, flow), segment);
   const ts = segment.options.find(({ kind }) => kind === 'timestamps');
   if (
     flow !== undefined &&
@@ -50,6 +50,20 @@ export function describePacket(
   const text =
     shown === null ? `tcp from ${segment.sourcePort} to ${segment.destinationPort}` : textOf(shown, tsMs);
   return { kind: 'packet', atUs, flow: index, fields, tsMs, text };
+}
+
+/** Without what is chosen at random, or only looks so: a RST whose number is 0 because there was none to take. */
+function masked(shown: ShownTcp, segment: Decoded['segment']): ShownTcp {
+  const options = shown.options as Exclude<ShownTcp['options'], '*'>;
+  return {
+    ...shown,
+    seq: (segment.flags & Flag.rst) !== 0 && segment.seq === 0 ? 0 : shown.seq,
+    options: options.map((option) =>
+      option.kind === 'FO' || option.kind === 'FOEXP'
+        ? { ...option, bytes: new Uint8Array(option.bytes === '*' ? 0 : option.bytes.length) }
+        : option,
+    ),
+  };
 }
 
 /** The connection by its ports; a SYN from a port not seen before is the next one that the system opens. */

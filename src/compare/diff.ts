@@ -190,16 +190,11 @@ function make(
   got?: string | number,
 ): Difference {
   const kind = /^[A-Z.-]+ /.exec(about)?.[0].trim() ?? about.replace(/[0-9]+/g, 'N').slice(0, 60);
+  const named =
+    /^(tcpi_(state|ca_state|options)|revents|errno|value|flags|df|tos|ttl|id|label|options|status)$/;
+  const missing = actual === 'nothing' ? ' missing' : ' too many';
   const values =
-    value === undefined ||
-    ['seq', 'ack', 'window'].includes(field) ||
-    (typeof value === 'number' && value > 64)
-      ? field === 'packet'
-        ? actual === 'nothing'
-          ? ' missing'
-          : ' too many'
-        : ''
-      : ` ${value} not ${got}`;
+    field === 'packet' ? missing : value !== undefined && named.test(field) ? ` ${value} not ${got}` : '';
   const before = field.startsWith('tcpi_') ? '' : ` after ${lastStimulus(scenario, oracle, atUs)}`;
   return { field, atUs, expected, actual, about, signature: `${kind}: ${field}${values}${before}` };
 }

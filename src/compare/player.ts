@@ -33,13 +33,14 @@ export class Player {
   private broken: string | null = null;
   private pendingStep: number | null = null;
 
-  constructor(scenario: Scenario, system: SystemUnderTest) {
+  /** @param delayUs how long after now it starts, µs */
+  constructor(scenario: Scenario, system: SystemUnderTest, delayUs = 0) {
     this.scenario = scenario;
     this.system = system;
     this.config = configFor(scenario);
     this.flows = scenario.flows.map(({ opens, peerPort }, i) => this.flow(opens, peerPort, i));
     this.drainAll();
-    this.startUs = system.now();
+    this.startUs = system.now() + delayUs;
   }
 
   private flow(opens: 'system' | 'peer', peerPort: number, index: number): Flow {

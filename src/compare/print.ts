@@ -1,5 +1,5 @@
 /** A scenario as a script that holds what one system answered. */
-import { errnoName } from '../drill/errors.ts';
+import { errnoName, errnoText } from '../drill/errors.ts';
 import type { Observation, Scenario, SeenResult } from './scenario.ts';
 
 const seconds = (us: number): string => (us / 1e6).toFixed(4).padStart(9);
@@ -18,7 +18,7 @@ export function scriptOf(scenario: Scenario, oracle: Observation, comment: reado
       case 'packet':
         lines.push({
           atUs: at,
-          text: `< ${several ? `${40000 + stimulus.flow} > 8080: ` : ''}${stimulus.text}`,
+          text: `< ${several ? withPorts(stimulus.text, 40000 + stimulus.flow) : stimulus.text}`,
         });
         break;
       case 'sysctl':
@@ -35,7 +35,8 @@ export function scriptOf(scenario: Scenario, oracle: Observation, comment: reado
         break;
       case 'call': {
         const { value = 0, errno = 0, ...more } = result;
-        const failed = Number(errno) !== 0 ? ` ${errnoName(Number(errno))} (errno ${errno})` : '';
+        const failed =
+          Number(errno) !== 0 ? ` ${errnoName(Number(errno))} (${errnoText(Number(errno))})` : '';
         const got = value === 'fd' ? callFd(stimulus.call.result) : value;
         const said = Object.keys(more).length > 0 ? ` // ${JSON.stringify(more)}` : '';
         lines.push({ atUs: at, text: `${stimulus.text} = ${got}${failed}${said}` });
@@ -45,7 +46,7 @@ export function scriptOf(scenario: Scenario, oracle: Observation, comment: reado
   });
   for (const it of oracle.seen) {
     if (it.kind !== 'packet') continue;
-    const ports = several && it.flow >= 0 ? `8080 > ${40000 + it.flow}: ` : '';
+    const ports = several && it.flow >= 0 ? `8080 > ${40000 + it.flow} ` : '';
     lines.push({ atUs: it.atUs, text: it.flow >= 0 ? `> ${ports}${it.text}` : `// > ${it.text}` });
   }
   const body = lines
@@ -53,11 +54,18 @@ export function scriptOf(scenario: Scenario, oracle: Observation, comment: reado
     .map(({ atUs, text }) => (text.startsWith('//') ? text : `${seconds(atUs)} ${text}`));
   const head = [
     ...comment.map((line) => `// ${line}`),
+    ...(scenario.ipVersion === 'ipv4-mapped-ipv6' ? ['// run with --ip mapped'] : []),
     '--tolerance_usecs=100000',
     '--tcp_ts_ecr_scaled',
-    `--ip_version=${scenario.ipVersion}`,
+    ...(scenario.ipVersion === 'ipv4-mapped-ipv6' ? [] : [`--ip_version=${scenario.ipVersion}`]),
   ];
   return `${[...head, ...body].join('\n')}\n`;
+}
+
+/** A packet's text with the ports of its connection, behind what it says of the IP header. ICMP has none. */
+function withPorts(text: string, peerPort: number): string {
+  if (text.startsWith('icmp')) return `${text} // of port ${peerPort}`;
+  return text.replace(/^(\[\w+\] )?/, `$1${peerPort} > 8080 `);
 }
 
 const callFd = (result: { readonly kind: string; readonly value?: unknown }): string =>

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect } from 'vitest';
-import { full, root, testNeeding } from '../needs.ts';
+import { full, root, testNeeding } from '../support/needs.ts';
 
 const kernelTest = testNeeding('test/kernel/run-on-kernel.test.ts', 'namespaces');
 const rootTest = testNeeding('test/kernel/run-on-kernel.test.ts', 'netns');
