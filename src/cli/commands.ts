@@ -28,6 +28,14 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: commandTexts.compare,
     load: () => import('./compare.ts'),
   },
+  musts: {
+    summary: commandTexts.musts,
+    load: () => import('./musts.ts'),
+  },
+  tun: {
+    summary: commandTexts.tun,
+    load: () => import('./tun.ts'),
+  },
   lab: {
     summary: commandTexts.lab,
     load: () => import('./lab.ts'),

@@ -66,7 +66,7 @@ function called(): string {
 
 /** What to try next, as far as this version has it. */
 const suggestions = {
-  run: [`run --ladder ${typed(scripts)}`, 'tryRun'],
+  run: [`run --ladder ${typed(scripts)}/*.pkt`, 'tryRun'],
   explain: ['explain FILE.pcap', 'tryExplain'],
   doctor: ['doctor', 'tryDoctor'],
 } as const;

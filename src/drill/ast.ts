@@ -152,8 +152,8 @@ export interface SyscallSpec {
   readonly name: string;
   readonly args: readonly Expression[];
   readonly result: Expression;
-  /** Error name after the result, such as ECONNREFUSED; null if not written. */
-  readonly errno: { readonly name: string; readonly at: number } | null;
+  /** Error names after the result, such as ECONNREFUSED; several with `|` between them (an extension). Null if not written. */
+  readonly errno: { readonly names: readonly string[]; readonly at: number } | null;
   /** When a blocking call (`a...b`) is to end; in the terms of the event's time. Null if it may not block. */
   readonly endUs: number | null;
   readonly at: number;

@@ -23,26 +23,34 @@ export function prepareCall(spec: SyscallSpec, context: CallContext): PreparedCa
   if (decoder === undefined) throw arguments_.error(`Unknown system call: '${spec.name}'`);
   const { call, check, newFds } = decoder(arguments_);
   const expected = arguments_.integer(spec.result);
-  const errno = spec.errno === null ? null : errnoNumber(spec.errno.name);
-  if (errno === undefined)
-    throw arguments_.error(`unknown error name: '${spec.errno!.name}'`, spec.errno!.at);
+  const errnos = spec.errno?.names.map((name) => {
+    const number = errnoNumber(name);
+    if (number === undefined) throw arguments_.error(`unknown error name: '${name}'`, spec.errno!.at);
+    return number;
+  });
   const fds = newFds ?? (returnsFd.has(spec.name) ? [expected] : []);
   const problem = (outcome: Outcome): string | null =>
-    resultProblem(outcome, expected, errno, returnsFd.has(spec.name)) ?? check?.(outcome) ?? null;
+    resultProblem(outcome, expected, errnos ?? null, returnsFd.has(spec.name)) ?? check?.(outcome) ?? null;
   return { call, newFds: expected >= 0 ? fds : [], problem };
 }
 
 const returnsFd: ReadonlySet<string> = new Set(['socket', 'accept', 'open', 'epoll_create']);
 
-function resultProblem(outcome: Outcome, expected: number, errno: number | null, fd: boolean): string | null {
+function resultProblem(
+  outcome: Outcome,
+  expected: number,
+  errnos: readonly number[] | null,
+  fd: boolean,
+): string | null {
   const got = `${outcome.value} with errno ${outcome.errno} (${errnoText(outcome.errno)})`;
   if (fd && expected >= 0) {
     if (outcome.value < 0) return `Expected non-negative result but got ${got}`;
   } else if (outcome.value !== expected) {
     return `Expected result ${expected} but got ${got}`;
   }
-  if (errno === null || outcome.errno === errno) return null;
-  return `Expected errno ${errno} (${errnoText(errno)}) but got ${outcome.errno} (${errnoText(outcome.errno)})`;
+  if (errnos === null || errnos.includes(outcome.errno)) return null;
+  const wanted = errnos.map((errno) => `${errno} (${errnoText(errno)})`).join(' or ');
+  return `Expected errno ${wanted} but got ${outcome.errno} (${errnoText(outcome.errno)})`;
 }
 
 interface Decoded {

@@ -15,7 +15,9 @@ export function parseSyscall(lexer: Lexer): SyscallSpec {
   let errno: SyscallSpec['errno'] = null;
   if (lexer.peek().kind === 'word') {
     const token = lexer.next();
-    errno = { name: token.value, at: token.start };
+    const names = [token.value];
+    while (lexer.accept('|')) names.push(lexer.next().value);
+    errno = { names, at: token.start };
     parseNote(lexer);
   }
   if (lexer.at('(')) parseNote(lexer);

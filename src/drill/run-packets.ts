@@ -25,6 +25,8 @@ const firstPeerPort = 40000;
 /** How long after its time an outbound packet is waited for. */
 const graceUs = 2_000_000;
 const tcp = 6;
+/** States of connections that came from a listener. */
+const passive: ReadonlySet<Flow['state']> = new Set(['syn-received', 'synack-sent', 'synack-acked']);
 
 export class PacketEvents {
   /** The socket under test. */
@@ -101,6 +103,7 @@ export class PacketEvents {
 
   /** The socket that a script's packet belongs to; an inbound one for a listener makes a child. */
   private flowFor(packet: PacketSpec): Flow {
+    if (packet.kind === 'tcp') this.turnTo(packet);
     const { current } = this;
     if (packet.kind === 'tcp') {
       if (packet.direction === 'in' && (current === null || current.state === 'listening'))
@@ -114,6 +117,28 @@ export class PacketEvents {
     }
     if (current !== null && (current.protocol === tcp || packet.kind === 'icmp')) return current;
     throw new DrillError('packet', 'no matching socket for script packet');
+  }
+
+  /**
+   * Several peers of one listener: a packet with ports turns to the connection that has them, and a SYN from a port, or
+   * with a number, that the present child's peer has not, makes another child while a listener is there.
+   */
+  private turnTo(packet: TcpSpec): void {
+    const { current } = this;
+    const inbound = packet.direction === 'in';
+    const { source, destination } = packet.ports;
+    if (current === null || source === 0 || destination === 0) return;
+    // Whatever comes to a listener that is the present socket makes a child of it, as in packetdrill.
+    if (inbound && current.state === 'listening') return;
+    const [remote, local] = inbound ? [source, destination] : [destination, source];
+    const known = this.flows.findLast((flow) => flow.remotePort === remote && flow.localPort === local);
+    const opens = inbound && packet.flags.syn && !packet.flags.ack;
+    const isNew =
+      known === undefined || (passive.has(known.state) && known.liveRemoteIsn !== (Number(packet.seq) | 0));
+    if (opens && isNew && passive.has(current.state)) {
+      const listener = this.flows.findLast(({ state }) => state === 'listening');
+      this.current = listener ?? current;
+    } else if (known !== undefined) this.current = known;
   }
 
   private child(packet: TcpSpec): Flow {

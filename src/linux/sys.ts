@@ -146,6 +146,8 @@ export class Sys {
   private readonly munmapNative: Native;
   private readonly exitNative: (status: number) => void;
   private readonly timespec = Buffer.alloc(32);
+  /** Handles that nobody holds are collected, and then stop silently. */
+  private readonly watched = new Set<unknown>();
 
   constructor(koffi: typeof Koffi) {
     this.koffi = koffi;
@@ -163,6 +165,29 @@ export class Sys {
   call(name: CallName, ...args: (number | bigint | string | Bytes)[]): number {
     const value = Number(this.library[name](...args));
     return value < 0 ? -this.koffi.errno() : value;
+  }
+
+  /**
+   * Calls back whenever a descriptor has something to read, on the event loop. An error of `ready` is thrown from the loop.
+   * @returns stops it
+   */
+  watch(fd: number, ready: () => void): () => void {
+    const handle = this.koffi.node.poll(fd, { readable: true }, () => {
+      try {
+        ready();
+      } catch (error) {
+        // Thrown inside a native callback it would hang the process.
+        setImmediate(() => {
+          throw error;
+        });
+      }
+    });
+    this.watched.add(handle);
+    return () => {
+      if (!this.watched.delete(handle)) return;
+      handle.stop();
+      handle.close();
+    };
   }
 
   /** Where a buffer's bytes are. The caller keeps the buffer alive as long as the address is used. */

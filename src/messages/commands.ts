@@ -13,6 +13,14 @@ export const commandTexts = {
     en: 'do the same to this kernel and to the built-in stack, and show where they differ',
     zh: '对本机内核和内置协议栈做同样的事，指出两者的不同',
   },
+  musts: {
+    en: "which of RFC 9293's MUSTs on opening, resetting and closing a stack fulfils",
+    zh: '协议栈满足 RFC 9293 关于打开、复位和关闭连接的哪些 MUST',
+  },
+  tun: {
+    en: 'a host of ours on a TUN device, for real programs to talk to',
+    zh: '在 TUN 设备上运行一台我们的主机，供真实程序与之通信',
+  },
   lab: {
     en: 'serve the lab: see a handshake, break it, understand it',
     zh: '打开实验室页面：观察握手，动手破坏，弄懂原理',

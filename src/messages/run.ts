@@ -42,7 +42,7 @@ packetdrill's own options, which win over those in a script:
 Exit: 0 no script failed, 1 one did, 2 wrong usage, or none of them can run on what was asked for.
 
 Examples:
-  halfopen run scripts/
+  halfopen run scripts/*.pkt
   halfopen run --ladder scripts/01-three-way-handshake.pkt
   halfopen run --on 'exec:./my-stack --quiet' scripts/rfc9293
   halfopen run --ip ipv4,ipv6,mapped --json my/scripts > results.jsonl
@@ -88,7 +88,7 @@ packetdrill 自己的选项，优先于脚本里的：
 退出码：0 没有脚本失败，1 有脚本失败，2 用法错误，或没有一个脚本能在所选系统上运行。
 
 示例：
-  halfopen run scripts/
+  halfopen run scripts/*.pkt
   halfopen run --ladder scripts/01-three-way-handshake.pkt
   halfopen run --on 'exec:./my-stack --quiet' scripts/rfc9293
   halfopen run --ip ipv4,ipv6,mapped --json my/scripts > results.jsonl

@@ -95,6 +95,30 @@ describe('the runner on a stack that is not ours', () => {
     expect(report(odd.replace('6304abcd', '630'))).toMatch(/odd number of digits/);
   });
 
+  test('several errors may be named, and several peers of one listener by their ports', () => {
+    const socket = '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n';
+    expect(report(`${socket}+0 read(3, ..., 9) = -1 EPIPE|EAGAIN (either)`)).toBe('passed');
+    expect(report(`${socket}+0 read(3, ..., 9) = -1 EPIPE|EINVAL (either)`)).toMatch(
+      /Expected errno 32 \(Broken pipe\) or 22 \(Invalid argument\) but got 11/,
+    );
+    expect(report(`${socket}+0 read(3, ..., 9) = -1 EPIPE|ENOTHING (either)`)).toMatch(
+      /unknown error name: 'ENOTHING'/,
+    );
+    const peers = `${server}
++0 < 41000 > 8080 S 0:0(0) win 32792 <mss 1000>
++0 > 8080 > 41000 S. 0:0(0) ack 1 <...>
++0 < 41001 > 8080 S 700:700(0) win 32792 <mss 1000>
++0 > 8080 > 41001 S. 0:0(0) ack 701 <...>
++.1 < 41000 > 8080 . 1:1(0) ack 1 win 257
++.1 < 41001 > 8080 P. 1:11(10) ack 1 win 257
++0 > . 1:1(0) ack 11
++.1 < 41000 > 8080 P. 1:6(5) ack 1 win 257
++0 > . 1:1(0) ack 6
+`;
+    expect(report(peers)).toBe('passed');
+    expect(report(peers.replace('ack 701', 'ack 1'))).toMatch(/test.pkt:9: .*tcp_ack_seq/);
+  });
+
   test('a packet that never comes is told at once, whatever the script waits for', () => {
     expect(report(`${handshake}* > P. 1:11(10) ack 1`)).toMatch(/no such packet will ever come/);
     expect(report(`${handshake}+7 > P. 1:11(10) ack 1`)).toMatch(/Timed out waiting for packet/);

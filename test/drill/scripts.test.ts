@@ -15,7 +15,8 @@ import { full, root, testNeeding } from '../support/needs.ts';
 
 const folder = join(root, 'scripts');
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.pkt'))
+  // Those of the RFC's requirements do not all pass, as docs/rfc9293.md says; test/exec/musts.test.ts has them.
+  .filter((name) => name.endsWith('.pkt') && !name.startsWith('rfc9293'))
   .map((name) => join(folder, name));
 const texts = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
 const versions: readonly IpVersion[] = ['ipv4', 'ipv4-mapped-ipv6', 'ipv6'];

@@ -42,10 +42,10 @@ test('what npm start suggests to try next runs where the user stands, in folders
     const { stdout } = spawnSync(process.execPath, [join(clone, 'dist', 'cli', 'main.js'), 'start'], options);
     return / {2}(\S.* run --ladder .*?) {3}/.exec(stdout)![1]!;
   };
-  expect(suggested(clone)).toBe('npx halfopen run --ladder scripts');
-  expect(suggested(join(clone, 'scripts'))).toBe('npx halfopen run --ladder .');
+  expect(suggested(clone)).toBe('npx halfopen run --ladder scripts/*.pkt');
+  expect(suggested(join(clone, 'scripts'))).toBe('npx halfopen run --ladder ./*.pkt');
   const line = suggested(place);
-  expect(line).toBe('node "a clone/dist/cli/main.js" run --ladder "a clone/scripts"');
+  expect(line).toBe('node "a clone/dist/cli/main.js" run --ladder "a clone/scripts"/*.pkt');
   const { stdout, status } = spawnSync(line, { cwd: place, encoding: 'utf8', shell: true, maxBuffer: 1e8 });
   expect(stdout).toMatch(/\n\d+ passed, 0 failed\n$/);
   expect(status).toBe(0);

@@ -19,7 +19,7 @@ const arrows: Record<string, readonly string[]> = {
   doctor: ['messages', 'tcp', 'linux'],
   watch: ['linux', 'wire'],
   guard: ['messages', 'tcp'],
-  linux: ['messages', 'wire', 'drill'],
+  linux: ['messages', 'wire', 'sim', 'embed', 'drill'],
   ports: ['messages', 'doctor', 'sim'],
   compare: ['messages', 'wire', 'drill', 'sim'],
   warden: ['messages', 'linux', 'wire', 'doctor'],

@@ -34,6 +34,9 @@ export type Need =
   | 'nginx'
   | 'haproxy'
   | 'redis-server'
+  | 'nc'
+  | 'ping'
+  | 'wrk'
   | 'nft'
   | 'netns'
   | 'tracefs'
@@ -58,6 +61,9 @@ const checks: Record<Need, () => string | null> = {
   nginx: command('nginx'),
   haproxy: command('haproxy'),
   'redis-server': command('redis-server'),
+  nc: command('nc'),
+  ping: command('ping'),
+  wrk: command('wrk'),
   nft: command('nft'),
   netns: (): string | null =>
     process.platform === 'linux' && spawnSync('unshare', ['-n', 'true'], { stdio: 'ignore' }).status === 0
