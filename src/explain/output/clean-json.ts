@@ -13,7 +13,7 @@ import { type CapturePoint, pointOf } from '../judge/details.ts';
 import type { Recorded } from '../judge/evidence.ts';
 import { isAlone } from '../track/clean-handshake.ts';
 import * as R from '../track/records.ts';
-import { communityId } from './community-id.ts';
+import { communityIdBytes } from './community-id.ts';
 import {
   agreedJson,
   attemptJson,
@@ -305,7 +305,7 @@ export class CleanJson {
     out.whole(words[base + SERVER_ISN]! >>> 0);
     out.piece(community);
     const ipv6 = (words[base + STATE]! & IPV6) !== 0;
-    out.ascii(communityId(words, base + CLIENT, ports >>> 16, base + SERVER, ports & 0xffff, ipv6));
+    out.ascii(communityIdBytes(words, base + CLIENT, ports >>> 16, base + SERVER, ports & 0xffff, ipv6));
     out.piece(quote);
     out.piece(end.text);
   }

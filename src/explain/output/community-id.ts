@@ -15,16 +15,16 @@ const digestView = new DataView(digest.buffer);
 
 /**
  * @param words holds both addresses as four words each, from `one` and `two` on; IPv4 in the last word
- * @returns 28 characters of base64 and "1:"
+ * @returns "1:" and 28 characters of base64, in memory that the next call uses again
  */
-export function communityId(
+export function communityIdBytes(
   words: ArrayLike<number>,
   one: number,
   onePort: number,
   two: number,
   twoPort: number,
   ipv6: boolean,
-): string {
+): Uint8Array {
   const first = ipv6 ? 0 : 3;
   let order = 0;
   for (let n = first; n < 4 && order === 0; n++) order = (words[one + n]! >>> 0) - (words[two + n]! >>> 0);
@@ -33,15 +33,21 @@ export function communityId(
   block.fill(0);
   view.setUint16(0, SEED);
   let at = 2;
-  for (const side of swap ? [two, one] : [one, two])
-    for (let n = first; n < 4; n++, at += 4) view.setInt32(at, words[side + n]!);
+  for (let n = first; n < 4; n++, at += 4) view.setInt32(at, words[(swap ? two : one) + n]!);
+  for (let n = first; n < 4; n++, at += 4) view.setInt32(at, words[(swap ? one : two) + n]!);
   block[at] = TCP;
   view.setUint16(at + 2, swap ? twoPort : onePort);
   view.setUint16(at + 4, swap ? onePort : twoPort);
   block[at + 6] = 0x80;
   view.setUint16(62, (at + 6) * 8);
   sha1();
-  return `1:${base64()}`;
+  base64();
+  return text;
+}
+
+/** The same as a string. */
+export function communityId(...flow: Parameters<typeof communityIdBytes>): string {
+  return String.fromCharCode(...communityIdBytes(...flow));
 }
 
 /** SHA-1 (FIPS 180-4) of the one block. */
@@ -74,18 +80,24 @@ function sha1(): void {
   digestView.setInt32(16, (e + 0xc3d2e1f0) | 0);
 }
 
-const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const letters = Uint8Array.from(
+  'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+  (letter) => letter.charCodeAt(0),
+);
+const text = Uint8Array.of(49, 58, ...new Array<number>(27).fill(0), 61);
 
-function base64(): string {
-  let text = '';
+/** Writes the digest into {@link text}: six groups of three bytes, and two that are left. */
+function base64(): void {
+  let at = 2;
   for (let n = 0; n < 18; n += 3) {
     const bits = (digest[n]! << 16) | (digest[n + 1]! << 8) | digest[n + 2]!;
-    text +=
-      letters[bits >>> 18]! +
-      letters[(bits >>> 12) & 63]! +
-      letters[(bits >>> 6) & 63]! +
-      letters[bits & 63]!;
+    text[at++] = letters[bits >>> 18]!;
+    text[at++] = letters[(bits >>> 12) & 63]!;
+    text[at++] = letters[(bits >>> 6) & 63]!;
+    text[at++] = letters[bits & 63]!;
   }
   const bits = (digest[18]! << 8) | digest[19]!;
-  return `${text}${letters[bits >>> 10]!}${letters[(bits >>> 4) & 63]!}${letters[(bits << 2) & 63]!}=`;
+  text[at++] = letters[bits >>> 10]!;
+  text[at++] = letters[(bits >>> 4) & 63]!;
+  text[at] = letters[(bits << 2) & 63]!;
 }

@@ -100,8 +100,10 @@ export class LineBuffer {
   }
 
   /** Characters below 128. */
-  ascii(text: string): void {
-    for (let n = 0; n < text.length; n++) this.bytes[this.used++] = text.charCodeAt(n);
+  ascii(text: Uint8Array): void {
+    const { bytes, used } = this;
+    for (let n = 0; n < text.length; n++) bytes[used + n] = text[n]!;
+    this.used = used + text.length;
   }
 
   byte(value: number): void {

@@ -194,7 +194,7 @@ export class Tracker {
     const stray =
       !fresh && (flags & (SYN | ACK | RST)) === (SYN | ACK) && !this.match.answers(base, fromClient);
     const news = this.log.record(slot, this.at, d, fromClient, reset || stray);
-    if (news & (SERVER_FIN | SERVER_RST) && (store.words[base + STATE]! & SERVER_DATA) === 0)
+    if (news & (SERVER_FIN | SERVER_RST) && (store.words[base + STATE]! & UNSERVED) === 0)
       endsUnserved(store.words, store.doubles, slot, this.at.time);
     if (fresh && this.match.count > 0 && (flags & (SYN | ACK | RST)) === SYN)
       this.log.compareSyns(slot, this.match.candidates[0]!);
@@ -386,7 +386,7 @@ export class Tracker {
     if (fresh & (CLIENT_DATA | SERVER_DATA)) this.log.letter(base, H_DATA + server);
     if (fresh & (CLIENT_DATA | SERVER_DATA)) firstData(this.store.words, base, this.at, d, fromClient);
     if ((fresh & (CLIENT_FIN | SERVER_FIN)) === 0) return;
-    if (fresh & SERVER_FIN && (bits & SERVER_DATA) === 0)
+    if (fresh & SERVER_FIN && (bits & UNSERVED) === 0)
       endsUnserved(this.store.words, this.store.doubles, slot, this.at.time);
     this.log.letter(base, H_FIN + server);
     if (isOver(bits)) this.eviction.over(slot);
@@ -395,4 +395,6 @@ export class Tracker {
 
 /** Of a handshake without gaps, so that a FIN's numbers need no looking at. */
 const OPEN = SYNACK_SEEN | CONFIRMED | CLIENT_KNOWN | SERVER_KNOWN;
+/** An end of the server is remarkable if none of these came before. */
+const UNSERVED = SERVER_DATA | CLIENT_FIN | CLIENT_RST;
 const ENDS = CLIENT_RST | SERVER_RST | CLIENT_FIN | SERVER_FIN;
