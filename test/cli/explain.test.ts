@@ -213,7 +213,9 @@ describe('what is told', () => {
   test('one attempt in full, by its number, and a message if there is no such attempt', () => {
     const ended = run('--attempt', '2', 'good.pcapng');
     expect(ended).toMatchObject({ status: 0, stderr: '' });
-    expect(ended.stdout).toMatch(/^#2 refused \(certain\)\n {2}192\.0\.2\.2:81 refused 192\.0\.2\.1:40001: /);
+    expect(ended.stdout).toMatch(
+      /^#2 refused \(certain\)\n {2}192\.0\.2\.2:81 refused 192\.0\.2\.1:40001 after 10 ms: /,
+    );
     expect(run('--attempt', '9', 'good.pcapng')).toEqual({
       status: 1,
       stdout: '',
