@@ -91,8 +91,7 @@ export const english = `(() => {
   return found;
 })()`;
 
-/** What axe-core finds that is serious or critical. */
+/** What axe-core finds, of any severity. */
 export const audit = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] }).then(({ violations }) =>
   violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 4).map((node) => node.html.slice(0, 160) + ' ' + node.failureSummary).join(' | ')))`;

@@ -117,7 +117,7 @@ describe('the lab', { timeout: 240_000 }, () => {
   test('saves the whole diagram as a picture that stands alone', async () => {
     await on('s=07-nobody-answers&t=1000000', async (page) => {
       const waiting = page.waitForEvent('download');
-      await page.getByRole('button', { name: 'Picture' }).click();
+      await page.getByRole('button', { name: 'SVG' }).click();
       const svg = readFileSync(await (await waiting).path(), 'utf8');
       expect(svg).not.toMatch(/var\(--/);
       const count = `new DOMParser().parseFromString(${JSON.stringify(svg)}, 'image/svg+xml').querySelectorAll('.arrow, parsererror').length`;

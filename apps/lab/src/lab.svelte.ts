@@ -4,7 +4,7 @@ import type { NodeEvent, PacketName } from '../../../src/sim/events.ts';
 import type { Language } from '../../../src/view/words.ts';
 import { type Arrow, type Bar, type Drawing, drawingOf, packetKey } from './draw/drawing.ts';
 import { lastAtMost, type Timeline, timelineOf } from './draw/timeline.ts';
-import { Progress, store, stored } from './progress.svelte.ts';
+import { Drafts, Progress, store, stored } from './progress.svelte.ts';
 import { Sysctls } from './stack.ts';
 import { eventText, markLines } from './text/describe.ts';
 import { type Word, word } from './text/ui.ts';
@@ -68,7 +68,7 @@ class Lab {
   /** What of the address could not be understood. */
   leftOut: readonly string[] = $state.raw([]);
   /** Scripts as they were edited, by name. */
-  readonly drafts: Map<string, string> = new Map();
+  readonly drafts: Drafts = new Drafts();
   /** Events of a script, shown in place of the scenario's. */
   scriptEvents: readonly LabEvent[] | null = $state.raw(null);
 
@@ -225,7 +225,8 @@ class Lab {
     this.step = Math.max(0, Math.min(this.scenario.steps.length - 1, step));
     this.free = false;
     this.revealed = false;
-    this.y = this.step === 0 ? 0 : this.stepYs[this.step - 1]!;
+    // The first arrow begins to grow at once.
+    this.y = this.step === 0 ? Math.max(0, (this.timeline.ys[0] ?? 0) - 1) : this.stepYs[this.step - 1]!;
     this.playing = false;
     this.progress.visit(this.scenario.id, this.step, this.scenario.steps.length);
     if (!this.waiting) this.go();

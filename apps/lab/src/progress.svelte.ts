@@ -86,3 +86,35 @@ export class Progress {
     this.keep({ ways: {}, solved: {} });
   }
 }
+
+/** Scripts as they were edited, by name; kept over a reload. */
+export class Drafts {
+  private readonly texts = new Map<string, string>(readDrafts());
+
+  get = (name: string): string | undefined => this.texts.get(name);
+
+  set(name: string, text: string): void {
+    this.texts.set(name, text);
+    this.keep();
+  }
+
+  delete(name: string): void {
+    if (this.texts.delete(name)) this.keep();
+  }
+
+  private keep(): void {
+    store('drafts', JSON.stringify([...this.texts]));
+  }
+}
+
+function readDrafts(): [string, string][] {
+  try {
+    const value: unknown = JSON.parse(stored('drafts') ?? '[]');
+    const isDraft = (it: unknown): it is [string, string] =>
+      Array.isArray(it) && it.length === 2 && it.every((part) => typeof part === 'string');
+    return Array.isArray(value) ? value.filter(isDraft) : [];
+  } catch {
+    // Another version wrote it, or somebody else.
+    return [];
+  }
+}
