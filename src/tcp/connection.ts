@@ -144,6 +144,8 @@ export class Connection implements Tuple, TimerOwner {
   scalingRatio = 128;
   /** The receive buffer is full: the next ACK says so. */
   outOfMemory = false;
+  /** What a round trip is taken to bring before one was measured, bytes; 0 before the handshake is complete. */
+  rcvSpace = 0;
   /** What sizes the receive buffer; null until there is data. */
   autotune: ReceiverRound | null = null;
 
@@ -171,6 +173,8 @@ export class Connection implements Tuple, TimerOwner {
   advMss = 1460;
   mssCache = 536;
   pmtu = 0;
+  /** A router asked for less than Linux takes for a path's MTU: packets may be fragmented. */
+  mtuLocked = false;
   tsOffset = 0;
   tsRecent = 0;
   /** µs when tsRecent was taken; -1 if never. */
@@ -184,7 +188,7 @@ export class Connection implements Tuple, TimerOwner {
 
   // Round-trip time and retransmission, µs.
   srtt = 0;
-  mdev = 0;
+  mdev = 1_000_000;
   mdevMax = 0;
   rttvar = 0;
   rttSeq = 0;

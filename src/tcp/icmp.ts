@@ -180,6 +180,7 @@ function connectionError(
 function reduceMtu(conn: Connection, mtu: number): void {
   if (conn.options.pmtuDiscover === 0 || conn.route?.mtuLocked === true) return;
   const least = conn.family === 4 ? 552 : 1280;
+  if (conn.family === 4 && mtu < least) conn.mtuLocked = true;
   const wanted = Math.max(mtu, least);
   if (wanted >= conn.pmtu) return;
   conn.pmtu = wanted;

@@ -153,19 +153,18 @@ export function writePacket(
   const tcpBytes = 20 + optionBytes + length;
   const ip = out.push(ipBytes + tcpBytes);
   const { bytes, view } = out;
-  const services = ip + ipBytes;
-  view.setUint16(services, s.localPort);
-  view.setUint16(services + 2, s.remotePort);
-  view.setInt32(services + 4, s.seq);
-  view.setInt32(services + 8, s.ack);
-  view.setUint16(services + 12, ((20 + optionBytes) << 10) | s.flags);
-  view.setUint16(services + 14, s.window);
-  view.setInt32(services + 16, s.urgent);
-  if (optionBytes > 0) writeOptions(view, bytes, services + 20, s.options);
-  if (data !== null && length > 0)
-    bytes.set(data.subarray(offset, offset + length), services + 20 + optionBytes);
+  const tcp = ip + ipBytes;
+  view.setUint16(tcp, s.localPort);
+  view.setUint16(tcp + 2, s.remotePort);
+  view.setInt32(tcp + 4, s.seq);
+  view.setInt32(tcp + 8, s.ack);
+  view.setUint16(tcp + 12, ((20 + optionBytes) << 10) | s.flags);
+  view.setUint16(tcp + 14, s.window);
+  view.setInt32(tcp + 16, s.urgent);
+  if (optionBytes > 0) writeOptions(view, bytes, tcp + 20, s.options);
+  if (data !== null && length > 0) bytes.set(data.subarray(offset, offset + length), tcp + 20 + optionBytes);
   const pseudo = pseudoHeaderSum(s.local, s.remote, protocolTcp, tcpBytes);
-  view.setUint16(services + 16, fold(sumView(view, services, tcpBytes, pseudo)));
+  view.setUint16(tcp + 16, fold(sumView(view, tcp, tcpBytes, pseudo)));
   if (v4) writeIpv4(view, ip, s, ipBytes + tcpBytes);
   else writeIpv6(view, ip, s, tcpBytes);
 }

@@ -68,6 +68,8 @@ describe('a connection between two hosts', () => {
     pair.advance(1000);
     expect(stateName(server.state)).toBe('CLOSE-WAIT');
     expect(receive(server, new Uint8Array(1), false)).toBe(0);
+    // The ACK of a FIN waits for a tick of the clock.
+    pair.advance(10_000);
     close(server);
     pair.advance(100_000);
     expect(flags(pair)).toEqual(['a:fin+ack', 'b:ack', 'b:fin+ack', 'a:ack']);

@@ -51,12 +51,24 @@ export function makeChild(services: ConnectionServices, request: Request, seg: S
   if (seg.payloadLength > 0) child.dataSegsIn = 1;
   services.table.replace(request, child);
   services.counters.PassiveOpens++;
-  if (request.retransmits === 0 && request.sentAt >= 0) rttSample(child, services.now - request.sentAt);
-  else if (child.srtt === 0 && request.retransmits > 0) child.rto = 3_000_000;
+  sampleHandshake(child, request, seg);
   child.parent = listener;
+  // The SYN, and this segment.
+  child.segsIn = 2;
+  if (seg.payloadLength > 0) child.dataSegsIn = 1;
   listener.listener!.accepted.push(child);
   synchronized(services, child, seg);
   listener.owner?.wake(listener, readable);
+}
+
+/** The time from SYN+ACK to ACK: if that was sent once, else by what the ACK echoes (tcp_synack_rtt_meas). */
+function sampleHandshake(child: Connection, request: Request, seg: Segment): void {
+  const { services } = child;
+  if (request.retransmits === 0 && request.sentAt >= 0) rttSample(child, services.now - request.sentAt);
+  else if (child.timestampsOk && seg.hasTimestamps && seg.tsEcr !== 0) {
+    const delta = (services.timestamp(child.tsOffset) - seg.tsEcr) | 0;
+    if (delta >= 0) rttSample(child, Math.max(delta, 1) * 1000);
+  }
 }
 
 /** Fast Open: the connection is made by the SYN, and waits to be accepted although its SYN+ACK is unanswered. */

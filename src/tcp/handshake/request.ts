@@ -28,6 +28,9 @@ import type { Cookie } from './fast-open.ts';
 /** What all SYN+ACKs are written from, one after another. */
 const outgoing = new Outgoing();
 
+/** net.ipv4.ip_default_ttl. */
+const defaultTtl = 64;
+
 /** The longest a SYN+ACK waits, µs (TCP_RTO_MAX). */
 const longestRto = 120_000_000;
 
@@ -150,10 +153,10 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     out.ack = this.rcvNxt;
     out.flags = flags;
     out.window = window;
-    out.trafficClass = listener.options.tos & ~3;
-    out.ttl = listener.options.ttl;
-    // An ACK comes from the host's own socket for such answers, not from the listener's.
-    out.dontFragment = (flags & Flag.syn) === 0 || listener.options.pmtuDiscover !== 0;
+    const isSynAck = (flags & Flag.syn) !== 0;
+    // An ACK comes from the host's own socket for such answers, which nobody has tuned.
+    out.trafficClass = isSynAck ? listener.options.tos & ~3 : 0;
+    out.ttl = isSynAck ? listener.options.ttl : defaultTtl;
     out.options = options;
     writePacket(this.services.out, out, null, 0, 0);
     this.services.counters.OutSegs++;
@@ -161,7 +164,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
 
   private sendAck(): void {
     const options = noOptions();
-    if (this.timestampsOk) {
+    // 6.18 takes a time of 0 for none (tcp_v4_send_ack).
+    if (this.timestampsOk && this.tsRecent !== 0) {
       options.timestamps = true;
       options.tsVal = this.services.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;

@@ -10,7 +10,7 @@ import { windowFromMemory } from './window.ts';
 /** Made with the first data. */
 function begun(conn: Connection): ReceiverRound {
   conn.autotune ??= {
-    space: initialSpace(conn),
+    space: conn.rcvSpace,
     seq: conn.copiedSeq,
     time: conn.services.now,
     rtt: 0,
@@ -20,10 +20,6 @@ function begun(conn: Connection): ReceiverRound {
   };
   return conn.autotune;
 }
-
-/** What a round trip is taken to bring before one was measured, bytes. */
-export const initialSpace = (conn: Connection): number =>
-  Math.min(conn.rcvSsthresh, conn.rcvWnd, 10 * conn.advMss);
 
 function takeSample(tune: ReceiverRound, sample: number, ofWindow: boolean): void {
   const scaled = sample * 8;

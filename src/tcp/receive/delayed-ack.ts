@@ -9,6 +9,7 @@ import { possibleWindow, receiveWindow } from './window.ts';
 export const shortestAto = 40_000;
 const longestDelay = 200_000;
 const mostQuickAcks = 16;
+const halfTick = 2_000;
 
 /** An ACK is owed: now, or with the next data, or when the delayed-ACK timer says so. */
 export const scheduleAck = (conn: Connection): void => {
@@ -85,7 +86,8 @@ function delayAck(conn: Connection): void {
     ato = Math.min(ato, most);
   }
   conn.ackPending = true;
-  const deadline = now + ato;
+  // The kernel's timer goes off with a tick of 4 ms, on average half of one later (HZ=250).
+  const deadline = now + Math.max(ato, halfTick);
   if (conn.delayedAckTimer >= 0) {
     const armed = timers.deadline(conn.delayedAckTimer);
     if (armed <= now + (ato >> 2)) {

@@ -223,6 +223,8 @@ function drainOutOfOrder(conn: Connection): void {
 /** The peer's FIN is in order (tcp_fin). */
 function takeFin(conn: Connection): void {
   conn.rcvNxt = seqAdd(conn.rcvNxt, 1);
+  // A FIN counts as a byte received (tcp_rcv_nxt_update).
+  conn.bytesReceived++;
   scheduleAck(conn);
   conn.shutdown |= 1;
   conn.finReceived = true;

@@ -101,6 +101,7 @@ export function initializeWindow(conn: Connection): void {
   if (appWin > 0 && conn.windowClamp > 2 * conn.advMss && conn.windowClamp + conn.advMss > most)
     conn.windowClamp = Math.max(2 * conn.advMss, most - conn.advMss);
   conn.rcvSsthresh = Math.min(conn.rcvSsthresh, conn.windowClamp);
+  conn.rcvSpace = Math.min(conn.rcvSsthresh, conn.rcvWnd, 10 * conn.advMss);
 }
 
 /**

@@ -62,6 +62,10 @@ function dataSent(conn: Connection): void {
   if (now - conn.lastDataAt < conn.ato) conn.pingpong = Math.min(conn.pingpong + 1, 255);
 }
 
+/** IP_PMTUDISC_DO, and IP_PMTUDISC_WANT unless the route's MTU is locked, let nobody fragment (ip_dont_fragment). */
+const dontFragment = ({ options, route, mtuLocked }: Connection): boolean =>
+  options.pmtuDiscover === 2 || (options.pmtuDiscover === 1 && !mtuLocked && route?.mtuLocked !== true);
+
 /** Every segment is written before the next one is thought of: one record does for all. */
 const outgoing = new Outgoing();
 
@@ -100,7 +104,7 @@ function write(
   out.trafficClass = (conn.options.tos & ~3) | ect;
   out.ttl = conn.options.ttl;
   out.ipId = conn.ipId;
-  out.dontFragment = conn.options.pmtuDiscover !== 0;
+  out.dontFragment = dontFragment(conn);
   out.options = options;
   writePacket(services.out, out, segment === null ? null : segment.data, offset, length);
   conn.ipId = (conn.ipId + 1) & 0xffff;

@@ -7,7 +7,7 @@ import { endLimit, Limit } from './limits.ts';
 
 /** Room for one segment in the send buffer as Linux counts it: data, headers and shared info, rounded up. */
 function segmentMemory(conn: Connection): number {
-  const raw = Math.max(conn.mssClamp, conn.mssCache) + 320 + 320;
+  const raw = Math.max(conn.mssClamp, conn.mssCache) + 256 + 320;
   return (1 << (32 - Math.clz32(raw - 1))) + 256;
 }
 

@@ -1,7 +1,6 @@
 /** TCP_INFO by the names of struct tcp_info (net/ipv4/tcp.c tcp_get_info, include/uapi/linux/tcp.h, 6.18). */
 import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
-import { initialSpace } from '../receive/autotune.ts';
 import { receiveWindow } from '../receive/window.ts';
 import { limitTimes } from '../send/limits.ts';
 import { notSent } from '../send/send-buffer.ts';
@@ -25,7 +24,11 @@ const since = (conn: Connection, at: number): number => Math.floor((conn.service
 
 /** A snapshot; times in the units Linux uses: µs, and ms for those named last_*. */
 export function tcpInfo(conn: Connection): Record<string, number> {
-  const listening = conn.state === LISTEN;
+  const info = connectionInfo(conn);
+  return conn.state === LISTEN ? listenerInfo(conn, info) : info;
+}
+
+function connectionInfo(conn: Connection): Record<string, number> {
   const times = limitTimes(conn);
   return {
     tcpi_state: conn.state,
@@ -40,9 +43,8 @@ export function tcpInfo(conn: Connection): Record<string, number> {
     tcpi_ato: conn.ato,
     tcpi_snd_mss: conn.mssCache,
     tcpi_rcv_mss: conn.rcvMss,
-    // A listener shows its accept queue here.
-    tcpi_unacked: listening ? conn.listener!.accepted.length : conn.packetsOut,
-    tcpi_sacked: listening ? conn.listener!.backlog : conn.sackedOut,
+    tcpi_unacked: conn.packetsOut,
+    tcpi_sacked: conn.sackedOut,
     tcpi_lost: conn.lostOut,
     tcpi_retrans: conn.retransOut,
     tcpi_fackets: 0,
@@ -59,13 +61,13 @@ export function tcpInfo(conn: Connection): Record<string, number> {
     tcpi_advmss: conn.advMss,
     tcpi_reordering: conn.reordering,
     tcpi_rcv_rtt: (conn.autotune?.rtt ?? 0) >> 3,
-    tcpi_rcv_space: conn.autotune?.space ?? initialSpace(conn),
+    tcpi_rcv_space: conn.autotune?.space ?? conn.rcvSpace,
     tcpi_total_retrans: conn.totalRetransmits,
     tcpi_bytes_acked: conn.bytesAcked,
     tcpi_bytes_received: conn.bytesReceived,
     tcpi_segs_out: conn.segsOut,
     tcpi_segs_in: conn.segsIn,
-    tcpi_notsent_bytes: conn.state === CLOSED || listening ? 0 : Math.max(notSent(conn), 0),
+    tcpi_notsent_bytes: conn.state === CLOSED ? 0 : Math.max(notSent(conn), 0),
     tcpi_min_rtt: conn.minRtt === Infinity ? 0xffffffff : conn.minRtt,
     tcpi_data_segs_in: conn.dataSegsIn,
     tcpi_data_segs_out: conn.dataSegsOut,
@@ -78,10 +80,21 @@ export function tcpInfo(conn: Connection): Record<string, number> {
     tcpi_busy_time: times.busy,
     tcpi_rwnd_limited: times.window,
     tcpi_sndbuf_limited: times.buffer,
-
     tcpi_snd_wnd: conn.sndWnd,
     tcpi_rcv_wnd: receiveWindow(conn),
     tcpi_total_rto: conn.totalRto,
     tcpi_fastopen_client_fail: conn.fastOpenFailure,
+  };
+}
+
+/** A listener shows its accept queue, and little else (tcp_get_info returns there). */
+function listenerInfo(conn: Connection, info: Record<string, number>): Record<string, number> {
+  return {
+    ...Object.fromEntries(Object.keys(info).map((name) => [name, 0])),
+    tcpi_state: conn.state,
+    tcpi_reordering: conn.reordering,
+    tcpi_snd_cwnd: conn.cwnd,
+    tcpi_unacked: conn.listener!.accepted.length,
+    tcpi_sacked: conn.listener!.backlog,
   };
 }

@@ -351,6 +351,11 @@ export function disconnect(conn: Connection): void {
   conn.bytesAcked = conn.bytesReceived = conn.bytesSent = conn.bytesRetransmitted = 0;
   conn.segsIn = conn.segsOut = conn.dataSegsIn = conn.dataSegsOut = 0;
   conn.delivered = 0;
+  conn.caState = conn.retransmits = conn.backoff = conn.srtt = conn.rttvar = 0;
+  conn.ssthresh = 0x7fffffff;
+  conn.cwnd = 10;
+  conn.mdev = conn.rto = 1_000_000;
+  conn.windowScaling = conn.sackOk = conn.timestampsOk = false;
   conn.shutdown = 0;
   conn.finReceived = false;
   conn.owner?.wake(conn, wakeAll);

@@ -5,6 +5,9 @@ import { initializeWindow } from '../receive/window.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 import { expandSendBuffer } from '../send/send-buffer.ts';
 
+/** µs (TCP_TIMEOUT_FALLBACK). */
+const fallbackRto = 3_000_000;
+
 /** Sizes buffers and the congestion window, starts keepalive, tells the observer what was negotiated. */
 export function establish(conn: Connection): void {
   const { services } = conn;
@@ -13,6 +16,8 @@ export function establish(conn: Connection): void {
   conn.cwnd = conn.totalRetransmits > 1 && !spurious ? 1 : initialCwnd(conn);
   conn.reordering = services.sysctls.tcp_reordering;
   conn.lastAckAt = conn.lastSendAt = conn.cwndStamp = services.now;
+  // Without a sample from the handshake the time-out is the long one of old (RFC 6298 section 5.7; tcp_init_metrics).
+  if (conn.srtt === 0) conn.rttvar = conn.mdev = conn.mdevMax = conn.rto = fallbackRto;
   expandSendBuffer(conn);
   initializeWindow(conn);
   if (conn.options.keepalive) updateKeepalive(conn);

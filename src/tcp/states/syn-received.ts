@@ -38,7 +38,6 @@ export function handshakeDone(conn: Connection, seg: Segment): void {
   const early = conn.earlyRequest;
   if (early === null) {
     conn.retransmitsSince = -1;
-    conn.totalRto = 0;
   } else {
     if (conn.srtt === 0 && early.retransmits === 0) rttSample(conn, conn.services.now - early.sentAt);
     earlyConfirmed(conn);

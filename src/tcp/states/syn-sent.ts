@@ -73,15 +73,12 @@ function echoPlausible(conn: Connection, seg: Segment): boolean {
 
 function takeOffer(conn: Connection, seg: Segment): void {
   const offer = readOffer(seg, conn.services.sysctls, conn.options.userMss);
-  conn.mssClamp = offer.mss;
+  // Without the option what was taken for granted stays, which Fast Open may have raised.
+  if (seg.mss > 0) conn.mssClamp = offer.mss;
   conn.windowScaling = offer.windowScale >= 0;
   conn.sndWscale = Math.max(offer.windowScale, 0);
   conn.sackOk = offer.sack;
   conn.timestampsOk = conn.stampedHeaders = offer.timestamps;
-  if (!conn.windowScaling) {
-    conn.rcvWscale = 0;
-    conn.windowClamp = Math.min(conn.windowClamp, 65535);
-  }
   if (!offer.timestamps) return;
   conn.rcvTsEcr = offer.tsEcr;
   storeTimestamp(conn, seg);
@@ -91,6 +88,11 @@ function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment):
   conn.ecnMode = conn.ecnRequested ? modeOfAnswer(seg.flags) : EcnMode.off;
   if (conn.ecnMode === EcnMode.accurate) conn.ecnReflection = reflectionOf(seg.trafficClass);
   takeOffer(conn, seg);
+  // Of a SYN alone 6.18 does not draw this conclusion: its own scale stays in force in a simultaneous open.
+  if (!conn.windowScaling) {
+    conn.rcvWscale = 0;
+    conn.windowClamp = Math.min(conn.windowClamp, 65535);
+  }
   conn.sndWl1 = seg.seq;
   handleAck(conn, seg, true);
   if (conn.completions !== null) ackCompletions(conn);

@@ -95,7 +95,8 @@ export class TimeWait implements Tuple, TimerOwner {
   sendAck(): void {
     const { services } = this;
     const options = noOptions();
-    if (this.timestampsOk) {
+    // 6.18 takes a time of 0 for none (tcp_v4_send_ack).
+    if (this.timestampsOk && this.tsRecent !== 0) {
       options.timestamps = true;
       options.tsVal = services.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;
