@@ -220,7 +220,7 @@ function setAtIp(socket: Socket, option: number, number: number, value: Uint8Arr
       return 0;
     case IpOption.ttl:
       if (number !== -1 && (number < 1 || number > 255)) return -Errno.EINVAL;
-      conn.setOption('ttl', number === -1 ? 64 : number);
+      conn.setOption('ttl', number);
       return 0;
     case IpOption.mtuDiscover:
       if (number < 0 || number > 5) return -Errno.EINVAL;
@@ -259,7 +259,7 @@ function setAtIpv6(socket: Socket, option: number, number: number): number {
       return 0;
     case Ipv6Option.unicastHops:
       if (number < -1 || number > 255) return -Errno.EINVAL;
-      conn.setOption('ttl', number < 0 ? 64 : number);
+      conn.setOption('ttl', number);
       return 0;
     case Ipv6Option.mtuDiscover:
       if (number < 0 || number > 5) return -Errno.EINVAL;
@@ -363,7 +363,7 @@ function atIp(socket: Socket, option: number): number | null {
     case IpOption.tos:
       return conn.options.tos;
     case IpOption.ttl:
-      return conn.options.ttl;
+      return conn.services.ttlOf(conn.options.ttl, 4);
     case IpOption.mtuDiscover:
       return conn.options.pmtuDiscover;
     case IpOption.receiveError:
@@ -386,7 +386,7 @@ function atIpv6(socket: Socket, option: number): number | null {
     case Ipv6Option.only:
       return conn.options.v6Only ? 1 : 0;
     case Ipv6Option.unicastHops:
-      return conn.options.ttl;
+      return conn.services.ttlOf(conn.options.ttl, 6);
     case Ipv6Option.mtuDiscover:
       return conn.options.pmtuDiscover;
     case Ipv6Option.mtu:

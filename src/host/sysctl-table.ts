@@ -16,6 +16,7 @@ const seconds: Range = [-8_589_934, 8_589_934];
 
 /** The integers that the protocol reads (tcp/sysctls.ts has the defaults), by name without `net.ipv4.`. */
 export const tcpRanges: Readonly<Record<string, Range>> = {
+  ip_default_ttl: [1, 255],
   tcp_abort_on_overflow: byte,
   tcp_adv_win_scale: [-31, 31],
   tcp_app_win: [0, 31],

@@ -99,6 +99,12 @@ export class Services {
     this.cookieKeys = [words(4), words(4)];
   }
 
+  /** The TTL or hop limit of a packet: what was asked for, else (-1) the host's. */
+  ttlOf(asked: number, family: 4 | 6): number {
+    if (asked >= 0) return asked;
+    return family === 4 ? this.sysctls.ip_default_ttl : 64;
+  }
+
   /** A number that names one attempt in traces. */
   nextId(): number {
     return ++this.ids;

@@ -4,6 +4,8 @@
  * Linux does, so a change is seen at the same moment.
  */
 export interface TcpSysctls {
+  /** Hops that a packet may take, IPv4. */
+  ip_default_ttl: number;
   tcp_abort_on_overflow: number;
   tcp_adv_win_scale: number;
   tcp_app_win: number;
@@ -79,6 +81,7 @@ export interface TcpSysctls {
 
 /** A fresh copy of 6.18's defaults. */
 export const defaultTcpSysctls = (): TcpSysctls => ({
+  ip_default_ttl: 64,
   tcp_abort_on_overflow: 0,
   tcp_adv_win_scale: 1,
   tcp_app_win: 31,

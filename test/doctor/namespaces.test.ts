@@ -276,8 +276,9 @@ async function expectToRun(command: string): Promise<void> {
   const program = command.replace(/^nsenter -t \d+ -n /, '').split(' ')[0]!;
   if ((await execute('sh', ['-c', `command -v ${program}`])).code !== 0) return;
   const { code, stderr } = await execute('timeout', ['0.5', 'sh', '-c', command]);
-  // 124: it was still looking. ping ends with 1 if nobody answers.
-  expect([0, 124, ...(program === 'ping' ? [1] : [])], `${command}: ${stderr}`).toContain(code);
+  // 124: it was still looking. ping ends with 1 if nobody answers, ip with 2 if there is no route, which is the finding.
+  const negative = program === 'ping' ? [1] : program === 'ip' && /No route|unreachable/.test(stderr) ? [2] : [];
+  expect([0, 124, ...negative], `${command}: ${stderr}`).toContain(code);
 }
 
 const needs = (scenario: Scenario): Need[] => ['netns', 'python3', ...(scenario.needs ?? [])];

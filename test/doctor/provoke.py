@@ -195,9 +195,10 @@ def connect_timeout(retries):
 
 def few_ports(connections):
     sysctl("net.ipv4.ip_local_port_range", "40000 40009")
-    listen(8080)
+    server = listen(8080)
     for _ in range(connections):
         kept.append(socket.create_connection(("127.0.0.1", 8080)))
+        kept.append(server.accept()[0])
     if connections == 10:
         try:
             socket.create_connection(("127.0.0.1", 8080))

@@ -28,9 +28,6 @@ import type { Cookie } from './fast-open.ts';
 /** What all SYN+ACKs are written from, one after another. */
 const outgoing = new Outgoing();
 
-/** net.ipv4.ip_default_ttl. */
-const defaultTtl = 64;
-
 /** The longest a SYN+ACK waits, µs (TCP_RTO_MAX). */
 const longestRto = 120_000_000;
 
@@ -156,7 +153,7 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     const isSynAck = (flags & Flag.syn) !== 0;
     // An ACK comes from the host's own socket for such answers, which nobody has tuned.
     out.trafficClass = isSynAck ? listener.options.tos & ~3 : 0;
-    out.ttl = isSynAck ? listener.options.ttl : defaultTtl;
+    out.ttl = this.services.ttlOf(isSynAck ? listener.options.ttl : -1, this.remote.family);
     out.options = options;
     writePacket(this.services.out, out, null, 0, 0);
     this.services.counters.OutSegs++;

@@ -9,7 +9,8 @@ import type { Connection } from '../connection.ts';
 export const initialRto = 1_000_000;
 
 /** The longest time-out, µs. */
-export const maxRto = (conn: Connection): number => conn.services.sysctls.tcp_rto_max_ms * 1000;
+export const maxRto = (conn: Connection): number =>
+  conn.options.rtoMax || conn.services.sysctls.tcp_rto_max_ms * 1000;
 
 /** The shortest time-out, µs: 200 ms in Linux, below RFC 6298's one second. */
 export const minRto = (conn: Connection): number =>

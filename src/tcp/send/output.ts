@@ -102,7 +102,7 @@ function write(
   out.window = window;
   out.urgent = urgent;
   out.trafficClass = (conn.options.tos & ~3) | ect;
-  out.ttl = conn.options.ttl;
+  out.ttl = services.ttlOf(conn.options.ttl, conn.remote.family);
   out.ipId = conn.ipId;
   out.dontFragment = dontFragment(conn);
   out.options = options;

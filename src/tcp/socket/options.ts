@@ -37,7 +37,10 @@ export class Options {
   readonly sndBufLocked: boolean = false;
   readonly rcvBufLocked: boolean = false;
   readonly tos: number = 0;
-  readonly ttl: number = 64;
+  /** -1 for the host's default. */
+  readonly ttl: number = -1;
+  /** µs; 0 for the sysctl's (TCP_RTO_MAX_MS). */
+  readonly rtoMax: number = 0;
   /** IP_MTU_DISCOVER: 0 never set DF. */
   readonly pmtuDiscover: number = 1;
   /** IP_RECVERR: ICMP errors end calls at once. */

@@ -4,6 +4,7 @@ import { Errno } from '../errno.ts';
 import { synSchedule } from '../handshake/syn-timeout.ts';
 import { Poll } from '../poll.ts';
 import { setWindowClamp as boundWindow } from '../receive/window.ts';
+import { maxRto } from '../recovery/rtt.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 import { sendMss } from '../send/mss.ts';
 import { sendAck } from '../send/output.ts';
@@ -27,6 +28,7 @@ export const TcpOption = {
   quickack: 12,
   congestion: 13,
   userTimeout: 18,
+  rtoMaxMs: 44,
   fastopen: 23,
   timestamp: 24,
   notsentLowat: 25,
@@ -117,6 +119,10 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
     case TcpOption.userTimeout:
       if (value < 0) return bad;
       conn.setOption('userTimeout', value);
+      return 0;
+    case TcpOption.rtoMaxMs:
+      if (value < 1000 || value > 120_000) return bad;
+      conn.setOption('rtoMax', value * 1000);
       return 0;
     case TcpOption.fastopen:
       if (value < 0 || (conn.state !== CLOSED && conn.state !== LISTEN)) return bad;
@@ -210,6 +216,8 @@ export function getTcpOption(conn: Connection, option: number): number | null {
       return conn.pingpong >= sysctls.tcp_pingpong_thresh ? 0 : 1;
     case TcpOption.userTimeout:
       return conn.options.userTimeout;
+    case TcpOption.rtoMaxMs:
+      return maxRto(conn) / 1000;
     case TcpOption.fastopen:
       return conn.fastOpenQueue;
     case TcpOption.fastopenConnect:

@@ -107,7 +107,7 @@ export class TimeWait implements Tuple, TimerOwner {
     out.flags = Flag.ack;
     out.window = this.rcvWnd >> this.rcvWscale;
     out.trafficClass = this.tos;
-    out.ttl = this.ttl;
+    out.ttl = services.ttlOf(this.ttl, this.remote.family);
     out.options = options;
     writePacket(services.out, out, null, 0, 0);
     services.counters.OutSegs++;
