@@ -28,7 +28,8 @@ let large: string;
 beforeAll(() => {
   place = mkdtempSync(join(tmpdir(), 'halfopen-output-'));
   large = join(place, 'large.pcap');
-  generate('connections', large, 60_000);
+  // Large enough that no command is done with it before a signal comes.
+  generate('connections', large, 150_000);
 });
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
