@@ -277,7 +277,8 @@ async function expectToRun(command: string): Promise<void> {
   if ((await execute('sh', ['-c', `command -v ${program}`])).code !== 0) return;
   const { code, stderr } = await execute('timeout', ['0.5', 'sh', '-c', command]);
   // 124: it was still looking. ping ends with 1 if nobody answers, ip with 2 if there is no route, which is the finding.
-  const negative = program === 'ping' ? [1] : program === 'ip' && /No route|unreachable/.test(stderr) ? [2] : [];
+  const negative =
+    program === 'ping' ? [1] : program === 'ip' && /No route|unreachable/.test(stderr) ? [2] : [];
   expect([0, 124, ...negative], `${command}: ${stderr}`).toContain(code);
 }
 
