@@ -48,8 +48,8 @@ export function initialWindow(
   const limit = clamp > 0 ? clamp : 65535 << maxWindowScale;
   space = Math.min(limit, Math.max(space, 0));
   if (space > mss) space -= space % mss;
-  // The window of a SYN is never scaled.
-  let window = Math.min(space, sysctls.tcp_workaround_signed_windows ? 32767 : 65535);
+  // A SYN can only say 65,535 of it, since its window is never scaled.
+  let window = sysctls.tcp_workaround_signed_windows ? Math.min(space, 32767) : space;
   if (initrwnd > 0) window = Math.min(window, initrwnd * mss);
   let scale = 0;
   if (scaling) {

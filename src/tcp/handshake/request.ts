@@ -293,7 +293,7 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     // What an early connection may have acknowledged is checked there: it may have sent data.
     const rst = (flags & Flag.rst) !== 0;
     if (!this.early && !rst && (flags & Flag.ack) !== 0 && seg.ack !== seqAdd(this.iss, 1)) return 'listener';
-    if (paws || wrongEcho || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, this.rcvWnd))) {
+    if (paws || wrongEcho || !inWindow(seg, rcvNxt, seqAdd(rcvNxt, Math.min(this.rcvWnd, 65535)))) {
       if (paws) services.counters.PAWSEstab++;
       else if (wrongEcho) services.counters.TSEcrRejected++;
       services.drop(this, paws ? 'paws' : wrongEcho ? 'wrong-echo' : 'out-of-window');

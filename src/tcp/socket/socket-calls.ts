@@ -298,6 +298,7 @@ function stopListening(conn: Connection): void {
   }
   for (const request of queue.requests()) request.drop('listener-closed');
   conn.listener = null;
+  conn.rcvMss = smallestMss;
   setState(conn, CLOSED, 'close-called');
   services.onReleased?.(conn, false);
   conn.owner?.wake(conn, wakeAll);
@@ -329,6 +330,9 @@ export function close(conn: Connection): void {
   if (conn.state === FIN_WAIT_2) orphanInFinWait2(conn);
 }
 
+/** TCP_MIN_MSS: what is guessed of the peer's segments once a socket is used again. */
+const smallestMss = 88;
+
 function orphan(conn: Connection): void {
   conn.orphaned = true;
   conn.owner = null;
@@ -355,6 +359,7 @@ export function disconnect(conn: Connection): void {
   conn.ssthresh = 0x7fffffff;
   conn.cwnd = 10;
   conn.mdev = conn.rto = 1_000_000;
+  conn.rcvMss = smallestMss;
   conn.windowScaling = conn.sackOk = conn.timestampsOk = false;
   conn.shutdown = 0;
   conn.finReceived = false;

@@ -84,7 +84,7 @@ function onSyn(services: ConnectionServices, listener: Connection, seg: Segment,
     return;
   }
   request.iss = iss ?? services.chooseIsn(request);
-  setWindow(services, request);
+  setWindow(services, request, ownSegment(request));
   if (listener.options.saveSyn > 0) request.savedSyn = seg.bytes.slice(seg.packetOffset, seg.payloadOffset);
   if (opensAtOnce(services, request, seg)) {
     makeEarlyChild(services, request, seg);
@@ -125,10 +125,15 @@ function newRequest(
   return request;
 }
 
-/** The window that the SYN+ACK offers. A listener's receive buffer is that of its children. */
-function setWindow(services: ConnectionServices, request: Request): void {
+/** The data of a full segment to this side. */
+const ownSegment = ({ advMss, timestampsOk }: Request): number => advMss - (timestampsOk ? 12 : 0);
+
+/**
+ * The window that the SYN+ACK offers. A listener's receive buffer is that of its children.
+ * @param mss bytes that it is a multiple of
+ */
+function setWindow(services: ConnectionServices, request: Request, mss: number): void {
   const { listener } = request;
-  const mss = request.advMss - (request.timestampsOk ? 12 : 0);
   const space = windowFromSpace(listener.rcvBuf);
   const clamp =
     listener.options.rcvBufLocked && (listener.windowClamp > space || listener.windowClamp === 0)
@@ -150,7 +155,7 @@ function setWindow(services: ConnectionServices, request: Request): void {
 function sendCookie(services: ConnectionServices, request: Request): void {
   request.isCookie = true;
   request.iss = makeCookie(request, services.cookieKeys, services.now);
-  setWindow(services, request);
+  setWindow(services, request, ownSegment(request));
   services.counters.SyncookiesSent++;
   services.note(request, 'note', 'syn-cookie-sent');
   request.sendSynAck(
@@ -184,7 +189,8 @@ function onCookieAck(services: ConnectionServices, listener: Connection, seg: Se
     request.sackOk = echoed.sack;
     request.ecnOk = echoed.ecn;
   }
-  setWindow(services, request);
+  // Here 6.18 counts by the peer's segments (cookie_v4_check).
+  setWindow(services, request, request.mss);
   if (listener.listener!.acceptFull) {
     services.counters.ListenOverflows++;
     services.counters.ListenDrops++;
