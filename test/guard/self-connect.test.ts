@@ -51,8 +51,8 @@ describe('halfopen self-connect says what is wrong', () => {
     [['--port', '50001', '--virtual'], 'connect() tries the even ports first'],
     [['--port', 'x'], "--port takes a number from 1 to 65535, not 'x'"],
     [['--here', '--virtual'], '--here and --virtual exclude each other'],
-    [['--bogus'], "Unknown option '--bogus'; --help says what there is"],
-    [['50000'], "Unexpected argument '50000'"],
+    [['--bogus'], "there is no option '--bogus'; --help says what there is"],
+    [['50000'], "unexpected argument '50000'"],
   ] as const)
     test(`with ${args.join(' ')}`, () => {
       const { status, stdout, stderr } = halfopen(...args);

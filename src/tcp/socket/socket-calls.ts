@@ -37,7 +37,7 @@ import {
   SYN_SENT,
 } from '../state.ts';
 import { orphanInFinWait2 } from '../states/fin-wait-2.ts';
-import { abort, setState, terminate } from '../states/lifecycle.ts';
+import { abort, needsReset, setState, terminate } from '../states/lifecycle.ts';
 import { reuseTimeWait } from '../states/time-wait.ts';
 
 const noBytes: Uint8Array = new Uint8Array(0);
@@ -342,12 +342,13 @@ function orphan(conn: Connection): void {
 export function disconnect(conn: Connection): void {
   if (conn.state === LISTEN) stopListening(conn);
   else if (conn.state !== CLOSED) {
-    const silent = conn.state === SYN_SENT;
+    // Whoever has to tell the peer, or was still calling, is told so, too.
+    const told = needsReset(conn.state) || conn.state === SYN_SENT;
     const { owner } = conn;
     conn.owner = null;
     abort(conn, 'aborted');
     conn.owner = owner;
-    conn.error = silent ? Errno.ECONNRESET : 0;
+    conn.error = told ? Errno.ECONNRESET : 0;
   }
   endFastOpen(conn);
   conn.fastOpenFailure = FastOpenFailure.none;

@@ -72,7 +72,7 @@ export function abort(conn: Connection, reason: Reason): void {
 }
 
 /** The states in which the peer has to be told (tcp_need_reset). */
-const needsReset = (state: number): boolean =>
+export const needsReset = (state: number): boolean =>
   state === ESTABLISHED ||
   state === CLOSE_WAIT ||
   state === FIN_WAIT_1 ||

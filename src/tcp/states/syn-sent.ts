@@ -24,13 +24,16 @@ import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
 import { establish } from './established.ts';
 import { reset, setState } from './lifecycle.ts';
 
+/** µs: two of the kernel's ticks of 4 ms (TCP_TIMEOUT_MIN). */
+const shortestTimeout = 8_000;
+
 /** A segment for a connection that waits for SYN+ACK. */
 export function onSynSent(services: ConnectionServices, conn: Connection, seg: Segment): void {
   const { flags } = seg;
   if ((flags & Flag.ack) !== 0) {
     if (seqLe(seg.ack, conn.sndUna) || seqGt(seg.ack, conn.sndNxt)) {
       // An old connection's answer: reset it, and try again soon.
-      if (conn.retransmits === 0 && conn.retransmitTimer >= 0) armRetransmit(conn, 2000);
+      if (conn.retransmits === 0 && conn.retransmitTimer >= 0) armRetransmit(conn, shortestTimeout);
       unacceptable(services, conn, seg);
       return;
     }
