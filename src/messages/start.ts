@@ -40,7 +40,7 @@ Shows the classic three-way handshake: two hosts with Linux 6.18's defaults, joi
   },
   next: { en: 'Try next:', zh: '接下来可以试试：' },
   tryRun: {
-    en: 'run packetdrill scripts, without root and in virtual time',
+    en: 'run packetdrill scripts without root, in virtual time',
     zh: '无需 root，在虚拟时间中运行 packetdrill 脚本',
   },
   tryExplain: {
