@@ -17,6 +17,7 @@ export function sendResetFor(services: ConnectionServices, seg: Segment): void {
   out.seq = acked ? seg.ack : 0;
   out.ack = acked ? 0 : seg.end;
   out.flags = acked ? Flag.rst : Flag.rst | Flag.ack;
+  out.flowLabel = services.table.hashOfSegment(seg) & 0xfffff || 1;
   out.options = noOptions();
   writePacket(services.out, out, null, 0, 0);
   services.counters.OutSegs++;

@@ -47,6 +47,8 @@ export async function openLab(): Promise<Lab> {
     async page(hash, options = {}): Promise<Page> {
       const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, ...options });
       page.on('console', (message) => {
+        // The page has an icon; for answers that are no page the browser asks for one by itself.
+        if (message.location().url.endsWith('/favicon.ico')) return;
         if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
       });
       page.on('pageerror', (error) => problems.push(error.message));

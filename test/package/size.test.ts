@@ -21,8 +21,8 @@ const [packed] = JSON.parse(
 const names = packed.files.map(({ path }) => path);
 
 describe('the package', () => {
-  test('weighs at most 1,000 KB with the lab, 640 KB without (the aim is 600)', () => {
-    const most = existsSync(join(root, 'dist-lab', 'index.html')) ? 1_000_000 : 640_000;
+  test('weighs at most 1,080 KB with the lab, 640 KB without (the aims are 1,000 and 600)', () => {
+    const most = existsSync(join(root, 'dist-lab', 'index.html')) ? 1_080_000 : 640_000;
     expect(packed.size).toBeLessThan(most);
   });
 

@@ -4,7 +4,7 @@ import { EcnMode } from '../ecn.ts';
 import { receiveWindow } from '../receive/window.ts';
 import { limitTimes } from '../send/limits.ts';
 import { notSent } from '../send/send-buffer.ts';
-import { CLOSED, LISTEN } from '../state.ts';
+import { LISTEN } from '../state.ts';
 
 /** Bits of tcpi_options. */
 const InfoOption = { timestamps: 1, sack: 2, windowScale: 4, ecn: 8, ecnSeen: 16, synData: 32 } as const;
@@ -67,7 +67,7 @@ function connectionInfo(conn: Connection): Record<string, number> {
     tcpi_bytes_received: conn.bytesReceived,
     tcpi_segs_out: conn.segsOut,
     tcpi_segs_in: conn.segsIn,
-    tcpi_notsent_bytes: conn.state === CLOSED ? 0 : Math.max(notSent(conn), 0),
+    tcpi_notsent_bytes: Math.max(notSent(conn), 0),
     tcpi_min_rtt: conn.minRtt === Infinity ? 0xffffffff : conn.minRtt,
     tcpi_data_segs_in: conn.dataSegsIn,
     tcpi_data_segs_out: conn.dataSegsOut,
