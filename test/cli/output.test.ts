@@ -66,6 +66,7 @@ function shell(line: string, folder: string = place): Ended {
 
 function folder(name: string): string {
   const path = join(place, name);
+  rmSync(path, { recursive: true, force: true });
   mkdirSync(path);
   return path;
 }

@@ -41,9 +41,7 @@ export class OutputFile {
     this.name = name;
     this.file = file;
     this.draft = draft;
-    if (draft === null) return;
-    if (drafts.size === 0) watchEnds(true);
-    drafts.add(this);
+    if (draft !== null) drafts.add(this);
   }
 
   /** Makes the draft, or opens what is no regular file. @throws WriteError */
@@ -57,11 +55,14 @@ export class OutputFile {
       if (there !== null) closeSync(openSync(fsPath(name), constants.O_WRONLY | constants.O_NONBLOCK));
       const path = join(dirname(target), `.halfopen-${randomBytes(9).toString('base64url')}.draft`);
       const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+      // Before the draft is there: a signal between the two would leave it behind.
+      if (drafts.size === 0) watchEnds(true);
       const file = openSync(fsPath(path), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o666);
       const made = new OutputFile(name, file, { path, target });
       if (there !== null) chmodSync(fsPath(path), there.mode & 0o777);
       return made;
     } catch (error) {
+      if (drafts.size === 0) watchEnds(false);
       throw error instanceof WriteError ? error : new WriteError(name, error as NodeJS.ErrnoException);
     }
   }
