@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { missing, root, testNeeding } from '../needs.ts';
+import { missing, root, testNeeding } from '../support/needs.ts';
 import { type Lab, openLab } from './browser.ts';
 
 const test = testNeeding('test/lab/layout.test.ts', 'chromium');
