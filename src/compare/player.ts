@@ -1,16 +1,15 @@
 /** Plays a scenario on a system, step by step, and writes down what the system does. */
+import { callAddresses } from '../drill/call-addresses.ts';
 import type { CallContext } from '../drill/call-arguments.ts';
 import { prepareCall } from '../drill/calls.ts';
 import { type DrillConfig, defaultConfig } from '../drill/config.ts';
 import { DrillError } from '../drill/failure.ts';
 import { Flow } from '../drill/flow.ts';
 import { encodeInbound, encodeInboundIcmp } from '../drill/packets.ts';
-import type { Outcome, SocketAddress, SystemUnderTest } from '../drill/system-under-test.ts';
+import type { Outcome, SystemUnderTest } from '../drill/system-under-test.ts';
 import { describePacket } from './describe.ts';
 import { firstTimestamp, type Observation, type Scenario, type Seen, type Step } from './scenario.ts';
 
-const inet = 2;
-const inet6 = 10;
 /** A system that sends more than this is not followed any further. */
 const mostPackets = 2000;
 const firstPeerPort = 40000;
@@ -184,18 +183,8 @@ export class Player {
   }
 
   private context(): CallContext {
-    const { config } = this;
-    const mapped = config.ipVersion === 'ipv4-mapped-ipv6';
-    const family = config.ipVersion === 'ipv4' ? inet : inet6;
-    const address = (ip: string, port: number): SocketAddress => ({
-      family,
-      ip: mapped ? `::ffff:${ip}` : ip,
-      port,
-    });
     return {
-      domain: family,
-      bindAddress: address(config.localIp, config.bindPort),
-      connectAddress: address(config.remoteIp, config.connectPort),
+      ...callAddresses(this.config),
       toleranceUs: 0,
       startUs: this.startUs,
       // A descriptor that a call failed to give is a bad one, not an error of the scenario.

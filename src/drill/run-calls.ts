@@ -1,5 +1,7 @@
 /** The system calls of a run: descriptors, the one call that may block, and what calls say about the socket under test. */
+
 import type { SyscallSpec } from './ast.ts';
+import { callAddresses } from './call-addresses.ts';
 import type { CallContext } from './call-arguments.ts';
 import { type PreparedCall, prepareCall } from './calls.ts';
 import { type TimedEvent, timingProblem } from './clock.ts';
@@ -10,14 +12,12 @@ import { forEverUs, type Machine } from './machine.ts';
 import { cannotRun } from './missing.ts';
 import type { PacketEvents } from './run-packets.ts';
 import type { Steps } from './steps.ts';
-import type { Outcome, SocketAddress } from './system-under-test.ts';
+import type { Outcome } from './system-under-test.ts';
 
 /** How long a call waits for a blocking one before it, as packetdrill does. */
 const patienceUs = 1_000_000;
 /** What a system answers to a call, or an option, that it lacks. */
 const enosys = 38;
-const inet = 2;
-const inet6 = 10;
 
 interface Pending {
   readonly spec: SyscallSpec;
@@ -130,17 +130,8 @@ export class CallEvents {
 
   private context(): CallContext {
     const { config } = this;
-    const mapped = config.ipVersion === 'ipv4-mapped-ipv6';
-    const family = config.ipVersion === 'ipv4' ? inet : inet6;
-    const address = (ip: string, port: number): SocketAddress => ({
-      family,
-      ip: mapped ? `::ffff:${ip}` : ip,
-      port,
-    });
     return {
-      domain: family,
-      bindAddress: address(config.localIp, config.bindPort),
-      connectAddress: address(config.remoteIp, config.connectPort),
+      ...callAddresses(config),
       toleranceUs: config.toleranceUs,
       startUs: this.machine.startUs,
       liveFd: (scriptFd) => this.fds.get(scriptFd)?.live,
