@@ -70,6 +70,8 @@ export class KernelSystem implements SystemUnderTest {
   private readonly sent: OutboundPacket[] = [];
   private readonly fds = new Set<number>();
   private end: { readonly outcome: Outcome; readonly atUs: number } | null = null;
+  /** The call that the second thread is at. */
+  private waiting: SystemCall | null = null;
   private readonly frame = Buffer.alloc(frameBytes);
   private readonly from = Buffer.alloc(20);
   /** The congestion control in force. */
@@ -150,7 +152,7 @@ export class KernelSystem implements SystemUnderTest {
   /** Whether there is something to look at. */
   private look(): boolean {
     this.drain();
-    this.end ??= this.options.blocking?.ended() ?? null;
+    this.end ??= this.blockingEnd();
     return this.sent.length > 0 || this.end !== null;
   }
 
@@ -192,10 +194,11 @@ export class KernelSystem implements SystemUnderTest {
       return this.note(call, outcome);
     }
     blocking.start(call);
+    this.waiting = call;
     const until = monotonicUs() + blocksAfterUs;
     do {
-      const end = blocking.ended();
-      if (end !== null) return this.note(call, end.outcome);
+      const end = this.blockingEnd();
+      if (end !== null) return end.outcome;
     } while (monotonicUs() < until);
     return 'pending';
   }
@@ -243,8 +246,17 @@ export class KernelSystem implements SystemUnderTest {
   }
 
   ended(): { readonly outcome: Outcome; readonly atUs: number } | null {
-    const end = this.end ?? this.options.blocking?.ended() ?? null;
+    const end = this.end ?? this.blockingEnd();
     this.end = null;
+    return end;
+  }
+
+  /** The end of the call that the second thread was at, its descriptors remembered. */
+  private blockingEnd(): { readonly outcome: Outcome; readonly atUs: number } | null {
+    const end = this.options.blocking?.ended() ?? null;
+    if (end === null || this.waiting === null) return null;
+    this.note(this.waiting, end.outcome);
+    this.waiting = null;
     return end;
   }
 

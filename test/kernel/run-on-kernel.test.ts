@@ -68,6 +68,17 @@ describe('halfopen run --on kernel', { timeout: 180_000 }, () => {
     expect(lines.map(({ ok, error }) => error?.message ?? ok)).toEqual([true, true, true]);
   });
 
+  kernelTest('a connection that a blocking accept waited for can be read', () => {
+    const waits = server
+      .replace(
+        /\+\.1 < \. 1:1.*\n\+0\.\.\.0\.02 (accept.*)\n/,
+        '+0...0.1 $1\n+.1 < . 1:1(0) ack 1 win 65535\n',
+      )
+      .replace('mss 1460>\n+0...', '...>\n+0...');
+    const [line] = run('--timing', 'loose', script('waits.pkt', waits));
+    expect(line!.error?.message ?? line!.ok).toBe(true);
+  });
+
   kernelTest('judges what the kernel sends', () => {
     const [line] = run('--timing', 'loose', script('wrong.pkt', server.replace('ack 11', 'ack 12')));
     expect(line!.ok).toBe(false);
