@@ -88,7 +88,8 @@ export class CallEvents {
     return new DrillError('syscall', `runtime error in ${spec.name} call: ${message}`, spec.at);
   }
 
-  private *awaitPending(): Steps<void> {
+  /** Lets a call that blocks come to its end, for a while. */
+  *awaitPending(): Steps<void> {
     const until = this.machine.now() + patienceUs;
     while (this.pending !== null && this.machine.now() < until) {
       if ((yield* this.machine.step(until)) === 'idle') break;

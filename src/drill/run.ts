@@ -249,6 +249,8 @@ class Run {
         break;
       case 'code': {
         yield* this.wait(timed, 'data collection for code');
+        // A real kernel's accept() may be over although this process has not been told yet.
+        if ((this.packetEvents.current?.fd ?? -1) < 0) yield* this.calls.awaitPending();
         const flow = this.packetEvents.current;
         if (flow === null) throw new DrillError('python', 'runtime error in code: no socket to use for code');
         const variables = yield* snapshot(this.system, flow.fd);
