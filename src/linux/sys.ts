@@ -49,6 +49,7 @@ export const K = {
   SCHED_FIFO: 1,
   SCHED_RESET_ON_FORK: 0x40000000,
   EAGAIN: 11,
+  ETIMEDOUT: 110,
   EINPROGRESS: 115,
   EINTR: 4,
 } as const;

@@ -2,7 +2,7 @@
 import { type Address, parseAddress } from '../wire/address.ts';
 import { attribute, Netlink, NLM } from './netlink.ts';
 import { addressBytes } from './sockaddr.ts';
-import { K, must, type Sys } from './sys.ts';
+import { K, must, type Sys, SysError } from './sys.ts';
 
 const TUNSETIFF = 0x400454ca;
 const SIOCGIFINDEX = 0x8933;
@@ -11,9 +11,15 @@ const IFF_NO_PI = 0x1000;
 const RTM_NEWLINK = 16;
 const RTM_NEWADDR = 20;
 const RTM_NEWROUTE = 24;
+const RTM_GETROUTE = 26;
+const RTN_LOCAL = 2;
 const IFF_UP = 1;
 const IFA_F_NODAD = 2;
 const mostNameBytes = 15;
+/** How long an address may take to be in use, ms. */
+const addressMs = 10_000;
+/** Never notified: whoever waits on it sleeps. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);
@@ -87,7 +93,7 @@ export class Links {
     this.netlink.request('bring a link up', RTM_NEWLINK, NLM.ack, Buffer.concat([header, ...more]));
   }
 
-  /** Gives a link an address ("192.0.2.1"), without duplicate detection. */
+  /** Gives a link an address ("192.0.2.1"), without duplicate detection; returns when packets to it are taken. */
   address(index: number, ip: string, prefixLength: number): void {
     const address = parseAddress(ip);
     const header = Buffer.alloc(8);
@@ -99,6 +105,35 @@ export class Links {
     const body = Buffer.concat([header, attribute(2, bytes), attribute(1, bytes)]);
     const flags = NLM.ack | NLM.create | NLM.exclusive;
     this.netlink.request(`add the address ${ip}`, RTM_NEWADDR, flags, body);
+    this.untilLocal(ip, address);
+  }
+
+  /**
+   * The route that makes an IPv6 address one of this host is set by a worker of the kernel a little later, even without
+   * duplicate detection (net/ipv6/addrconf.c, addrconf_dad_work): on a busy machine the first packets would be lost.
+   */
+  private untilLocal(ip: string, address: Address): void {
+    const header = Buffer.alloc(12);
+    header.writeUInt8(familyOf(address), 0);
+    header.writeUInt8(address.family === 4 ? 32 : 128, 1);
+    const body = Buffer.concat([header, attribute(1, addressBytes(address))]);
+    const until = Date.now() + addressMs;
+    for (;;) {
+      if (this.routeType(ip, body) === RTN_LOCAL) return;
+      if (Date.now() > until) throw new SysError(`wait for the address ${ip} to be in use`, K.ETIMEDOUT);
+      Atomics.wait(nobody, 0, 0, 1);
+    }
+  }
+
+  /** @returns null if there is no route */
+  private routeType(ip: string, body: Buffer): number | null {
+    try {
+      const answers = this.netlink.request(`look up the route to ${ip}`, RTM_GETROUTE, NLM.ack, body);
+      return answers[0]?.body[7] ?? null;
+    } catch (error) {
+      if (error instanceof SysError) return null;
+      throw error;
+    }
   }
 
   /**
