@@ -1,11 +1,12 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
+import { firstViews, svelteOptions } from './first/plugin.ts';
 
 export default defineConfig({
   root: import.meta.dirname,
   // Relative addresses: the build works from any folder of any web server.
   base: './',
-  plugins: [svelte()],
+  plugins: [svelte(svelteOptions), firstViews()],
   build: {
     outDir: '../../dist-lab',
     emptyOutDir: true,

@@ -57,6 +57,8 @@ export async function openLab(): Promise<Lab> {
           problems.push(`request to ${request.url()}`);
       });
       await page.goto(`${address}#${hash}`);
+      // What is seen before the script is no page yet.
+      await page.locator('#first').waitFor({ state: 'detached' });
       await page.locator('#diagram').waitFor();
       return page;
     },

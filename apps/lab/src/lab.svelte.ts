@@ -232,6 +232,24 @@ class Lab {
     if (!this.waiting) this.go();
   }
 
+  /** Goes on from where the picture was that was there before the script. */
+  takeUp({
+    y,
+    playing,
+    beyond,
+  }: {
+    readonly y: number;
+    readonly playing: boolean;
+    readonly beyond: boolean;
+  }): void {
+    if (beyond) {
+      this.free = true;
+      this.stopY = this.endY;
+    }
+    this.y = Math.max(this.y, y);
+    this.playing = playing && this.y < Math.min(this.endY, this.stopY) - 0.5;
+  }
+
   /** Plays to the end of the step. */
   private go(): void {
     this.stopY = this.stepYs[this.step] ?? this.endY;
