@@ -27,13 +27,16 @@ export interface TraceOptions {
   /** Kilobytes of kernel memory per CPU for records that were not read yet. Default 512. */
   readonly bufferKb?: number;
   /**
-   * Milliseconds between two looks into the buffers. Default 10. 0: never by itself; whoever calls `drain` waits for
-   * `descriptors` with poll(2), which the kernel makes readable with the first event.
+   * Milliseconds between two looks into the buffers. Default 10. 0: never by itself; its user waits for `descriptors` with
+   * poll(2), which the kernel makes readable with the first event, and calls `readPage` for those that are.
    */
   readonly intervalMs?: number;
   /** Gets events in the order of their time. An error that it throws ends the trace. */
   readonly onEvents: (events: readonly TraceEvent[]) => void;
-  /** True: hand events on at once, in order within a CPU only. For those who must be quick. */
+  /**
+   * True: hand events on at once, in order within a CPU only. For those who must be quick: the events are valid until
+   * `onEvents` returns.
+   */
   readonly immediate?: boolean;
   /** Called once if the trace ends by itself: the helper was killed, or a handler threw. */
   readonly onEnd?: (error: Error) => void;
@@ -49,6 +52,8 @@ export interface Trace {
   readonly descriptors: readonly number[];
   /** Reads what has come since the last look, without waiting for the next. */
   drain(): void;
+  /** Reads one page of a descriptor that poll(2) said is readable, given by its place in `descriptors`. */
+  readPage(index: number): void;
   /** A file of the tracefs root, such as saved_cmdlines; null if it cannot be read. */
   readGlobal(name: string): string | null;
   /** Ends it; resolves when the instance is gone. */
@@ -143,6 +148,8 @@ class RunningTrace implements Trace {
   #held: TraceEvent[] = [];
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
+  /** Used again and again where events need not last: garbage would be collected when an event comes. */
+  readonly #page = new Uint8Array(4096);
 
   constructor(child: ChildProcess, root: string, name: string, options: TraceOptions) {
     this.#child = child;
@@ -183,14 +190,13 @@ class RunningTrace implements Trace {
   drain(): void {
     if (this.#closed) return;
     const now = Number(process.hrtime.bigint()) / 1000;
-    const events = this.#held;
     try {
-      for (const { cpu, fd } of this.#files) this.#readCpu(cpu, fd, events);
-      if (this.#options.immediate) {
-        this.#held = [];
-        if (events.length > 0) this.#options.onEvents(events);
-        return;
+      for (const { cpu, fd } of this.#files) {
+        // An end to it, lest a busy CPU keeps this process here for ever.
+        for (let pages = 0; pages < 1024 && this.#readCpu(cpu, fd); pages++);
       }
+      if (this.#options.immediate) return;
+      const events = this.#held;
       // Another CPU can still write what happened before an event that this look has brought, but not before the look.
       events.sort((a, b) => a.time - b.time);
       let ripe = events.length;
@@ -202,20 +208,32 @@ class RunningTrace implements Trace {
     }
   }
 
-  #readCpu(cpu: number, fd: number, into: TraceEvent[]): void {
-    // One page a read; an end to it, lest a busy CPU keeps this process here for ever.
-    for (let pages = 0; pages < 1024; pages++) {
-      const page = new Uint8Array(4096);
-      let length: number;
-      try {
-        length = readSync(fd, page, 0, page.length, null);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;
-        throw error;
-      }
-      if (length === 0) return;
-      if (readTracePage(page.subarray(0, length), cpu, this.#byId, into)) this.lost++;
+  readPage(index: number): void {
+    const file = this.#files[index];
+    if (this.#closed || file === undefined) return;
+    try {
+      this.#readCpu(file.cpu, file.fd);
+    } catch (error) {
+      this.#fail(error as Error);
     }
+  }
+
+  /** Reads a page of a CPU's buffer. @returns whether there was one */
+  #readCpu(cpu: number, fd: number): boolean {
+    const { immediate, onEvents } = this.#options;
+    const page = immediate ? this.#page : new Uint8Array(4096);
+    let length: number;
+    try {
+      length = readSync(fd, page, 0, page.length, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return false;
+      throw error;
+    }
+    if (length === 0) return false;
+    const events = immediate ? [] : this.#held;
+    if (readTracePage(page.subarray(0, length), cpu, this.#byId, events)) this.lost++;
+    if (immediate && events.length > 0) onEvents(events);
+    return true;
   }
 
   readGlobal(name: string): string | null {

@@ -39,7 +39,7 @@ export function parseTraceFormat(name: string, text: string): TraceFormat {
   return { name, id, fields, symbols };
 }
 
-/** One record of the trace. It stays valid: nothing reuses the bytes below it. */
+/** One record of the trace: valid for as long as nothing else is read into the page that it stands in. */
 export class TraceEvent {
   /** The event's name without its group: inet_sock_set_state. */
   readonly name: string;

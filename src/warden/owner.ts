@@ -5,22 +5,30 @@ import type { Owner } from '../doctor/owners.ts';
 /** How many descriptors are looked at, from the highest on: to know the process is worth a millisecond and not more. */
 const most = 512;
 
-/**
- * The process of a thread, if it has the socket with this inode.
- * @returns null if it has not, has ended, or has so many files that the socket was not met in time
- */
-export function ownerIfThread(thread: number, inode: number): Owner | null {
+/** Whether a thread has the socket with this inode; false if it has so many files that the socket was not met in time. */
+export function holds(thread: number, inode: number): boolean {
+  const folder = `/proc/${thread}/fd`;
+  const link = `socket:[${inode}]`;
   try {
-    const files = readdirSync(`/proc/${thread}/fd`)
-      .sort((a, b) => Number(b) - Number(a))
-      .slice(0, most);
-    const link = `socket:[${inode}]`;
-    if (!files.some((file) => readlinkSync(`/proc/${thread}/fd/${file}`) === link)) return null;
+    const files = readdirSync(folder);
+    // The kernel lists them in rising order, and what was opened last is the highest as a rule.
+    const end = Math.max(0, files.length - most);
+    for (let i = files.length - 1; i >= end; i--)
+      if (readlinkSync(`${folder}/${files[i]}`) === link) return true;
+    return false;
+  } catch {
+    return false; // it ended, or closed a file, while we looked
+  }
+}
+
+/** The process of a thread; null if it has ended. */
+export function processOf(thread: number): Owner | null {
+  try {
     const status = readFileSync(`/proc/${thread}/status`, 'utf8');
     const pid = Number(/^Tgid:\s*(\d+)$/m.exec(status)?.[1]);
     const name = readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\p{Cc}/gu, '');
     return { pid, name: name || '?' };
   } catch {
-    return null; // it ended, or closed a file, while we looked
+    return null;
   }
 }

@@ -21,8 +21,14 @@ export interface Verdict {
   readonly owner: Owner | null;
 }
 
-/** Says which process has the socket with this inode. Asked before the socket is destroyed: its program closes it then. */
-export type Whose = (inode: number) => Owner | null;
+/**
+ * Says which process has the socket with this inode. It is asked before the socket is destroyed, since its program closes it
+ * then; what takes time and can wait is in the function that it returns.
+ */
+export type Whose = (inode: number) => () => Owner | null;
+
+/** Nobody is asked whose it is. */
+export const nobody: Whose = () => () => null;
 
 /** The states of a connection that is, or was, with itself. TIME-WAIT keeps the service from its port for a minute. */
 const states = [
@@ -38,12 +44,18 @@ const states = [
 
 export const nowUs = (): number => Number(process.hrtime.bigint()) / 1000;
 
+/** How long a socket into a namespace is kept after its last use, µs: it keeps the namespace alive, too. */
+const keepUs = 1e6;
+const mostKept = 64;
+
 /** Finds sockets that are connected to themselves, and destroys them unless it is a dry run. */
 export class Executor {
   private readonly sys: Sys;
   private readonly dryRun: boolean;
   /** In a dry run the same socket is found again and again: it is told once. */
   private readonly told = new Set<bigint>();
+  /** Sockets into the namespaces in which something was found lately: the next one there is met without entering it. */
+  private readonly kept = new Map<number, { readonly diag: SockDiag; used: number }>();
 
   constructor(sys: Sys, dryRun: boolean) {
     this.sys = sys;
@@ -56,7 +68,7 @@ export class Executor {
    * @throws SysError if the kernel does not let us
    */
   dealWith(namespace: NetworkNamespace, end: DiagEnd, whose: Whose): Verdict | null {
-    return this.inside(namespace, (diag) => {
+    return this.asking(namespace, (diag) => {
       const socket = diag.find(end, end);
       // Where no connection has these ends the kernel names the listener: that is the service, and left alone.
       if (socket === null || !states.includes(socket.state as (typeof states)[number])) return null;
@@ -91,7 +103,36 @@ export class Executor {
     }
     const owner = socket.inode === 0 ? null : whose(socket.inode);
     const deed = this.dryRun ? 'spared' : diag.destroy(socket) ? 'destroyed' : 'gone';
-    return { socket, namespace, deed, at: nowUs(), owner };
+    const at = nowUs();
+    return { socket, namespace, deed, at, owner: owner?.() ?? null };
+  }
+
+  /** Lets go of namespaces in which nothing was found for a while. To be called now and then. */
+  letGo(before: number = nowUs() - keepUs): void {
+    for (const [inode, { diag, used }] of this.kept) {
+      if (used > before) continue;
+      diag.close();
+      this.kept.delete(inode);
+    }
+  }
+
+  /** Asks about a namespace, through the socket that is kept if there is one. */
+  private asking<T>(namespace: NetworkNamespace, work: (diag: SockDiag) => T | null): T | null {
+    const kept = this.kept.get(namespace.inode);
+    if (kept !== undefined) {
+      kept.used = nowUs();
+      return work(kept.diag);
+    }
+    const diag = visit(this.sys, namespace, () => new SockDiag(this.sys));
+    if (diag === null) return null;
+    let found: T | null = null;
+    try {
+      found = work(diag);
+    } finally {
+      if (found === null || this.kept.size >= mostKept) diag.close();
+      else this.kept.set(namespace.inode, { diag, used: nowUs() });
+    }
+    return found;
   }
 
   private inside<T>(namespace: NetworkNamespace, work: (diag: SockDiag) => T): T | null {

@@ -3,9 +3,10 @@
  * namespace, and destroys them. The kernel's trace event tells of them; where there are none it is asked for them again
  * and again. What both rest on is SOCK_DESTROY.
  */
+import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { findOwners, type Owner } from '../doctor/owners.ts';
+import { findOwners } from '../doctor/owners.ts';
 import {
   type NetworkNamespace,
   namespaceOfThread,
@@ -16,8 +17,8 @@ import { type DiagEnd, TcpState } from '../linux/sock-diag.ts';
 import { K, type Sys } from '../linux/sys.ts';
 import { openTrace, type Trace, TraceError, type TraceEvent } from '../linux/trace-events.ts';
 import { formatEndpoint, ipv4, ipv6, sameAddress, unmap } from '../wire/address.ts';
-import { ownerIfThread } from './owner.ts';
-import { Executor, nowUs, type Verdict } from './self-connections.ts';
+import { holds, processOf } from './owner.ts';
+import { Executor, nobody, nowUs, type Verdict, type Whose } from './self-connections.ts';
 
 /** A self-connection that was found. */
 export interface Stop extends Verdict {
@@ -75,16 +76,20 @@ function endOf(event: TraceEvent): DiagEnd | null {
 }
 
 /**
- * Lets this thread run before all ordinary ones, so that a busy host does not make it late. It works for microseconds at a
- * time, and the kernel keeps five per cent for the others whatever happens (sched_rt_runtime_us).
+ * Lets this process run before all ordinary ones, so that a busy host does not make it late. It works for microseconds at a
+ * time, and the kernel keeps five per cent for the others whatever happens (sched_rt_runtime_us). All of its threads: the
+ * main one waits for those that collect garbage with it.
  */
 function hurry(sys: Sys): void {
   const lowestRealTime = Buffer.from([1, 0, 0, 0]);
-  if (sys.call('sched_setscheduler', 0, K.SCHED_FIFO | K.SCHED_RESET_ON_FORK, lowestRealTime) === 0) return;
-  try {
-    setPriority(-19); // a container may have no right to the former
-  } catch {
-    // nor to this: then it is as late as the host is busy
+  for (const thread of readdirSync('/proc/self/task')) {
+    const policy = K.SCHED_FIFO | K.SCHED_RESET_ON_FORK;
+    if (sys.call('sched_setscheduler', Number(thread), policy, lowestRealTime) === 0) continue;
+    try {
+      setPriority(Number(thread), -19); // a container may have no right to the former
+    } catch {
+      // nor to this: then it is as late as the host is busy
+    }
   }
 }
 
@@ -153,20 +158,23 @@ class Warden {
       let toSweep: NetworkNamespace[] = [];
       let sweepDue = nowUs() + sweepEveryMs * 1000;
       while (!signal.aborted && ended === null) {
-        sys.poll(waits, waitMs * 1000);
-        trace.drain();
+        sys.poll(waits, waitMs * 1000).forEach((ready, index) => {
+          if (ready !== 0) trace.readPage(index);
+        });
         if (trace.lost !== lost || nowUs() > sweepDue) {
           lost = trace.lost;
           sweepDue = nowUs() + sweepEveryMs * 1000;
           toSweep = networkNamespaces();
         }
         this.lookEverywhere();
+        this.executor.letGo();
         // One namespace a turn, so that events between them are heeded.
         const next = toSweep.pop();
         if (next !== undefined) this.sweep(next);
         await setImmediate();
       }
     } finally {
+      this.executor.letGo(Number.POSITIVE_INFINITY);
       await trace.close();
     }
     if (ended !== null) throw ended;
@@ -178,7 +186,7 @@ class Warden {
       if (end === null) continue;
       // On loopback the handshake runs in the very thread that called connect(), as a rule.
       const { thread } = event;
-      const whose = (inode: number): Owner | null => ownerIfThread(thread, inode);
+      const whose: Whose = (inode) => (holds(thread, inode) ? () => processOf(thread) : () => null);
       const likely = namespaceOfThread(thread);
       const tried =
         likely === null ? null : this.look(likely, () => this.executor.dealWith(likely, end, whose));
@@ -198,7 +206,7 @@ class Warden {
     if (this.missed.size === 0 || began < this.missedDue) return;
     for (const namespace of networkNamespaces()) {
       for (const { end, since } of this.missed.values()) {
-        const verdict = this.look(namespace, () => this.executor.dealWith(namespace, end, () => null));
+        const verdict = this.look(namespace, () => this.executor.dealWith(namespace, end, nobody));
         if (verdict !== null) this.tell(verdict, since);
       }
     }
@@ -228,8 +236,10 @@ class Warden {
   }
 
   private sweep(namespace: NetworkNamespace): void {
-    const whose = (inode: number): Owner | null =>
-      findOwners('/proc', new Set([inode]), null, 10).get(inode) ?? null;
+    const whose: Whose = (inode) => {
+      const owner = findOwners('/proc', new Set([inode]), null, 10).get(inode) ?? null;
+      return () => owner;
+    };
     const found = this.look(namespace, () => this.executor.sweep(namespace, whose)) ?? [];
     for (const verdict of found) this.tell(verdict, null);
   }
