@@ -2,8 +2,8 @@
 // real checksums, options, ISNs and port selection; with 0 and with 100,000 other connections established meanwhile.
 // usage: node bench/handshakes.mjs [handshakes per run] [runs]
 
-import { addHost, World } from '../dist/sim/index.js';
-import { parseAddress } from '../dist/wire/address.js';
+import { addHost, World } from '../build/sim/index.js';
+import { parseAddress } from '../build/wire/address.js';
 
 const count = Number(process.argv[2] ?? 200_000);
 const runs = Number(process.argv[3] ?? 5);

@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { serveFolder } from '../dist/cli/lab.js';
+import { serveFolder } from '../build/cli/lab.js';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 for (const [file, how] of [

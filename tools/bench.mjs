@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build, install, root, run } from './setup.mjs';
 
 install();
-build();
+await build();
 const asked = process.argv.slice(2);
 // A name with a dash is a part of another benchmark, such as its generator.
 const all = readdirSync(join(root, 'bench')).filter((name) => /^[a-z]+\.mjs$/.test(name));

@@ -19,11 +19,11 @@ if (folder === undefined || !statSync(folder, { throwIfNoEntry: false })?.isDire
 }
 
 install();
-build();
+await build();
 // The suite's folders share scripts beside theirs (tcp/common is a link to ../common).
 const place = realpathSync(join(folder, '..'));
-const { runJob, restrictedTo } = await import('../dist/cli/run-job.js');
-const { formatFailure } = await import('../dist/drill/report.js');
+const { runJob, restrictedTo } = await import('../build/cli/run-job.js');
+const { formatFailure } = await import('../build/drill/report.js');
 
 const names = readdirSync(folder, { recursive: true })
   .filter((name) => name.endsWith('.pkt'))

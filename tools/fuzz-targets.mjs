@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './setup.mjs';
 
-const dist = (path) => import(join(root, 'dist', path));
+const dist = (path) => import(join(root, 'build', path));
 const sample = () => readFileSync(join(root, 'docs', 'examples', 'attempts.pcapng'));
 
 /** The packets of a capture of ours. */
@@ -35,7 +35,7 @@ export const targets = {
       },
       expects: (error) => error instanceof CaptureError,
       files:
-        /dist\/(wire\/(pcap-reader|pcapng-blocks)|explain\/decode\/(decapsulate|layers|tunnels|fragments|options))\.js$/,
+        /build\/(wire\/(pcap-reader|pcapng-blocks)|explain\/decode\/(decapsulate|layers|tunnels|fragments|options))\.js$/,
       seeds: [sample().subarray(0, 2048), classic],
       words: [],
     };
@@ -51,7 +51,7 @@ export const targets = {
     return {
       run: (bytes) => parseScript(bytes.toString('latin1'), new Map()),
       expects: (error) => error instanceof DrillError,
-      files: /dist\/drill\/(lexer|parser|parse-\w+)\.js$/,
+      files: /build\/drill\/(lexer|parser|parse-\w+)\.js$/,
       seeds,
       words: [
         '+0 ',
@@ -158,7 +158,7 @@ export const targets = {
       },
       expects: () => false,
       files:
-        /dist\/(wire\/segment|tcp\/(receive|states|handshake|recovery|send)\/[\w-]+|tcp\/(input|icmp))\.js$/,
+        /build\/(wire\/segment|tcp\/(receive|states|handshake|recovery|send)\/[\w-]+|tcp\/(input|icmp))\.js$/,
       seeds: [
         framed(handshake),
         framed([

@@ -270,7 +270,7 @@ if (isMainThread) {
     },
   });
   install();
-  build();
+  await build();
   const names = values.target ?? Object.keys(targets);
   let bad = 0;
   for (const name of names) {

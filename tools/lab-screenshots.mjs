@@ -6,9 +6,9 @@ import { buildLab } from './lab.mjs';
 import { build, install, root } from './setup.mjs';
 
 install();
-build();
+await build();
 buildLab();
-const { serveFolder } = await import('../dist/cli/lab-server.js');
+const { serveFolder } = await import('../build/cli/lab-server.js');
 
 const folder = resolve(
   process.env.INIT_CWD ?? '.',

@@ -16,7 +16,7 @@ export function buildLab() {
 
 if (process.argv[1] === import.meta.filename) {
   install();
-  build();
+  await build();
   buildLab();
   const args = process.argv.slice(2);
   if (!args.includes('--build'))

@@ -11,7 +11,7 @@ import { buildLwip, buildTiny } from './stacks.mjs';
 const page = join(root, 'docs', 'rfc9293.md');
 const [begin, end] = ['<!-- made by npm run musts: begin -->\n', '<!-- end -->\n'];
 
-build();
+await build();
 const lwip = buildLwip();
 if (lwip === null)
   throw new Error('lwIP cannot be built here: install liblwip-dev, pkg-config and a C compiler');

@@ -57,48 +57,24 @@ export function newest(path) {
   return latest;
 }
 
-/** Removes the declarations that no public entry leads to. */
-function dropInternalTypes() {
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const entries = Object.values(exports).map((it) =>
-    typeof it === 'string' ? it.replace(/\.js$/, '.d.ts') : it.types,
-  );
-  const open = entries.filter((path) => path.endsWith('.d.ts')).map((path) => join(root, path));
-  const reached = new Set(open);
-  for (let file = open.pop(); file !== undefined; file = open.pop()) {
-    for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*['"](\.[^'"]+)['"]/g)) {
-      const target = join(dirname(file), path.replace(/\.[jt]s$/, '.d.ts'));
-      if (!reached.has(target) && existsSync(target)) open.push(target);
-      reached.add(target);
-    }
-  }
-  for (const name of readdirSync(join(root, 'dist'), { recursive: true })) {
-    const file = join(root, 'dist', name);
-    if (file.endsWith('.d.ts') && !reached.has(file)) rmSync(file);
-  }
-}
-
-/** Compiles src/ to dist/ if a source is newer than the last build. */
-export function build() {
+/** Builds src/ if a source is newer than the last build: dist/, as it is published, and build/, file by file. */
+export async function build() {
   const stampFile = join(root, 'dist', '.stamp');
-  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package.json', 'tools/setup.mjs'].map(
-    (name) => newest(join(root, name)),
-  );
+  const sources = [
+    'src',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package.json',
+    'tools/setup.mjs',
+    'tools/bundle.mjs',
+  ].map((name) => newest(join(root, name)));
   if (existsSync(stampFile) && statSync(stampFile).mtimeMs > Math.max(...sources)) return;
   note('building ...');
   // What a file that is gone by now left behind would be packed.
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  // What is said in comments is for readers of the sources; docstrings are in the declarations.
-  runTool('tsc', [
-    '-p',
-    'tsconfig.build.json',
-    '--declaration',
-    'false',
-    '--isolatedDeclarations',
-    'false',
-    '--removeComments',
-  ]);
-  runTool('tsc', ['-p', 'tsconfig.build.json', '--emitDeclarationOnly']);
-  dropInternalTypes();
+  for (const folder of ['build', 'dist']) rmSync(join(root, folder), { recursive: true, force: true });
+  runTool('tsc', ['-p', 'tsconfig.build.json']);
+  const { bundle, dropInternalTypes } = await import('./bundle.mjs');
+  await bundle(root);
+  dropInternalTypes(root);
   writeFileSync(stampFile, '');
 }

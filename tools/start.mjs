@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build, install, root } from './setup.mjs';
 
 install();
-build();
+await build();
 
 const args = process.argv.slice(2);
 const main = join(root, 'dist', 'cli', 'main.js');

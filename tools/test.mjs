@@ -22,7 +22,7 @@ if (!chosen) {
   step('lint ...');
   runTool('biome', ['check', '.']);
 }
-build();
+await build();
 if (!chosen) buildLab();
 step('tests ...');
 runTool('vitest', ['run', ...args]);

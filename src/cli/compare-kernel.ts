@@ -17,7 +17,7 @@ export class KernelPlayers {
   /** @param atATime how many scenarios at a time */
   constructor(atATime: number, congestion: string) {
     this.congestion = congestion;
-    const file = fileURLToPath(new URL('./compare-kernel-child.js', import.meta.url));
+    const file = fileURLToPath(new URL('../cli/compare-kernel-child.js', import.meta.url));
     this.child = spawnInNamespace(process.execPath, [file, String(atATime)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

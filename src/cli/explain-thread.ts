@@ -47,7 +47,7 @@ class LineThread {
     const memory = ringMemory();
     const workerData: WorkerTask = { memory, capture };
     this.ring = new Ring(memory);
-    this.worker = new Worker(new URL('./explain-worker.js', import.meta.url), { workerData });
+    this.worker = new Worker(new URL('../cli/explain-worker.js', import.meta.url), { workerData });
     this.ended = new Promise((resolve, reject) => {
       // What cannot be written is told as a message, what is a mistake of ours as an error.
       this.worker.once('message', (why) => reject(new WriteError(null, why)));

@@ -34,7 +34,7 @@ export function runOnKernel(kernelJob: KernelJob): Promise<JobResult> {
   return new Promise((resolve) => {
     const fail = (why: string): void =>
       resolve(failedResult(job.file, job.ip ?? 'ipv4', 'internal', `internal error: ${why}`));
-    const file = fileURLToPath(new URL('./run-kernel-child.js', import.meta.url));
+    const file = fileURLToPath(new URL('../cli/run-kernel-child.js', import.meta.url));
     const child = spawnInNamespace(process.execPath, [file], { stdio: ['pipe', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGKILL'), longestMs);
     const [output, complaints]: [Buffer[], Buffer[]] = [[], []];

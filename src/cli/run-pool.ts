@@ -6,7 +6,7 @@ import { failedResult, type Job, type JobResult } from './run-job.ts';
 import type { Planned } from './run-plan.ts';
 
 const newWorker = (): Worker =>
-  new Worker(new URL('./run-worker.js', import.meta.url), { argv: process.argv.slice(2) });
+  new Worker(new URL('../cli/run-worker.js', import.meta.url), { argv: process.argv.slice(2) });
 
 /**
  * @param done hears of the results in the plan's order

@@ -58,7 +58,7 @@ function typed(path: string): string {
 
 /** How the reader calls this program: npx finds what npm installed and, inside a clone, the clone. */
 function called(): string {
-  const main = fileURLToPath(new URL('main.js', import.meta.url));
+  const main = fileURLToPath(new URL('../cli/main.js', import.meta.url));
   const inside = relative(join(scripts, '..'), process.cwd());
   const outside = inside.startsWith('..') || isAbsolute(inside);
   return outside && !/[\\/]node_modules[\\/]/.test(main) ? `node ${typed(main)}` : 'npx halfopen';

@@ -212,15 +212,15 @@ describe('the page in a browser', () => {
 
   needing('can be made in the browser itself: halfopen/explain runs there, with gzip', async () => {
     const script = `
-import { explain } from '/dist/explain/index.js';
-import { AttemptPage } from '/dist/view/attempt-page.js';
+import { explain } from '/build/explain/index.js';
+import { AttemptPage } from '/build/view/attempt-page.js';
 const page = new AttemptPage();
 let count = 0;
 for await (const attempt of explain((await fetch('/sample.gz')).body)) { page.add(attempt); count++; }
 document.title = count + ' attempts, ' + page.html('x', { packets: 0, segments: 0, attempts: count, unread: new Map() }, null).length;`;
     const seen = await browse(`<!DOCTYPE html><script type="module">${script}</script>`, (path) => {
       if (path === '/sample.gz') return gzipSync(readFileSync(sample));
-      return path.startsWith('/dist/') ? readFileSync(join(root, path)) : null;
+      return path.startsWith('/build/') ? readFileSync(join(root, path)) : null;
     });
     expect(seen.console).toEqual([]);
     expect(seen.dom).toContain(`<title>${attempts.length} attempts, `);

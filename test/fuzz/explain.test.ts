@@ -37,7 +37,7 @@ function mutate(folder: string, first: number, count: number): Result {
   const script = join(root, 'test', 'fuzz', 'explain-mutants.mjs');
   const { status, stdout, stderr, error } = spawnSync(
     process.execPath,
-    [script, join(root, 'dist'), folder, String(first), String(count)],
+    [script, join(root, 'build'), folder, String(first), String(count)],
     { encoding: 'utf8', timeout: 600_000, maxBuffer: 1 << 26 },
   );
   if (status !== 0) throw new Error(`${error?.message ?? `exit ${status}`}: ${stderr}`);
@@ -58,7 +58,7 @@ describe('mutated captures', () => {
   const counts = full ? [5000, 5000] : [200, 100];
 
   test('of our own making: no crash, no hang, bounded memory, and the pieces they come in do not matter', () => {
-    expect(existsSync(join(root, 'dist', 'explain', 'explain.js')), 'npm run build first').toBe(true);
+    expect(existsSync(join(root, 'build', 'explain', 'explain.js')), 'npm run build first').toBe(true);
     check(mutate(own, 1, counts[0]!), counts[0]!);
   });
 

@@ -1,5 +1,5 @@
 // Holds a trace open until it is killed; prints the name of its instance's owner.
-import { openTrace } from '../../dist/linux/trace-events.js';
+import { openTrace } from '../../build/linux/trace-events.js';
 
 await openTrace({
   events: [{ event: 'sock/inet_sock_set_state', filter: 'protocol == 6' }],
