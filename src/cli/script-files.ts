@@ -14,7 +14,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
-import type { ShellFile } from '../drill/shell.ts';
+import type { ShellFile } from '../drill/shell-context.ts';
 import { speaker } from '../messages/message.ts';
 import { scriptFileTexts } from '../messages/script-files.ts';
 import { languageOf } from './language.ts';

@@ -11,7 +11,6 @@ import { type Pair, pair } from '../sim/index.ts';
 import { ladder } from '../view/index.ts';
 import { parseAddress } from '../wire/address.ts';
 import { packetText } from '../wire/text.ts';
-import { commands } from './commands.ts';
 import { argumentProblem, languageOf } from './language.ts';
 import { colour, columns, complain, print, printJson } from './output/print.ts';
 import { runJob } from './run-job.ts';
@@ -86,9 +85,9 @@ function drawing({ events }: Pair, language: Language): string {
     colour,
     language,
   });
-  const next = Object.entries(suggestions).filter(([name]) => name in commands);
-  const width = Math.max(0, ...next.map(([, [command]]) => command.length));
-  const rows = next.map(([, [command, text]]) => `  ${called()} ${command.padEnd(width)}   ${say(text)}`);
+  const next = Object.values(suggestions);
+  const width = Math.max(0, ...next.map(([command]) => command.length));
+  const rows = next.map(([command, text]) => `  ${called()} ${command.padEnd(width)}   ${say(text)}`);
   return [
     say('title'),
     '',

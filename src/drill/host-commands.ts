@@ -8,7 +8,7 @@ import { readable } from '../tcp/socket/socket-calls.ts';
 import { LISTEN } from '../tcp/state.ts';
 import { type Address, anyIpv4, anyIpv6, formatAddress, parseAddress, sameAddress } from '../wire/address.ts';
 import { errnoName } from './errors.ts';
-import type { CommandHost, ListedSocket, RouteVerb } from './shell.ts';
+import type { CommandHost, ListedSocket, RouteVerb } from './shell-context.ts';
 
 /** Parameters of kernel modules that scripts set: kept, without an effect. */
 const moduleParameters: Readonly<Record<string, string>> = {

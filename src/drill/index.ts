@@ -12,7 +12,7 @@ export type { TracedPacket } from './machine.ts';
 export { type HostSystem, type HostSystemOptions, openHost } from './on-host.ts';
 export { formatFailure, type ReportStyle } from './report.ts';
 export { type AsyncRunOptions, type RunOptions, type RunResult, runScript, runScriptAsync } from './run.ts';
-export type { ShellFile } from './shell.ts';
+export type { ShellFile } from './shell-context.ts';
 export type { PythonRunner, Snippet } from './snippets.ts';
 export type {
   Advance,

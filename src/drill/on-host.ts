@@ -5,7 +5,7 @@
 import { type CallAddress, Calls } from '../host/calls.ts';
 import { dataControl, errorControl, takeQueuedError } from '../host/control.ts';
 import type { Result } from '../host/file.ts';
-import { Host, type HostOptions } from '../host/host.ts';
+import { Host } from '../host/host.ts';
 import { Socket } from '../host/socket.ts';
 import { MessageFlag } from '../host/socket-terms.ts';
 import type { Conditions } from '../sim/conditions.ts';
@@ -19,7 +19,9 @@ import { anyIpv4, parseAddress } from '../wire/address.ts';
 import { PacketQueue } from '../wire/packet-queue.ts';
 import { DrillError } from './failure.ts';
 import { HostCommands } from './host-commands.ts';
-import { runShell, type ShellContext, type ShellFile } from './shell.ts';
+import { addRoute, hostOptions } from './host-network.ts';
+import { runShell } from './shell.ts';
+import type { ShellContext, ShellFile } from './shell-context.ts';
 import type {
   Advance,
   ControlMessage,
@@ -89,8 +91,8 @@ export class HostSystem implements SystemUnderTest {
     const random = this.world.random.fork(hostName);
     const word = (): number => random.uint32() | 0;
     const isn: IsnGenerator = { kind: 'siphash', key: [word(), word(), word(), word()] };
-    this.host = new Host(hostOptions(network, this.world, () => random.uint32(), isn));
-    addRoute(this.host, network);
+    this.host = new Host(hostOptions(network, link, this.world, () => random.uint32(), isn));
+    addRoute(this.host, network, link);
     this.calls = new Calls(this.host);
     this.commands = new HostCommands(this.host, link, isn, (us) => this.runTo(this.now() + us));
     this.world.add(hostName, this.leaving());
@@ -361,39 +363,6 @@ export class HostSystem implements SystemUnderTest {
 
 const endless = (what: string): DrillError =>
   new DrillError('packet', `the limit of ${what} in one run is reached: is there no end to the script?`);
-
-/** A bit over eleven days: the host under test has been up for a while, as the one that scripts are written on. */
-const uptimeUs = 1_000_000_000_000;
-
-function hostOptions(
-  network: DrillNetwork,
-  world: World,
-  random: () => number,
-  isn: IsnGenerator,
-): HostOptions {
-  const address = `${network.localIp}/${network.prefixLength}`;
-  return {
-    clock: world.clock,
-    random,
-    interfaces: [{ name: link, addresses: [address], mtu: network.mtu }],
-    isn,
-    uptimeUs,
-  };
-}
-
-/** The way to the remote address, as packetdrill sets it up: a route of its own over the gateway. */
-function addRoute(host: Host, { remoteIp, gatewayIp }: DrillNetwork): void {
-  const destination = parseAddress(remoteIp);
-  host.network.setRoute({
-    destination,
-    prefix: destination.family === 4 ? 32 : 128,
-    device: link,
-    gateway: parseAddress(gatewayIp),
-    source: null,
-    attributes: {},
-    metric: 0,
-  });
-}
 
 function addressOf({ family, ip, port }: SocketAddress): CallAddress {
   return { family, address: family === 0 ? anyIpv4 : parseAddress(ip), port };

@@ -1,7 +1,6 @@
 /** Expressions of the Python subset of python.ts: a parser by precedence that computes as it goes. */
-import type { PyValue } from './python.ts';
 import type { PyToken } from './python-lexer.ts';
-import { arithmetic, compare, isTrue, PythonError, text } from './python-values.ts';
+import { arithmetic, compare, isTrue, PythonError, type PyValue, text } from './python-values.ts';
 
 /**
  * Computes an expression.

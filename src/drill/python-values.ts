@@ -1,5 +1,7 @@
 /** Values of the Python subset of python.ts: truth, text, comparison, arithmetic, formatting. */
-import type { PyValue } from './python.ts';
+
+/** A value of a snippet. Integers are bigint, so that they behave like Python's. */
+export type PyValue = bigint | number | string | boolean | null | readonly PyValue[];
 
 /** An error of a snippet, as Python would raise it, or of a snippet that needs more Python than there is here. */
 export class PythonError extends Error {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type PyValue, runPython } from './python.ts';
+import { runPython } from './python.ts';
+import type { PyValue } from './python-values.ts';
 
 const run = (source: string, variables: Record<string, PyValue> = {}) =>
   runPython(source, new Map(Object.entries(variables)));

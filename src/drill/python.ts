@@ -6,10 +6,7 @@
  */
 import { evaluate } from './python-expression.ts';
 import { lexPython, type PyToken } from './python-lexer.ts';
-import { isTrue, PythonError, repr, text } from './python-values.ts';
-
-/** A value of a snippet. Integers are bigint, so that they behave like Python's. */
-export type PyValue = bigint | number | string | boolean | null | readonly PyValue[];
+import { isTrue, PythonError, type PyValue, repr, text } from './python-values.ts';
 
 /** How a snippet ended. */
 interface PythonResult {

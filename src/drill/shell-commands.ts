@@ -8,7 +8,7 @@ import {
   splitOnce,
   sysctlOfPath,
   writeFile,
-} from './shell.ts';
+} from './shell-context.ts';
 import { linePattern } from './shell-patterns.ts';
 
 type Command = (invocation: Invocation) => CommandResult;

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type CommandHost, runShell, type ShellContext } from './shell.ts';
+import { runShell } from './shell.ts';
+import type { CommandHost, ShellContext } from './shell-context.ts';
 
 let context: ShellContext;
 let log: string[];

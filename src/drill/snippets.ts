@@ -3,7 +3,8 @@
  * with one set of variables.
  */
 import { DrillError } from './failure.ts';
-import { type PyValue, runPython } from './python.ts';
+import { runPython } from './python.ts';
+import type { PyValue } from './python-values.ts';
 import { type Steps, settled } from './steps.ts';
 import type { AsyncSystemUnderTest, InfoKind } from './system-under-test.ts';
 
