@@ -88,7 +88,7 @@ function firstOfFlow(
         oracle,
       );
     }
-    const tolerance = toleranceAt(scenario, oracle, e.atUs) + skew;
+    const tolerance = Math.max(toleranceAt(scenario, oracle, e.atUs), repeatTolerance(expected, i)) + skew;
     const apart = a.atUs - e.atUs;
     if (Math.abs(apart) > tolerance) {
       // The earlier one may have been sent by the other as well, but later: say which came first.
@@ -110,7 +110,7 @@ function firstOfFlow(
     }
     if (
       (e.tsMs === null) !== (a.tsMs === null) ||
-      Math.abs((e.tsMs ?? 0) - (a.tsMs ?? 0)) * 1000 > tolerance + 5000
+      Math.abs((e.tsMs ?? 0) - (a.tsMs ?? 0)) * 1000 > tolerance + 5000 + cookieClock(expected)
     )
       return make('ts', e.atUs, e.text, a.text, e.text, scenario, oracle);
   }
@@ -131,6 +131,20 @@ function toleranceAt(scenario: Scenario, oracle: Observation, atUs: number): num
   const sent = oracle.seen.findLast((it) => it.kind === 'packet' && it.atUs < atUs - answerUs)?.atUs ?? 0;
   if (scenario.steps.length === 0) return timerUs;
   return Math.max(timerUs, timerShare * (atUs - Math.min(before, sent)));
+}
+
+/** The timestamp of a SYN cookie has options in its low six bits: all others are so much further from it, or less, µs. */
+const cookieClock = ([first]: readonly SeenPacket[]): number => (first?.fields.flags === 'S.' ? 64_000 : 0);
+
+/**
+ * What was sent before and is sent again comes from a timer that may have begun with either of the last two copies, or
+ * between: something else may have been sent since.
+ */
+function repeatTolerance(packets: readonly SeenPacket[], index: number): number {
+  const { atUs, fields } = packets[index]!;
+  const copies = packets.slice(0, index).filter((it) => it.fields.seq === fields.seq && it.fields.length === fields.length);
+  const began = (copies.at(-2) ?? copies.at(-1))?.atUs ?? atUs;
+  return timerShare * (atUs - began);
 }
 
 function resultDifference(

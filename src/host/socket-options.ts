@@ -171,7 +171,7 @@ function setAtSocket(socket: Socket, option: number, value: Uint8Array): number 
     }
     case SocketOption.receiveBuffer:
     case SocketOption.receiveBufferForce: {
-      const most = option === SocketOption.receiveBufferForce ? 0x3fffffff : host.sysctls.host.rmemMax;
+      const most = option === SocketOption.receiveBufferForce ? 0x3fffffff : host.sysctls.tcp.rmem_max;
       conn.setOption('rcvBufLocked', true);
       conn.rcvBuf = Math.max(2 * Math.min(number >>> 0, most), smallestReceiveBuffer);
       return 0;

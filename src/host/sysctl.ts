@@ -20,7 +20,6 @@ export interface HostSysctls {
   /** net.core.somaxconn: the longest accept queue that listen() gets. */
   somaxconn: number;
   /** net.core.[rw]mem_max: what SO_RCVBUF and SO_SNDBUF can be set to, bytes before doubling. */
-  rmemMax: number;
   wmemMax: number;
   /** net.ipv6.bindv6only */
   bindV6Only: number;
@@ -60,7 +59,6 @@ export class Sysctls {
     ipNonlocalBind: 0,
     ipUnprivilegedPortStart: 1024,
     somaxconn: 4096,
-    rmemMax: 4_194_304,
     wmemMax: 4_194_304,
     bindV6Only: 0,
     noPmtuDiscovery: 0,
@@ -79,7 +77,7 @@ export class Sysctls {
     this.integer('net.ipv6.ip_nonlocal_bind', host, 'ipNonlocalBind', [0, 255]);
     this.integer('net.ipv4.ip_unprivileged_port_start', host, 'ipUnprivilegedPortStart', [0, 32768]);
     this.integer('net.core.somaxconn', host, 'somaxconn', toInt);
-    this.integer('net.core.rmem_max', host, 'rmemMax', toInt);
+    this.integer('net.core.rmem_max', tcp, 'rmem_max', toInt);
     this.integer('net.core.wmem_max', host, 'wmemMax', toInt);
     this.integer('net.ipv4.ip_no_pmtu_disc', host, 'noPmtuDiscovery', [0, 255]);
     this.integer('net.ipv6.bindv6only', host, 'bindV6Only', [0, 255]);

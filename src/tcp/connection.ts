@@ -170,7 +170,7 @@ export class Connection implements Tuple, TimerOwner {
   ecnSeen = false;
   ecnQueueCwr = false;
   mssClamp = 536;
-  advMss = 1460;
+  advMss = 0;
   mssCache = 536;
   pmtu = 0;
   /** A router asked for less than Linux takes for a path's MTU: packets may be fragmented. */

@@ -18,6 +18,7 @@ export function sendResetFor(services: ConnectionServices, seg: Segment): void {
   out.ack = acked ? 0 : seg.end;
   out.flags = acked ? Flag.rst : Flag.rst | Flag.ack;
   out.flowLabel = services.table.hashOfSegment(seg) & 0xfffff || 1;
+  out.ttl = services.ttlOf(-1, seg.family);
   out.options = noOptions();
   writePacket(services.out, out, null, 0, 0);
   services.counters.OutSegs++;

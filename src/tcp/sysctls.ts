@@ -55,6 +55,8 @@ export interface TcpSysctls {
   tcp_rfc1337: number;
   /** Minimum, default and maximum in bytes. */
   tcp_rmem: [number, number, number];
+  /** The most that SO_RCVBUF takes, bytes (net.core.rmem_max); it bounds the window scale from below. */
+  rmem_max: number;
   tcp_rto_max_ms: number;
   tcp_rto_min_us: number;
   tcp_sack: number;
@@ -125,6 +127,7 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_retries2: 15,
   tcp_rfc1337: 0,
   tcp_rmem: [4096, 131072, 33554432],
+  rmem_max: 4_194_304,
   tcp_rto_max_ms: 120000,
   tcp_rto_min_us: 200000,
   tcp_sack: 1,

@@ -7,6 +7,7 @@ import { Connection, type ConnectionServices } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import { Poll } from '../poll.ts';
 import { rttSample } from '../recovery/rtt.ts';
+import { recoveryOf } from '../recovery/state.ts';
 import { sendResetFor } from '../reset.ts';
 import { syncMss } from '../send/mss.ts';
 import { LISTEN, SYN_RECEIVED } from '../state.ts';
@@ -46,6 +47,8 @@ export function onHandshakeAck(services: ConnectionServices, request: Request, s
 export function makeChild(services: ConnectionServices, request: Request, seg: Segment): void {
   const { listener } = request;
   const child = childOf(services, request, seg);
+  // What this segment says of the peer's clock is the connection's; a request that stays goes on with that of the SYN.
+  if (child.timestampsOk && seg.hasTimestamps && !seqGt(seg.seq, request.rcvNxt)) child.tsRecent = seg.tsVal;
   // The SYN and this ACK.
   child.segsIn = 2;
   if (seg.payloadLength > 0) child.dataSegsIn = 1;
@@ -133,6 +136,14 @@ function childOf(services: ConnectionServices, request: Request, seg: Segment): 
   child.cwnd = initialCwnd(child);
   child.savedSyn = request.savedSyn;
   child.totalRetransmits = request.retransmits;
+  child.totalRto = request.timeouts;
+  if (request.timeouts > 0) {
+    child.retransmitsSince = request.sentAt;
+    child.firstTsVal = request.firstTsVal;
+    recoveryOf(child).undoing = true;
+    recoveryOf(child).undoMarker = request.iss;
+    recoveryOf(child).undoRetrans = -1;
+  }
   syncMss(child);
   if (seqGt(seg.end, child.rcvNxt) && seg.payloadLength >= 536) child.lastSegmentSize = seg.payloadLength;
   return child;

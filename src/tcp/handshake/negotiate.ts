@@ -53,7 +53,7 @@ export function initialWindow(
   if (initrwnd > 0) window = Math.min(window, initrwnd * mss);
   let scale = 0;
   if (scaling) {
-    const most = Math.min(Math.max(space, sysctls.tcp_rmem[2]), limit);
+    const most = Math.min(Math.max(space, sysctls.tcp_rmem[2], sysctls.rmem_max), limit);
     scale = Math.min(Math.max(31 - Math.clz32(most) - 15, 0), maxWindowScale);
   }
   return { window, scale, clamp: Math.min(65535 << scale, limit) };

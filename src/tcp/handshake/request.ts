@@ -251,7 +251,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
 
   /** Answers with an ACK what is not taken, unless that was done just now. */
   private acknowledge(seg: Segment): RequestVerdict {
-    if (this.rateLimited(seg)) return 'done';
+    // A RST is limited even with data.
+    if ((seg.flags & Flag.rst) !== 0 ? this.tooSoon() : this.rateLimited(seg)) return 'done';
     if (this.early) return 'acknowledge';
     this.sendAck();
     return 'done';
@@ -259,7 +260,10 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
 
   private rateLimited(seg: Segment): boolean {
     // Data without SYN is no part of a loop in which two ends answer each other for ever.
-    if (seg.end !== seg.seq && (seg.flags & Flag.syn) === 0) return false;
+    return (seg.end === seg.seq || (seg.flags & Flag.syn) !== 0) && this.tooSoon();
+  }
+
+  private tooSoon(): boolean {
     const { now, sysctls, counters } = this.services;
     if (now - this.lastAckAt < sysctls.tcp_invalid_ratelimit * 1000) {
       counters.TCPACKSkippedSynRecv++;
@@ -310,7 +314,6 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
       flags === Flag.ack &&
       seg.end === rcvNxt &&
       this.timeouts < this.listener.options.deferAccept;
-    if (stamped && !deferred && !seqGt(seg.seq, rcvNxt)) this.tsRecent = seg.tsVal;
     if (seg.seq === this.irs) flags &= ~Flag.syn;
     if ((flags & (Flag.rst | Flag.syn)) !== 0) {
       services.counters.AttemptFails++;

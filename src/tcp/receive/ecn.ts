@@ -19,21 +19,23 @@ export function ecnMark(conn: Connection, seg: Segment): void {
     enterQuickAck(conn, 2);
     conn.ecnDemandCwr = true;
   }
+  if (conn.ecnMode === EcnMode.classic) conn.ecnSeen = true;
+}
+
+/**
+ * Counts a mark on any segment that comes in ESTABLISHED, taken or not; with classic ECN only those with data matter
+ * (tcp_ecn_received_counters). TCP_INFO tells of marks even where nothing was negotiated.
+ */
+export function countMark(conn: Connection, seg: Segment): void {
+  const mark = seg.trafficClass & 3;
+  if (mark === 0 || conn.ecnMode === EcnMode.classic) return;
   conn.ecnSeen = true;
+  if (mark === 3) conn.ceReceived++;
 }
 
 /** A segment that counts: the sender has slowed down, no more echo (tcp_ecn_accept_cwr); Linux takes that on a pure ACK too. */
 export function acceptCwr(conn: Connection, seg: Segment): void {
-  if (conn.ecnMode === EcnMode.off) {
-    // TCP_INFO tells of marks even where nothing was negotiated.
-    if ((seg.trafficClass & 3) !== 0) conn.ecnSeen = true;
-    return;
-  }
-  if (conn.ecnMode === EcnMode.accurate) {
-    if ((seg.trafficClass & 3) === 3) conn.ceReceived++;
-    return;
-  }
-  if ((seg.flags & Flag.cwr) === 0) return;
+  if (conn.ecnMode !== EcnMode.classic || (seg.flags & Flag.cwr) === 0) return;
   conn.ecnDemandCwr = false;
   if (seg.end !== seg.seq) conn.ackNow = true;
 }

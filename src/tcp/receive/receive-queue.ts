@@ -53,6 +53,12 @@ export class ReceiveQueue {
     this.memory += item.memory;
   }
 
+  /** Nobody will read it any more. */
+  clear(): void {
+    this.items = null;
+    this.head = this.memory = 0;
+  }
+
   /** Copies out up to `into.length` bytes from sequence number `from`; takes what was read unless peeking. */
   read(from: number, into: Uint8Array, peek: boolean): number {
     let done = 0;

@@ -188,6 +188,7 @@ function queueOutOfOrder(conn: Connection, seg: Segment): void {
     conn.services.drop(conn, 'no-window');
     return;
   }
+  measureRcvMss(conn, seg);
   scheduleAck(conn);
   counters.TCPOFOQueue++;
   const { duplicate, kept: taken, merged } = conn.outOfOrder.add(kept(conn, seg));

@@ -63,6 +63,9 @@ interface Remembering {
   rackRtt: number;
   rackAdvanced: boolean;
   totalRetransmits: number;
+  retransOut: number;
+  lostOut: number;
+  sackedOut: number;
 }
 
 /** A socket connects anew: nothing of the old path counts (tcp_disconnect). */
@@ -70,6 +73,7 @@ export function forget(conn: Remembering): void {
   conn.recovery = calm;
   conn.controller = null;
   conn.caState = conn.cwndCount = conn.maxPacketsOut = conn.delivered = conn.totalRetransmits = 0;
+  conn.retransOut = conn.lostOut = conn.sackedOut = 0;
   conn.ssthresh = 0x7fffffff;
   conn.isCwndLimited = conn.rackAdvanced = false;
   conn.rackSentAt = -1;

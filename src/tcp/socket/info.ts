@@ -1,7 +1,6 @@
 /** TCP_INFO by the names of struct tcp_info (net/ipv4/tcp.c tcp_get_info, include/uapi/linux/tcp.h, 6.18). */
 import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
-import { receiveWindow } from '../receive/window.ts';
 import { limitTimes } from '../send/limits.ts';
 import { notSent } from '../send/send-buffer.ts';
 import { LISTEN } from '../state.ts';
@@ -81,7 +80,7 @@ function connectionInfo(conn: Connection): Record<string, number> {
     tcpi_rwnd_limited: times.window,
     tcpi_sndbuf_limited: times.buffer,
     tcpi_snd_wnd: conn.sndWnd,
-    tcpi_rcv_wnd: receiveWindow(conn),
+    tcpi_rcv_wnd: conn.rcvWnd,
     tcpi_total_rto: conn.totalRto,
     tcpi_fastopen_client_fail: conn.fastOpenFailure,
   };

@@ -28,6 +28,7 @@ import { armRetransmit } from '../send/timer.ts';
 import {
   CLOSE_WAIT,
   CLOSED,
+  CLOSING,
   ESTABLISHED,
   FIN_WAIT_1,
   FIN_WAIT_2,
@@ -82,6 +83,7 @@ export function open(conn: Connection, request: OpenRequest): void {
 function sendSyn(conn: Connection): void {
   const { services } = conn;
   const syn = new TxSegment(conn.iss, Flag.syn, 0);
+  conn.ecnSeen = conn.ecnDemandCwr = conn.ecnQueueCwr = false;
   syn.end = conn.writeSeq;
   conn.ecnRequested = services.sysctls.tcp_ecn === 1 || conn.route!.ecn === true;
   if (conn.ecnRequested) syn.flags |= Flag.ece | Flag.cwr;
@@ -270,12 +272,9 @@ export function shutdown(conn: Connection, how: number): number {
     conn.owner?.wake(conn, wakeAll);
     return -Errno.ENOTCONN;
   }
-  if (state === LISTEN) {
-    if ((how & 1) !== 0) stopListening(conn);
-    return 0;
-  }
-  if (state === SYN_SENT) {
-    terminate(conn, 'aborted');
+  if (state === SYN_SENT || state === LISTEN) {
+    // A listener goes on if only sending is shut down.
+    if (state === SYN_SENT || (how & 1) !== 0) disconnect(conn);
     return 0;
   }
   conn.shutdown |= how;
@@ -340,29 +339,42 @@ function orphan(conn: Connection): void {
 
 /** Dissolves a connection, as connect(AF_UNSPEC) does (tcp_disconnect): the socket can be used again. */
 export function disconnect(conn: Connection): void {
-  if (conn.state === LISTEN) stopListening(conn);
-  else if (conn.state !== CLOSED) {
+  const { state } = conn;
+  if (state === LISTEN) stopListening(conn);
+  else if (state !== CLOSED) {
     // Whoever has to tell the peer, or was still calling, is told so, too.
-    const told = needsReset(conn.state) || conn.state === SYN_SENT;
+    const unsent = (state === CLOSING || state === LAST_ACK) && conn.sndNxt !== conn.writeSeq;
+    if (unsent) sendActiveReset(conn);
     const { owner } = conn;
     conn.owner = null;
     abort(conn, 'aborted');
     conn.owner = owner;
-    conn.error = told ? Errno.ECONNRESET : 0;
+    if (unsent || needsReset(state) || state === SYN_SENT) conn.error = Errno.ECONNRESET;
   }
   endFastOpen(conn);
   conn.fastOpenFailure = FastOpenFailure.none;
-  conn.totalRetransmits = conn.totalRto = 0;
+  forget(conn);
+  startAnew(conn);
+  conn.owner?.wake(conn, wakeAll);
+}
+
+/** The numbers of a socket whose connection was dissolved; what is not named stays until it connects. */
+function startAnew(conn: Connection): void {
+  // The next connection's numbers are out of the last one's way.
+  conn.writeSeq = seqAdd(conn.writeSeq, conn.maxWindow + 2) || 1;
+  conn.copiedSeq = conn.rcvNxt;
+  conn.receiveQueue.clear();
+  conn.outOfOrder.clear();
+  conn.totalRto = 0;
   conn.bytesAcked = conn.bytesReceived = conn.bytesSent = conn.bytesRetransmitted = 0;
   conn.segsIn = conn.segsOut = conn.dataSegsIn = conn.dataSegsOut = 0;
-  conn.delivered = 0;
-  conn.caState = conn.retransmits = conn.backoff = conn.srtt = conn.rttvar = 0;
-  conn.ssthresh = 0x7fffffff;
+  conn.backoff = conn.probes = conn.srtt = conn.rttvar = conn.ato = conn.pingpong = conn.quickAcks = 0;
+  conn.probesSince = -1;
   conn.cwnd = 10;
-  conn.mdev = conn.rto = 1_000_000;
+  conn.windowClamp = 0;
+  conn.mdev = conn.rto = initialRto;
   conn.rcvMss = smallestMss;
   conn.windowScaling = conn.sackOk = conn.timestampsOk = false;
   conn.shutdown = 0;
   conn.finReceived = false;
-  conn.owner?.wake(conn, wakeAll);
 }

@@ -54,7 +54,8 @@ export function terminate(conn: Connection, reason: Reason): void {
   setState(conn, CLOSED, reason);
   conn.sendQueue.clear();
   conn.completions?.over((error) => queueError(conn, error));
-  conn.packetsOut = conn.retransOut = conn.lostOut = conn.sackedOut = 0;
+  // What TCP_INFO says of losses stays as it was.
+  conn.packetsOut = conn.backoff = 0;
   services.onReleased?.(conn, false);
   conn.owner?.wake(conn, wakeAll);
 }

@@ -14,7 +14,7 @@ import { rttSample } from '../recovery/rtt.ts';
 import { sendAck } from '../send/output.ts';
 import { shutdownSend } from '../socket/socket-calls.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
-import { establish } from './established.ts';
+import { establish, forgiveTimeout } from './established.ts';
 import { releaseEarly, reset, setState } from './lifecycle.ts';
 
 /** What a request would make of a segment holds for a connection opened early, too. */
@@ -37,6 +37,7 @@ export function handshakeDone(conn: Connection, seg: Segment): void {
   if (conn.timestampsOk) conn.advMss -= 12;
   const early = conn.earlyRequest;
   if (early === null) {
+    forgiveTimeout(conn, seg);
     conn.retransmitsSince = -1;
   } else {
     if (conn.srtt === 0 && early.retransmits === 0) rttSample(conn, conn.services.now - early.sentAt);

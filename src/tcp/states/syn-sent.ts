@@ -21,7 +21,7 @@ import { pushFrames } from '../send/sender.ts';
 import { armRetransmit } from '../send/timer.ts';
 import { ackCompletions } from '../socket/tell.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
-import { establish } from './established.ts';
+import { establish, forgiveTimeout } from './established.ts';
 import { reset, setState } from './lifecycle.ts';
 
 /** µs: two of the kernel's ticks of 4 ms (TCP_TIMEOUT_MIN). */
@@ -97,6 +97,7 @@ function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment):
     conn.windowClamp = Math.min(conn.windowClamp, 65535);
   }
   conn.sndWl1 = seg.seq;
+  forgiveTimeout(conn, seg);
   handleAck(conn, seg, true);
   if (conn.completions !== null) ackCompletions(conn);
   conn.irs = seg.seq;
@@ -109,7 +110,6 @@ function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment):
   if (conn.timestampsOk) conn.advMss -= 12;
   conn.lastDataAt = services.now;
   conn.retransmitsSince = -1;
-  conn.totalRto = 0;
   setState(conn, ESTABLISHED, 'syn-ack-received');
   establish(conn);
   const sentAgain = (conn.synFastOpen || conn.synData) && onFastOpenSynAck(conn, seg);

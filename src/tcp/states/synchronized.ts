@@ -12,7 +12,7 @@ import { earlyConfirmed } from '../handshake/fast-open-passive.ts';
 import { acceptable, sendChallengeAck } from '../receive/acceptance.ts';
 import { measureEcho } from '../receive/autotune.ts';
 import { ackIfDue } from '../receive/delayed-ack.ts';
-import { acceptCwr } from '../receive/ecn.ts';
+import { acceptCwr, countMark } from '../receive/ecn.ts';
 import { queueData } from '../receive/receive.ts';
 import { sendResetFor } from '../reset.ts';
 import { allAcked, handleAck } from '../send/ack.ts';
@@ -55,7 +55,10 @@ export function synchronized(services: ConnectionServices, conn: Connection, seg
 /** Fifth, check the ACK field. False if the segment is done with. */
 function onAck(services: ConnectionServices, conn: Connection, seg: Segment): boolean {
   const established = conn.state === ESTABLISHED;
-  if (established) measureEcho(conn, seg);
+  if (established) {
+    measureEcho(conn, seg);
+    countMark(conn, seg);
+  }
   const result = handleAck(conn, seg, established);
   if (result === 'ok' || result === 'old') acceptCwr(conn, seg);
   if (conn.completions !== null) ackCompletions(conn);
