@@ -142,7 +142,9 @@ const cookieClock = ([first]: readonly SeenPacket[]): number => (first?.fields.f
  */
 function repeatTolerance(packets: readonly SeenPacket[], index: number): number {
   const { atUs, fields } = packets[index]!;
-  const copies = packets.slice(0, index).filter((it) => it.fields.seq === fields.seq && it.fields.length === fields.length);
+  const copies = packets
+    .slice(0, index)
+    .filter((it) => it.fields.seq === fields.seq && it.fields.length === fields.length);
   const began = (copies.at(-2) ?? copies.at(-1))?.atUs ?? atUs;
   return timerShare * (atUs - began);
 }

@@ -21,7 +21,9 @@ describe('sysctls', () => {
   test('give every value of the protocol a name', () => {
     const sysctls = new Sysctls();
     for (const short of Object.keys(defaultTcpSysctls()))
-      expect(sysctls.read(short === 'rmem_max' ? 'net.core.rmem_max' : name(short)), short).toBeTypeOf('string');
+      expect(sysctls.read(short === 'rmem_max' ? 'net.core.rmem_max' : name(short)), short).toBeTypeOf(
+        'string',
+      );
   });
 
   // Each row was written to a 6.18 kernel in a namespace: what the write returned, and what reading then gave.

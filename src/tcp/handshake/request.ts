@@ -5,7 +5,7 @@
 
 import type { Address } from '../../wire/address.ts';
 import type { Segment } from '../../wire/segment.ts';
-import { seqAdd, seqGt, seqLe, seqLt } from '../../wire/seq.ts';
+import { seqAdd, seqLe, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import {
   type Connection,
