@@ -4,9 +4,11 @@
  */
 import { writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
-import { configFor, Player } from '../compare/player.ts';
+import { configFor, Player, setUp } from '../compare/player.ts';
 import type { Observation, Scenario } from '../compare/scenario.ts';
 import { networkOf } from '../drill/config.ts';
+import { throughAll } from '../drill/steps.ts';
+import { BlockingCalls } from '../linux/blocking-calls.ts';
 import { protectMachine } from '../linux/namespace.ts';
 import { type KernelSystem, openKernel } from '../linux/on-kernel.ts';
 import { K, sys } from '../linux/sys.ts';
@@ -25,9 +27,13 @@ export interface KernelAnswer {
 /** How many run at a time. */
 const most = Number(process.argv[2] ?? 100);
 
-interface Running {
+interface Prepared {
   readonly id: number;
   readonly system: KernelSystem;
+  readonly blocking: BlockingCalls | null;
+}
+
+interface Running extends Prepared {
   readonly player: Player;
 }
 
@@ -35,7 +41,9 @@ const s = sys();
 const waiting: KernelTask[] = [];
 const running: Running[] = [];
 const finished: Running[] = [];
-const prepared: { readonly id: number; readonly system: KernelSystem; readonly scenario: Scenario }[] = [];
+const prepared: (Prepared & { readonly scenario: Scenario })[] = [];
+/** Threads for calls that block, which nothing uses at present. */
+const threads: BlockingCalls[] = [];
 let input = Buffer.alloc(0);
 let ended = false;
 
@@ -65,13 +73,26 @@ function take(waitUs: number): void {
   }
 }
 
+const blockingThread = new URL('../linux/blocking-thread.js', import.meta.url);
+
 function prepare({ id, scenario, congestion }: KernelTask): void {
   try {
-    const system = openKernel(s, networkOf(configFor(scenario)), { congestion, folder: '/', blocking: null });
-    prepared.push({ id, system, scenario });
+    const blocking = scenario.blocks ? (threads.pop() ?? new BlockingCalls(s, blockingThread)) : null;
+    const folder = scenario.folder ?? '/';
+    const system = openKernel(s, networkOf(configFor(scenario)), { congestion, folder, blocking });
+    throughAll(setUp(scenario, system));
+    prepared.push({ id, system, scenario, blocking });
   } catch (error) {
     answer(id, { stepsAtUs: [], seen: [], broken: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/** Ends what a scenario has left; a thread that still blocks is not used again. */
+function finish({ id, system, player, blocking }: Running): void {
+  answer(id, player.observation());
+  system.close();
+  if (blocking === null) return;
+  if (system.idle()) threads.push(blocking);
 }
 
 function nowUs(): number {
@@ -116,16 +137,13 @@ for (;;) {
   }
   for (const task of waiting.splice(0, most)) prepare(task);
   // Not all at the same moment: one every two milliseconds.
-  prepared.splice(0).forEach(({ id, system, scenario }, i) => {
-    running.push({ id, system, player: new Player(scenario, system, 2000 * i) });
+  prepared.splice(0).forEach(({ scenario, ...it }, i) => {
+    running.push({ ...it, player: new Player(scenario, it.system, 2000 * i) });
   });
   while (running.length > 0) {
     const left = doDue() - nowUs();
     if (left > 0 && running.length > 0) s.poll([], Math.min(left, 50_000));
   }
-  for (const { id, system, player } of finished.splice(0)) {
-    answer(id, player.observation());
-    system.close();
-  }
+  for (const it of finished.splice(0)) finish(it);
 }
 s.exit(0);

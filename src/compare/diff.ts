@@ -18,7 +18,7 @@ export interface Difference {
 const timerShare = 0.15;
 const timerUs = 15_000;
 /** A packet that comes later than this after whatever was done comes from a timer. */
-const answerUs = 4_000;
+export const answerUs = 4_000;
 /** The values of TCP_INFO that do not depend on how fast a machine is. */
 const exactInfo = new Set(
   'state ca_state retransmits probes backoff options snd_wscale rcv_wscale snd_mss rcv_mss unacked sacked lost retrans pmtu rcv_ssthresh snd_ssthresh snd_cwnd advmss reordering total_retrans bytes_acked bytes_received segs_out segs_in notsent_bytes data_segs_in data_segs_out delivered delivered_ce bytes_sent bytes_retrans dsack_dups snd_wnd rcv_wnd total_rto rcv_space'
@@ -62,6 +62,11 @@ export function differences(scenario: Scenario, oracle: Observation, other: Obse
     const difference = resultDifference(scenario, oracle, result, actual.get(step), skewOf(oracle, other));
     if (difference !== null) found.push(difference);
   }
+  for (const [step, result] of actual)
+    if (!expected.has(step))
+      found.push(
+        make('result', result.atUs, 'none', 'a result', aboutStep(scenario, step), scenario, oracle),
+      );
   return found.sort((a, b) => a.atUs - b.atUs);
 }
 
@@ -126,7 +131,7 @@ const nearEnd = (scenario: Scenario, oracle: Observation, atUs: number): boolean
   atUs > (oracle.stepsAtUs.at(-1) ?? 0) + scenario.afterUs - toleranceAt(scenario, oracle, atUs);
 
 /** How far apart a packet's times may be: it comes from the last thing done, or from a timer that began somewhere before. */
-function toleranceAt(scenario: Scenario, oracle: Observation, atUs: number): number {
+export function toleranceAt(scenario: Scenario, oracle: Observation, atUs: number): number {
   const before = oracle.stepsAtUs.findLast((at) => at <= atUs + answerUs) ?? 0;
   const sent = oracle.seen.findLast((it) => it.kind === 'packet' && it.atUs < atUs - answerUs)?.atUs ?? 0;
   if (scenario.steps.length === 0) return timerUs;
@@ -156,15 +161,9 @@ function resultDifference(
   actual: SeenResult | undefined,
   skew: number,
 ): Difference | null {
-  const { stimulus } = scenario.steps[expected.step]!;
-  const about =
-    stimulus.kind === 'call'
-      ? stimulus.text
-      : stimulus.kind === 'sysctl'
-        ? `sysctl ${stimulus.name}=${stimulus.value}`
-        : `look at ${stimulus.kind === 'look' ? stimulus.fd : ''}`;
+  const about = aboutStep(scenario, expected.step);
   if (actual === undefined) return make('result', expected.atUs, 'a result', 'none', about, scenario, oracle);
-  const info = stimulus.kind === 'look';
+  const info = scenario.steps[expected.step]!.stimulus.kind === 'look';
   for (const [field, value] of Object.entries(expected.fields)) {
     const got = actual.fields[field];
     if (got === value) continue;
@@ -189,7 +188,45 @@ function resultDifference(
       got,
     );
   }
-  return null;
+  return endDifference(scenario, oracle, expected, actual, skew);
+}
+
+/** What a result is about: the call, the setting, the look. */
+function aboutStep(scenario: Scenario, step: number): string {
+  const { stimulus } = scenario.steps[step]!;
+  switch (stimulus.kind) {
+    case 'call':
+    case 'command':
+      return stimulus.text;
+    case 'sysctl':
+      return `sysctl ${stimulus.name}=${stimulus.value}`;
+    default:
+      return `look at ${stimulus.kind === 'look' ? stimulus.fd : ''}`;
+  }
+}
+
+/** When a call that blocked ended, if it did not end at the same time in both. */
+function endDifference(
+  scenario: Scenario,
+  oracle: Observation,
+  expected: SeenResult,
+  actual: SeenResult,
+  skew: number,
+): Difference | null {
+  const began = oracle.stepsAtUs[expected.step] ?? 0;
+  if (Math.max(expected.atUs, actual.atUs) - began < answerUs) return null;
+  const apart = Math.abs(expected.atUs - actual.atUs);
+  if (apart <= toleranceAt(scenario, oracle, expected.atUs) + skew) return null;
+  const about = aboutStep(scenario, expected.step);
+  return make(
+    'end',
+    expected.atUs,
+    `ended at ${ms(expected.atUs)}`,
+    `ended at ${ms(actual.atUs)}`,
+    about,
+    scenario,
+    oracle,
+  );
 }
 
 const ms = (us: number): string => `${(us / 1000).toFixed(1)} ms`;
@@ -246,6 +283,13 @@ export function clashes(scenario: Scenario, observation: Observation): number | 
     if (index >= 0) return index;
   }
   return null;
+}
+
+/** The first of the steps that were done together at a time, or last before it; -1 if there is none. */
+export function clusterAt(scenario: Scenario, { stepsAtUs }: Observation, atUs: number): number {
+  let index = stepsAtUs.findLastIndex((at) => at <= atUs + answerUs);
+  while (index > 0 && stepsAtUs[index]! - stepsAtUs[index - 1]! < timerUs) index--;
+  return index < scenario.steps.length ? index : -1;
 }
 
 const isTimers = (observation: Observation, atUs: number): boolean => {

@@ -1,5 +1,5 @@
 /** Asks two systems about one scenario, as often as it takes to be sure, and makes what differs small. */
-import { clashes, type Difference, differences } from './diff.ts';
+import { answerUs, clashes, clusterAt, type Difference, differences, toleranceAt } from './diff.ts';
 import type { Observation, Scenario } from './scenario.ts';
 
 /** The systems that are compared: the oracle's answers decide. */
@@ -40,10 +40,10 @@ export async function judge(systems: Systems, scenario: Scenario, runs: number):
     if (observation.broken !== null) return verdict('broken');
     const other = await systems.other(played);
     const found = differences(played, observation, other);
-    const near = found.length === 0 ? null : (clashes(played, observation) ?? clashes(played, other));
+    const near = found.length === 0 ? null : await raceIn(systems, played, observation, other, found[0]!);
     if (near !== null) {
       if (move === moves) return verdict('racing', found);
-      planned = moved(planned, near);
+      planned = moved(planned, near, toleranceAt(played, observation, observation.stepsAtUs[near] ?? 0));
       continue;
     }
     const times = found.length > 0 ? Math.max(runs, sureAfter) : runs;
@@ -64,15 +64,44 @@ const retimed = (scenario: Scenario, { stepsAtUs }: Observation): Scenario => ({
   steps: scenario.steps.map((step, i) => ({ ...step, atUs: stepsAtUs[i] ?? step.atUs })),
 });
 
-/** A scenario whose steps from one on come later. */
-const moved = (scenario: Scenario, from: number): Scenario => ({
+/** A scenario whose steps from one on come later, by more than a timer may be late. */
+const moved = (scenario: Scenario, from: number, lateUs: number): Scenario => ({
   ...scenario,
-  steps: scenario.steps.map((step, i) => (i < from ? step : { ...step, atUs: step.atUs + moveUs })),
+  steps: scenario.steps.map((step, i) =>
+    i < from ? step : { ...step, atUs: step.atUs + Math.max(moveUs, Math.ceil(1.5 * lateUs)) },
+  ),
 });
 
-/** Leaves out steps as long as the first difference stays of the same kind. */
-export async function shrink(systems: Systems, verdict: Verdict): Promise<Verdict> {
-  const signature = verdict.differences[0]?.signature;
+/** The step that comes too near to a timer of either system, if that is why they may differ; null if none does. */
+async function raceIn(
+  systems: Systems,
+  scenario: Scenario,
+  oracle: Observation,
+  other: Observation,
+  first: Difference,
+): Promise<number | null> {
+  const seen = clashes(scenario, oracle) ?? clashes(scenario, other);
+  if (seen !== null) return seen;
+  // A packet at the very moment of a step looks like the answer to it. Without the step it comes all the same if it is a timer's.
+  const step = clusterAt(scenario, oracle, first.atUs);
+  if (step < 0) return null;
+  const steps = scenario.steps.slice(0, step);
+  const atUs = scenario.steps[step]!.atUs;
+  const near = toleranceAt(scenario, oracle, atUs);
+  const lastUs = steps.at(-1)?.atUs ?? 0;
+  const without = await systems.other({ ...scenario, steps, afterUs: Math.ceil(atUs + near - lastUs) });
+  const timer = without.seen.some(
+    (it) => it.kind === 'packet' && it.atUs > lastUs + answerUs && Math.abs(it.atUs - atUs) < near,
+  );
+  return timer ? step : null;
+}
+
+/** Leaves out steps as long as there is a difference of a kind; that of the first one if none is named. */
+export async function shrink(
+  systems: Systems,
+  verdict: Verdict,
+  signature: string | undefined = verdict.differences[0]?.signature,
+): Promise<Verdict> {
   let best = verdict;
   const attempt = async (steps: Scenario['steps']): Promise<Verdict | null> => {
     const last = best.observation.seen.at(-1)?.atUs ?? 0;
@@ -85,7 +114,7 @@ export async function shrink(systems: Systems, verdict: Verdict): Promise<Verdic
     if (observation.broken !== null) return null;
     const played = retimed(scenario, observation);
     const found = differences(played, observation, await systems.other(played));
-    return found[0]?.signature === signature
+    return found.some((it) => it.signature === signature)
       ? { kind: 'differ', scenario: played, observation, differences: found }
       : null;
   };

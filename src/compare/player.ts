@@ -2,25 +2,44 @@
 import { callAddresses } from '../drill/call-addresses.ts';
 import type { CallContext } from '../drill/call-arguments.ts';
 import { prepareCall } from '../drill/calls.ts';
-import { type DrillConfig, defaultConfig } from '../drill/config.ts';
+import { applyOption, type DrillConfig, defaultConfig } from '../drill/config.ts';
 import { DrillError } from '../drill/failure.ts';
 import { Flow } from '../drill/flow.ts';
 import { encodeInbound, encodeInboundIcmp } from '../drill/packets.ts';
-import type { Outcome, SystemUnderTest } from '../drill/system-under-test.ts';
+import { type Steps, settled, throughAll, throughAllAsync } from '../drill/steps.ts';
+import type { AsyncSystemUnderTest, Outcome, SystemUnderTest } from '../drill/system-under-test.ts';
 import { describePacket } from './describe.ts';
-import { firstTimestamp, type Observation, type Scenario, type Seen, type Step } from './scenario.ts';
+import {
+  firstTimestamp,
+  type Observation,
+  type Scenario,
+  type ScenarioFlow,
+  type Seen,
+  type SeenPacket,
+  type Step,
+} from './scenario.ts';
 
 /** A system that sends more than this is not followed any further. */
 const mostPackets = 2000;
 const firstPeerPort = 40000;
 
+/** Statuses of a shell by which it says that it has no such command. */
+const noCommand = new Set([126, 127]);
+
 export function configFor(scenario: Scenario): DrillConfig {
-  return { ...defaultConfig(scenario.ipVersion), mtu: scenario.mtu, tsEcrScaled: true };
+  const config = { ...defaultConfig(scenario.ipVersion), mtu: scenario.mtu, tsEcrScaled: true };
+  for (const { name, value } of scenario.options ?? []) applyOption(config, name, value);
+  return config;
+}
+
+/** Does what comes before a scenario's start. */
+export function* setUp({ setup = [] }: Scenario, system: AsyncSystemUnderTest): Steps<void> {
+  for (const text of setup) if (system.command !== undefined) yield* settled(system.command(text));
 }
 
 export class Player {
   readonly scenario: Scenario;
-  private readonly system: SystemUnderTest;
+  private readonly system: AsyncSystemUnderTest;
   private readonly config: DrillConfig;
   private readonly startUs: number;
   private readonly flows: Flow[];
@@ -31,22 +50,24 @@ export class Player {
   private packets = 0;
   private broken: string | null = null;
   private pendingStep: number | null = null;
+  /** Packets of each connection so far. */
+  private readonly counts: number[] = [];
 
   /** @param delayUs how long after now it starts, µs */
-  constructor(scenario: Scenario, system: SystemUnderTest, delayUs = 0) {
+  constructor(scenario: Scenario, system: AsyncSystemUnderTest, delayUs = 0) {
     this.scenario = scenario;
     this.system = system;
     this.config = configFor(scenario);
-    this.flows = scenario.flows.map(({ opens, peerPort }, i) => this.flow(opens, peerPort, i));
+    this.flows = scenario.flows.map((it, i) => this.flow(it, i));
     this.drainAll();
     this.startUs = system.now() + delayUs;
   }
 
-  private flow(opens: 'system' | 'peer', peerPort: number, index: number): Flow {
+  private flow({ opens, peerPort, localPort = 0 }: ScenarioFlow, index: number): Flow {
     const flow = new Flow(-1, 6);
     flow.remotePort =
       peerPort !== 0 ? peerPort : opens === 'peer' ? firstPeerPort + index : this.config.connectPort;
-    flow.localPort = opens === 'peer' ? this.config.bindPort : 0;
+    flow.localPort = opens === 'peer' ? localPort || this.config.bindPort : 0;
     return flow;
   }
 
@@ -64,20 +85,30 @@ export class Player {
     return this.next === steps.length ? this.startUs + last + afterUs : null;
   }
 
-  /** Does what is due now: the next step, or the last look. */
+  /** Does what is due now, on a system that answers at once. */
   step(): void {
+    throughAll(this.steps());
+  }
+
+  /** Does what is due now: the next step, or the last look. */
+  *steps(): Steps<void> {
     this.drain();
     const step = this.scenario.steps[this.next];
     const index = this.next++;
     if (step === undefined) return;
     this.stepsAtUs.push(Math.round(this.now()));
     try {
-      this.perform(step, index);
+      yield* this.perform(step, index);
     } catch (error) {
       if (!(error instanceof DrillError)) throw error;
       this.broken = `step ${index}: ${error.message}`;
     }
     this.drain();
+  }
+
+  /** The system cannot go on. */
+  breaks(why: string): void {
+    this.broken ??= why;
   }
 
   /** What was seen, once all is over. */
@@ -86,7 +117,7 @@ export class Player {
     return { stepsAtUs: this.stepsAtUs, seen: this.seen, broken: this.broken };
   }
 
-  private perform({ stimulus }: Step, index: number): void {
+  private *perform({ stimulus }: Step, index: number): Steps<void> {
     switch (stimulus.kind) {
       case 'packet': {
         const flow = this.flows[stimulus.flow]!;
@@ -97,38 +128,41 @@ export class Player {
             flow.liveRemoteIsn = Number(packet.seq) | 0;
           }
           flow.firstTimestamp ??= { script: firstTimestamp, live: 0 };
-          this.system.inject(encodeInbound(packet, flow, this.config));
-        } else if (packet.kind === 'icmp') this.system.inject(encodeInboundIcmp(packet, flow, this.config));
+          yield* settled(this.system.inject(encodeInbound(packet, flow, this.config)));
+        } else if (packet.kind === 'icmp')
+          yield* settled(this.system.inject(encodeInboundIcmp(packet, flow, this.config)));
         break;
       }
       case 'call': {
         const { call, newFds } = prepareCall(stimulus.call, this.context());
-        const outcome = this.system.syscall(call);
-        if (outcome === 'pending') this.pendingStep = index;
-        else this.note(index, newFds, outcome);
+        const outcome = yield* settled(this.system.syscall(call));
+        if (outcome !== 'pending') this.note(index, newFds, outcome);
+        else if (this.pendingStep === null) this.pendingStep = index;
         break;
       }
       case 'sysctl': {
         const { name, value } = stimulus;
-        const { status } = this.system.command!(`sysctl -q -w ${name}="${value}"`);
-        this.seen.push({
-          kind: 'result',
-          atUs: this.now(),
-          step: index,
-          fields: { status: status === 0 ? 0 : 1 },
-        });
+        yield* this.command(`sysctl -q -w ${name}="${value}"`, index);
         break;
       }
       case 'command':
-        this.system.command!(stimulus.text);
+        yield* this.command(stimulus.text, index);
         break;
       case 'look':
-        this.look(index, stimulus.fd);
+        yield* this.look(index, stimulus.fd);
         break;
     }
   }
 
-  private note(step: number, newFds: readonly number[], outcome: Outcome): void {
+  private *command(text: string, step: number): Steps<void> {
+    if (this.system.command === undefined) throw new DrillError('cannot-run', 'the stack runs no commands');
+    const { status } = yield* settled(this.system.command(text));
+    if (noCommand.has(status)) return;
+    this.seen.push({ kind: 'result', atUs: this.now(), step, fields: { status: status === 0 ? 0 : 1 } });
+  }
+
+  /** @param atUs when a call that blocked ended, µs from the start */
+  private note(step: number, newFds: readonly number[], outcome: Outcome, atUs = this.now()): void {
     const given = outcome.fds ?? (outcome.value >= 0 && newFds.length > 0 ? [outcome.value] : []);
     given.forEach((live, i) => {
       const fd = newFds[i];
@@ -146,16 +180,17 @@ export class Player {
       fields.flags = outcome.message.flags;
       fields.control = outcome.message.control.map(({ level, type }) => `${level}:${type}`).join();
     }
-    this.seen.push({ kind: 'result', atUs: this.now(), step, fields });
+    this.seen.push({ kind: 'result', atUs, step, fields });
   }
 
-  private look(step: number, fd: number): void {
+  private *look(step: number, fd: number): Steps<void> {
     const live = this.fds.get(fd);
     if (live === undefined) return;
     const fields: Record<string, number | string> = {};
-    for (const [name, value] of Object.entries(this.system.info?.(live, 'TCP_INFO') ?? {}))
-      fields[name] = value;
-    const polled = this.system.syscall({ name: 'poll', fds: [{ fd: live, events: 0x2017 }], timeoutMs: 0 });
+    const info = yield* settled(this.system.info?.(live, 'TCP_INFO') ?? null);
+    for (const [name, value] of Object.entries(info ?? {})) fields[name] = value;
+    const poll = { name: 'poll', fds: [{ fd: live, events: 0x2017 }], timeoutMs: 0 } as const;
+    const polled = yield* settled(this.system.syscall(poll));
     if (polled !== 'pending') fields.revents = polled.revents?.[0] ?? 0;
     this.seen.push({ kind: 'result', atUs: this.now(), step, fields });
   }
@@ -168,14 +203,26 @@ export class Player {
         return;
       }
       const seen = describePacket(packet.bytes, packet.atUs - this.startUs, this.flows, this.config);
-      if (seen !== null) this.seen.push(seen);
+      if (seen !== null) this.seen.push(this.stamped(seen));
     }
     const end = this.system.ended?.() ?? null;
     if (end === null || this.pendingStep === null) return;
     const stimulus = this.scenario.steps[this.pendingStep]!.stimulus;
     const newFds = stimulus.kind === 'call' ? prepareCall(stimulus.call, this.context()).newFds : [];
-    this.note(this.pendingStep, newFds, end.outcome);
+    this.note(this.pendingStep, newFds, end.outcome, end.atUs - this.startUs);
     this.pendingStep = null;
+  }
+
+  /** Learns which of the system's timestamps a script's number stands for. */
+  private stamped(seen: SeenPacket): SeenPacket {
+    const flow = this.flows[seen.flow];
+    if (flow === undefined) return seen;
+    const count = this.counts[seen.flow] ?? 0;
+    this.counts[seen.flow] = count + 1;
+    const stamp = this.scenario.flows[seen.flow]!.stamps?.[count] ?? null;
+    if (stamp !== null && seen.tsMs !== null && flow.firstTimestamp !== null)
+      flow.timestamps.set(stamp, (seen.tsMs + flow.firstTimestamp.live) | 0);
+    return seen;
   }
 
   private drainAll(): void {
@@ -195,12 +242,27 @@ export class Player {
 
 /** Plays a scenario on a system whose time is virtual. */
 export function playVirtually(scenario: Scenario, system: SystemUnderTest): Observation {
+  return throughAll(play(scenario, system));
+}
+
+/** The same on a system that may answer with promises. */
+export function playAsync(scenario: Scenario, system: AsyncSystemUnderTest): Promise<Observation> {
+  return throughAllAsync(play(scenario, system));
+}
+
+function* play(scenario: Scenario, system: AsyncSystemUnderTest): Steps<Observation> {
+  yield* setUp(scenario, system);
   const player = new Player(scenario, system);
-  for (let due = player.dueUs(); due !== null; due = player.dueUs()) {
-    while (system.now() < due && system.advance(due) === 'activity') player.drain();
-    player.step();
+  try {
+    for (let due = player.dueUs(); due !== null; due = player.dueUs()) {
+      while (system.now() < due && (yield* settled(system.advance(due))) === 'activity') player.drain();
+      yield* player.steps();
+    }
+  } catch (error) {
+    if (!(error instanceof DrillError)) throw error;
+    player.breaks(error.message);
   }
   const observation = player.observation();
-  system.close?.();
+  yield* settled(system.close?.());
   return observation;
 }

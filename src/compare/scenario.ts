@@ -32,8 +32,30 @@ export interface Scenario {
   readonly steps: readonly Step[];
   /** How long the system is watched after the last step, µs. */
   readonly afterUs: number;
-  /** Connections: by whom they are opened, and the peer's port (0: 8080, or what the system connects to). */
-  readonly flows: readonly { readonly opens: 'system' | 'peer'; readonly peerPort: number }[];
+  readonly flows: readonly ScenarioFlow[];
+  /** packetdrill's options that a script has, such as addresses. */
+  readonly options?: readonly { readonly name: string; readonly value: string | null }[];
+  /** Commands before the start, and the folder from which commands are run. */
+  readonly setup?: readonly string[];
+  readonly folder?: string;
+  /** The folder below which shell scripts may be read that commands name. */
+  readonly root?: string;
+  /** Whether calls may block: then whoever makes them must not be held up by that. */
+  readonly blocks?: boolean;
+}
+
+/** A connection: by whom it is opened, and from where to where. */
+export interface ScenarioFlow {
+  readonly opens: 'system' | 'peer';
+  /** 0: one of its own, or what the system connects to. */
+  readonly peerPort: number;
+  /** The system's port; 0 or not given: 8080, or what the system chooses. */
+  readonly localPort?: number;
+  /**
+   * The TS val that a script writes on each packet that it expects of the system, in order, null without: this is how an echo
+   * names the packet whose time it repeats.
+   */
+  readonly stamps?: readonly (number | null)[];
 }
 
 /** A packet that the system sent, in the scenario's terms. */

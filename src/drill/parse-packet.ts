@@ -211,9 +211,9 @@ function parseIpInfo(lexer: Lexer): IpInfo {
   if (bits !== undefined) info = { ...info, check: 'ecn', tos: bits };
   else if (word.text === 'ect01') info = { ...info, check: 'ect01' };
   if (bits !== undefined || word.text === 'ect01') lexer.next();
-  else if (lexer.accept('tos'))
+  else if (lexer.accept('tos') || lexer.accept('class'))
     info = { ...info, check: 'tos', tos: parseHex(lexer, 0xff, 'tos out of range for 8 bits') };
-  else if (lexer.accept('ttl'))
+  else if (lexer.accept('ttl') || lexer.accept('hlim'))
     info = { ...info, ttl: parseNumber(lexer, 'a TTL', 0xff, 'ttl out of range') };
   else if (!lexer.at('flowlabel')) {
     throw lexer.unexpected('ect0, ect1, ect01, ce, noecn, tos 0x.., ttl N or flowlabel 0x..');

@@ -1,5 +1,6 @@
 /** Scripts: options, the init command, timed events, the cleanup command; in that order. */
 import type { Action, Command, Event, EventTime, Script, ScriptOption } from './ast.ts';
+import { chosenText } from './conditional.ts';
 import { DrillError } from './failure.ts';
 import { Lexer, type Token } from './lexer.ts';
 import { parseSeconds, semanticError } from './parse-number.ts';
@@ -8,11 +9,12 @@ import { parseSyscall } from './parse-syscall.ts';
 
 /**
  * Reads a script.
- * @param text the script
+ * @param written the script
  * @param defines `-D name=value` pairs; a definition in the script itself is overridden by one given here
  * @throws DrillError of kind parse or semantic
  */
-export function parseScript(text: string, defines: ReadonlyMap<string, string> = new Map()): Script {
+export function parseScript(written: string, defines: ReadonlyMap<string, string> = new Map()): Script {
+  const text = chosenText(written, defines);
   const options = parseOptions(new Lexer(text, new Map()));
   const all = new Map(options.list.flatMap((option) => definitionOf(option)));
   for (const [name, value] of defines) all.set(name, value);

@@ -13,6 +13,14 @@ const epollDataAt = process.arch === 'x64' ? 4 : 8;
 const outcome = (value: number, more: Partial<Outcome> = {}): Outcome =>
   value < 0 ? { value: -1, errno: -value } : { value, errno: 0, ...more };
 
+/** Whether close() waits until everything is sent: SO_LINGER with a time. */
+function lingers(sys: Sys, fd: number): boolean {
+  const linger = sys.getsockopt(fd, K.SOL_SOCKET, K.SO_LINGER, 8);
+  if (typeof linger === 'number' || linger.length < 8) return false;
+  const view = Buffer.from(linger);
+  return view.readInt32LE(0) !== 0 && view.readInt32LE(4) !== 0;
+}
+
 /** Makes a call, which may block. */
 export function kernelCall(sys: Sys, call: SystemCall): Outcome {
   switch (call.name) {
@@ -207,7 +215,7 @@ export function mayBlock(sys: Sys, call: SystemCall): boolean {
     case 'splice':
       return blockingFd(call.out) || blockingFd(call.in);
     case 'close':
-      return true; // SO_LINGER
+      return blockingFd(call.fd) && lingers(sys, call.fd);
     default:
       return false;
   }

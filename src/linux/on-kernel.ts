@@ -37,8 +37,12 @@ interface KernelOptions {
 const tunName = 'tun0';
 /** The last stretch before a moment is waited for awake: a sleeping process is late by some ten µs. */
 const spinUs = 300;
-/** How long a call that may block is given before it is taken to block, µs. */
+/** How long a call that may block is given at least before it is taken to block, µs. */
 const blocksAfterUs = 1500;
+/** How long the thread that makes such calls may take to begin with one, at most: a machine that is as busy is lost, µs. */
+const startsWithinUs = 2_000_000;
+/** How long a call that still blocks gets to notice that its socket is shut, µs. */
+const letsGoUs = 100_000;
 /** Nothing has happened for so long that nothing will: more than the longest pause of a retransmission timer (120 s), µs. */
 const deadUs = 150_000_000;
 /** How long a command of a script may take, ms. */
@@ -46,6 +50,7 @@ const commandMs = 60_000;
 /** No descriptor is as high. */
 const badFd = 0x7fff_fff0;
 const packetOutgoing = 4;
+const shutBoth = 2;
 const ethPAll = 0x0300; // ETH_P_ALL in network order
 const frameBytes = 70_000;
 
@@ -187,20 +192,35 @@ export class KernelSystem implements SystemUnderTest {
     const { sys } = this;
     const call = this.onlyOurs(asked);
     const { blocking } = this.options;
-    if (blocking === null && mayBlock(sys, call)) return this.withoutBlocking(call);
-    if (blocking === null || blocking.busy || !mayBlock(sys, call)) {
+    const blocks = mayBlock(sys, call);
+    // Nobody can wait for it, or the one who could does already.
+    if (blocks && (blocking === null || blocking.busy)) return this.withoutBlocking(call);
+    if (blocking === null || !blocks) {
       const outcome =
         call.name === 'socket' ? this.namespace.run(() => kernelCall(sys, call)) : kernelCall(sys, call);
       return this.note(call, outcome);
     }
     blocking.start(call);
     this.waiting = call;
-    const until = monotonicUs() + blocksAfterUs;
-    do {
+    return this.endSoon(blocking)?.outcome ?? 'pending';
+  }
+
+  /**
+   * The end of the call that the second thread has just been given; null if it blocks. Time alone does not tell: on a busy
+   * machine the thread may not even have begun.
+   */
+  private endSoon(blocking: BlockingCalls): { readonly outcome: Outcome } | null {
+    const started = monotonicUs();
+    for (let asleep = 0; ; ) {
       const end = this.blockingEnd();
-      if (end !== null) return end.outcome;
-    } while (monotonicUs() < until);
-    return 'pending';
+      if (end !== null) return end;
+      const passed = monotonicUs() - started;
+      if (passed > startsWithinUs) return null;
+      // Asleep once may be on its way into the call, or out of it.
+      asleep = blocking.sleeps() ? asleep + 1 : 0;
+      if (asleep > 2 && passed > blocksAfterUs) return null;
+      if (passed > blocksAfterUs) this.sys.poll([{ fd: blocking.wake, events: K.POLLIN }], 200);
+    }
   }
 
   /** A call on a descriptor that this run did not make is one on a bad descriptor: others of this process are not its own. */
@@ -310,7 +330,19 @@ export class KernelSystem implements SystemUnderTest {
     });
   }
 
+  /** Whether no call blocks any more. */
+  idle(): boolean {
+    return this.options.blocking?.busy !== true;
+  }
+
   close(): void {
+    const { blocking } = this.options;
+    if (blocking?.busy === true) {
+      for (const fd of this.fds) this.sys.call('shutdown', fd, shutBoth);
+      const until = monotonicUs() + letsGoUs;
+      while (this.blockingEnd() === null && monotonicUs() < until)
+        this.sys.poll([{ fd: blocking.wake, events: K.POLLIN }], 1000);
+    }
     for (const fd of [...this.fds, this.packets, this.tun.fd]) this.sys.call('close', fd);
     this.namespace.close();
   }
