@@ -21,7 +21,7 @@ type Counts = Record<Verdict['kind'], number>;
 const none = (): Counts => ({ agree: 0, differ: 0, unstable: 0, racing: 0, broken: 0 });
 
 /** The first difference that is not a known one; the first of all if all are known. */
-export const tellingDifference = ({ differences }: Verdict): Difference =>
+const tellingDifference = ({ differences }: Verdict): Difference =>
   differences.find((it) => knownReason(it) === null) ?? differences[0]!;
 
 export class Tally {

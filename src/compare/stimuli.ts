@@ -9,7 +9,7 @@ import { optionText, packetLine } from '../drill/packet-text.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
 import { firstTimestamp, type Scenario, type ScenarioFlow, type Step, type Stimulus } from './scenario.ts';
 
-export interface StimuliOptions {
+interface StimuliOptions {
   readonly name: string;
   readonly about: string;
   readonly ipVersion: IpVersion;
