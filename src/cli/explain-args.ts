@@ -1,5 +1,6 @@
 /** The command line of `halfopen explain`. */
 import { existsSync, type Stats, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Filter, filterCodes, filterOf } from '../explain/filter.ts';
@@ -7,6 +8,7 @@ import type { Attempt } from '../explain/judge/attempt.ts';
 import { explainTexts } from '../messages/explain.ts';
 import { type Say, speaker } from '../messages/message.ts';
 import { expand, type Together } from './explain-files.ts';
+import type { RowOptions } from './explain-parquet.ts';
 import { languageOf } from './language.ts';
 import { fsPath } from './output/names.ts';
 
@@ -20,7 +22,11 @@ Reads pcap and pcapng (µs, ns, either byte order, gzip; zstd where Node can), f
   --json              one JSON object per attempt and line (schema: docs/explain-json.md)
   --html FILE         also one page to mail: at most 300 attempts, about 2 MB (one capture only)
   --parquet FILE      also one row per attempt in Parquet (columns and SQL: docs/explain-parquet.md)
-  --partition-by-day  with --parquet FOLDER: a file per capture and day, FOLDER/dt=YYYY-MM-DD/CAPTURE.parquet
+  --ndjson FILE       also one JSON object per attempt and line, into a file
+  --partition-by-day  with --parquet FOLDER or --ndjson FOLDER: a file per capture and day, FOLDER/dt=YYYY-MM-DD/CAPTURE.parquet
+  --rotate 1h         the same for what has no end (--interface, a pipe): a new file after so long (s, m, h, d) or
+                      so much (K, M, G), FOLDER/dt=YYYY-MM-DD/HOST-TIME.parquet, each whole or not there
+  --hostname NAME     the host that the rows are of (with --interface: this machine's name without it)
   --host ADDRESS      only attempts with this address on either side
   --ring, --ends, --each   take several files as pieces of one capture, as captures of both ends, or each alone
                       (without these, names and times decide; a folder stands for the captures in it)
@@ -59,7 +65,11 @@ export interface Options {
   /** Where to write; null for nowhere. */
   readonly html: string | null;
   readonly parquet: string | null;
+  readonly ndjson: string | null;
   readonly byDay: boolean;
+  readonly rotate: RowOptions['rotate'];
+  /** Empty if nobody said. */
+  readonly host: string;
   readonly wanted: (a: Attempt) => boolean;
   /** Whether there may be attempts that are not wanted. */
   readonly narrowed: boolean;
@@ -101,6 +111,9 @@ export function parse(args: string[]): Options | null {
       seconds: { type: 'string' },
       html: { type: 'string' },
       parquet: { type: 'string' },
+      ndjson: { type: 'string' },
+      rotate: { type: 'string' },
+      hostname: { type: 'string' },
       'partition-by-day': { type: 'boolean' },
       lang: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -127,13 +140,25 @@ export function parse(args: string[]): Options | null {
     ...(values.verdict !== undefined && { verdicts: values.verdict.flatMap((list) => list.split(',')) }),
   };
   const byDay = values['partition-by-day'] === true;
-  const { html = null, parquet = null } = values;
-  if (byDay && parquet === null)
-    throw new UsageError('--partition-by-day says how --parquet FOLDER is filled: give that too');
+  const { html = null, parquet = null, ndjson = null } = values;
+  const rotate = values.rotate === undefined ? null : rotation(values.rotate);
+  for (const [option, given] of [
+    ['partition-by-day', byDay],
+    ['rotate', rotate !== null],
+  ] as const)
+    if (given && parquet === null && ndjson === null)
+      throw new UsageError(
+        `--${option} says how --parquet FOLDER or --ndjson FOLDER is filled: give one of them too`,
+      );
+  if (rotate !== null && from === undefined && (positionals.length > 1 || positionals[0] !== '-'))
+    throw new UsageError(
+      '--rotate is for what has no end: --interface, or - for a pipe (for files there is --partition-by-day)',
+    );
   if (html !== null && positionals.length > 1)
     throw new UsageError('--html makes a page of one capture: give one, or merge them first (mergecap)');
   checkPlace('html', html, false);
-  checkPlace('parquet', parquet, byDay);
+  checkPlace('parquet', parquet, byDay || rotate !== null);
+  checkPlace('ndjson', ndjson, byDay || rotate !== null);
   return {
     files: from === undefined ? expand(positionals) : [],
     together: ways[0] ?? null,
@@ -144,7 +169,10 @@ export function parse(args: string[]): Options | null {
     attempt,
     html,
     parquet,
+    ndjson,
     byDay,
+    rotate,
+    host: values.hostname ?? (from === undefined ? '' : hostname()),
     wanted: filterOf(filter),
     narrowed: Object.keys(filter).length > 0,
   };
@@ -161,13 +189,31 @@ function checkPlace(option: string, path: string | null, folder: boolean): void 
   }
   if (there?.isDirectory() === true && !folder)
     throw new UsageError(
-      `--${option} ${path}: is a folder${option === 'parquet' ? ' (--partition-by-day fills folders)' : ''}`,
+      `--${option} ${path}: is a folder${option === 'html' ? '' : ' (--partition-by-day fills folders)'}`,
     );
   if (there?.isDirectory() === false && folder)
-    throw new UsageError(`--${option} ${path}: is a file, and --partition-by-day needs a folder`);
+    throw new UsageError(`--${option} ${path}: is a file, and --partition-by-day and --rotate need a folder`);
   const parent = dirname(path);
   if (there === undefined && !folder && !existsSync(fsPath(parent)))
     throw new UsageError(`--${option} ${path}: there is no folder ${parent}`);
+}
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const BYTES: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+/** Longer than a file may be written, s, and larger than one may be, bytes. */
+const LONGEST = 31 * 86_400;
+const LARGEST = 64 * 2 ** 30;
+
+/** After how long or how much a file is complete. */
+function rotation(value: string): RowOptions['rotate'] {
+  const [, digits, unit] = /^(\d{1,12})([smhdKMG])$/.exec(value) ?? [];
+  const seconds = Number(digits) * (SECONDS[unit ?? ''] ?? Number.NaN);
+  const bytes = Number(digits) * (BYTES[unit ?? ''] ?? Number.NaN);
+  if (seconds >= 1 && seconds <= LONGEST) return { seconds };
+  if (bytes >= 2 ** 10 && bytes <= LARGEST) return { bytes };
+  throw new UsageError(
+    `--rotate takes a time from 1s to 31d (s, m, h, d) or a size from 1K to 64G (K, M, G), not '${value}'`,
+  );
 }
 
 function whole(name: string, value: string, least: number, most: number): number {

@@ -6,23 +6,44 @@ const LIVE = 30;
 /** An attempt that is over is told when it has been silent for so long, seconds: its last packets may still come. */
 const QUIET = 2;
 
+/** Who wants to know of the time that passes. */
+interface Told {
+  /** Something may have been told. */
+  live(): void;
+  /** A second is over. */
+  second(): void;
+}
+
 /**
  * Looks every second for attempts to tell, and lets ^C end the capture rather than the telling: whoever writes into the pipe gets
  * the signal too, stops, and the rest is told. A second ^C ends the command.
- * @param flush called when something may have been told
- * @returns what stops it
+ * @param surely whether the packets come as they are captured, however long none does
+ * @returns what stops it, and throws what went wrong in it
  */
-export function follow(explainer: Explainer, flush: () => void): () => void {
-  const timer = setInterval(() => {
+export function follow(explainer: Explainer, surely: boolean, told: Told): () => void {
+  let failure: unknown = null;
+  const look = (): void => {
+    told.second();
     const now = Date.now() / 1000;
-    if (now - explainer.newest() > LIVE) return;
+    if (!surely && now - explainer.newest() > LIVE) return;
     explainer.settle(now - QUIET);
-    flush();
+    told.live();
+  };
+  const timer = setInterval(() => {
+    try {
+      if (failure === null) look();
+    } catch (error) {
+      // Whoever waits for packets has to hear of it.
+      failure = error;
+      process.stdin.destroy(error as Error);
+      process.emit('SIGINT', 'SIGINT');
+    }
   }, 1000);
   const interrupted = (): void => {};
   process.once('SIGINT', interrupted);
   return () => {
     clearInterval(timer);
     process.off('SIGINT', interrupted);
+    if (failure !== null) throw failure;
   };
 }

@@ -1,14 +1,13 @@
-/** Attempts into Parquet files: one file, or one a day. Rows are written in groups, so memory stays bounded. */
-import { mkdirSync } from 'node:fs';
+/** Attempts into files of rows: one file, one a day, or one for each turn of a rotation. Rows are written in groups, so memory stays bounded. */
+import { existsSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Attempt } from '../explain/judge/attempt.ts';
-import { type Cell, type Column, columns, dayOf } from '../explain/output/columns.ts';
+import { dayOf } from '../explain/output/columns.ts';
+import { NdjsonFile, ParquetFile, type RowFile } from './explain-rows.ts';
 import { WriteError } from './output/errors.ts';
-import { OutputFile } from './output/file.ts';
 import { fsPath } from './output/names.ts';
 
 type Library = typeof import('hyparquet-writer');
-type Schema = ConstructorParameters<Library['ParquetWriter']>[0]['schema'];
 
 /** What bounds memory and files. */
 interface ParquetLimits {
@@ -21,52 +20,69 @@ interface ParquetLimits {
 
 export const defaultParquetLimits: ParquetLimits = { groupRows: 32_768, waitingRows: 65_536, days: 400 };
 
-/** The first column: which capture the row is from, as the command was given it. */
-const captureColumn: Pick<Column, 'name' | 'type' | 'nullable' | 'title'> = {
-  name: 'capture',
-  type: 'STRING',
-  nullable: false,
-  title: 'the capture, as it was named on the command line',
-};
+/** How the rows are written. */
+export interface RowOptions {
+  readonly format: 'parquet' | 'ndjson';
+  /** The host that the captures are from; empty if nobody said. */
+  readonly host: string;
+  /** When a file is complete and the next one begins; null: with its capture. Seconds or bytes. */
+  readonly rotate: { readonly seconds: number } | { readonly bytes: number } | null;
+  /** Seconds since 1970. */
+  readonly clock: () => number;
+}
 
-/** Names, types and meaning of all columns, in their order. */
-export const parquetColumns: readonly Pick<Column, 'name' | 'type' | 'nullable' | 'title'>[] = [
-  captureColumn,
-  ...columns,
-];
+export const plainRows: RowOptions = {
+  format: 'parquet',
+  host: '',
+  rotate: null,
+  clock: () => Date.now() / 1000,
+};
 
 /** Where attempts go. */
 export class ParquetOutput {
-  private readonly library: Library;
+  /** Null for lines. */
+  private readonly library: Library | null;
   private readonly path: string;
   private readonly byDay: boolean;
   private readonly limits: ParquetLimits;
-  private readonly files = new Map<string, DayFile>();
+  private readonly files = new Map<string, RowFile>();
   private readonly names = new Set<string>();
   private capture = '';
   private name = '';
   private waiting = 0;
+  private readonly rows: RowOptions;
+  /** When the files at hand were begun; null if there are none. */
+  private since: number | null = null;
 
-  private constructor(library: Library, path: string, byDay: boolean, limits: ParquetLimits) {
+  private constructor(
+    library: Library | null,
+    path: string,
+    byDay: boolean,
+    limits: ParquetLimits,
+    rows: RowOptions,
+  ) {
     this.library = library;
     this.path = path;
-    this.byDay = byDay;
+    this.byDay = byDay || rows.rotate !== null;
     this.limits = limits;
+    this.rows = rows;
   }
 
   /**
    * Loads the library.
-   * @param path a file, or the folder that dt=YYYY-MM-DD/ folders go into if `byDay`
+   * @param path a file, or the folder that dt=YYYY-MM-DD/ folders go into if `byDay` or rotated
    * @throws WriteError
    */
   static async open(
     path: string,
     byDay: boolean,
     limits: ParquetLimits = defaultParquetLimits,
+    rows: RowOptions = plainRows,
   ): Promise<ParquetOutput> {
-    const output = new ParquetOutput(await import('hyparquet-writer'), path, byDay, limits);
+    const library = rows.format === 'parquet' ? await import('hyparquet-writer') : null;
+    const output = new ParquetOutput(library, path, byDay, limits, rows);
     // What cannot be written is told before a long capture is read.
-    if (!byDay) output.writing(() => output.files.set('', output.openFile('')));
+    if (!output.byDay) output.writing(() => output.files.set('', output.openFile('')));
     return output;
   }
 
@@ -95,30 +111,66 @@ export class ParquetOutput {
   }
 
   private put(a: Attempt): void {
-    const { limits } = this;
+    const { limits, rows } = this;
+    this.turn();
     const day = this.byDay ? dayOf(a) : '';
     let file = this.files.get(day);
     if (file === undefined) {
       file = this.openFile(day);
       this.files.set(day, file);
     }
-    file.add(this.capture, a);
+    file.add({ capture: this.capture, host: rows.host }, a);
+    if (rows.format === 'parquet') this.waiting++;
+    if (rows.rotate !== null && 'bytes' in rows.rotate && file.size >= rows.rotate.bytes) {
+      this.waiting -= file.rows;
+      this.files.delete(day);
+      file.close();
+      return;
+    }
     if (file.rows >= limits.groupRows) this.waiting -= file.flush();
-    if (++this.waiting < limits.waitingRows) return;
+    if (this.waiting < limits.waitingRows) return;
     let fullest = file;
     for (const other of this.files.values()) if (other.rows > fullest.rows) fullest = other;
     this.waiting -= fullest.flush();
   }
 
-  private openFile(day: string): DayFile {
-    if (!this.byDay) return new DayFile(this.library, this.path);
+  /** Completes the files whose time is over. Called for every row, and now and then where none come. @throws WriteError */
+  tick(): void {
+    this.writing(() => this.turn());
+  }
+
+  private turn(): void {
+    const { rotate, clock } = this.rows;
+    if (rotate === null || !('seconds' in rotate)) return;
+    const turn = Math.floor(clock() / rotate.seconds);
+    if (this.since !== null && this.since !== turn) this.closeAll();
+    this.since = turn;
+  }
+
+  private make(path: string): RowFile {
+    return this.library === null ? new NdjsonFile(path) : new ParquetFile(this.library, path);
+  }
+
+  private openFile(day: string): RowFile {
+    if (!this.byDay) return this.make(this.path);
     if (this.files.size >= this.limits.days)
       throw new Error(
         `${this.capture} has attempts on more than ${this.limits.days} days, so its clock is wrong: leave out --partition-by-day`,
       );
     const folder = join(this.path, `dt=${day}`);
     mkdirSync(fsPath(folder), { recursive: true });
-    return new DayFile(this.library, join(folder, `${this.name}.parquet`));
+    return this.make(join(folder, this.fileName(folder)));
+  }
+
+  /** A rotated file never takes the place of another, not even of one that was there before the start. */
+  private fileName(folder: string): string {
+    const { rotate, clock, format, host } = this.rows;
+    if (rotate === null) return `${this.name}.${format}`;
+    const moment = new Date(clock() * 1000).toISOString().replace(/[-:]/g, '');
+    const base = `${host === '' ? this.name : host.replace(/[^\w.-]/g, '_')}-${moment}`;
+    let name = `${base}.${format}`;
+    for (let n = 2; existsSync(fsPath(join(folder, name))); n++) name = `${base}-${n}.${format}`;
+    return name;
   }
 
   /** A capture is over: with a file a day, its files are. @throws WriteError */
@@ -126,13 +178,15 @@ export class ParquetOutput {
     if (this.byDay) this.close();
   }
 
-  /** Everything is over. A file without rows is written too, but no folder without. @throws WriteError */
-  close(): void {
-    this.writing(() => {
-      for (const file of this.files.values()) file.close();
-    });
+  private closeAll(): void {
+    for (const file of this.files.values()) file.close();
     this.files.clear();
     this.waiting = 0;
+  }
+
+  /** Everything is over. A file without rows is written too, but no folder without. @throws WriteError */
+  close(): void {
+    this.writing(() => this.closeAll());
   }
 
   /** Leaves nothing half-written behind. */
@@ -142,100 +196,61 @@ export class ParquetOutput {
   }
 }
 
-/** Bytes that wait before they are written. */
-const PIECE = 1 << 20;
+/** The files of rows that a command writes. */
+export class Tables {
+  private readonly all: readonly ParquetOutput[];
 
-/** The library's writer, into an output of ours. */
-function fileWriter(library: Library, file: OutputFile): InstanceType<Library['ByteWriter']> {
-  const writer = new library.ByteWriter();
-  const flush = (): void => {
-    file.write(new Uint8Array(writer.buffer, 0, writer.index));
-    writer.index = 0;
-  };
-  const grow = writer.ensure.bind(writer);
-  writer.ensure = (size) => {
-    if (writer.index > PIECE) flush();
-    grow(size);
-  };
-  writer.finish = flush;
-  return writer;
-}
-
-/** One file. */
-class DayFile {
-  /** Rows that wait. */
-  rows = 0;
-  private readonly file: OutputFile;
-  private readonly writer: InstanceType<Library['ParquetWriter']>;
-  private cells: Cell[][] = parquetColumns.map(() => []);
-
-  constructor(library: Library, path: string) {
-    this.file = OutputFile.open(path);
-    this.writer = new library.ParquetWriter({
-      writer: fileWriter(library, this.file),
-      schema: schema(),
-      createdBy: 'halfopen explain',
-    });
+  private constructor(all: readonly ParquetOutput[]) {
+    this.all = all;
   }
 
-  add(capture: string, a: Attempt): void {
-    const { cells } = this;
-    cells[0]!.push(capture);
-    for (let n = 0; n < columns.length; n++) cells[n + 1]!.push(columns[n]!.cell(a));
-    this.rows++;
+  /** @returns null if none was asked for @throws WriteError */
+  static async open(asked: {
+    readonly parquet: string | null;
+    readonly ndjson: string | null;
+    readonly byDay: boolean;
+    readonly rotate: RowOptions['rotate'];
+    readonly host: string;
+  }): Promise<Tables | null> {
+    const all: ParquetOutput[] = [];
+    try {
+      for (const format of ['parquet', 'ndjson'] as const) {
+        const path = asked[format];
+        const rows = { ...plainRows, format, rotate: asked.rotate, host: asked.host };
+        if (path !== null) all.push(await ParquetOutput.open(path, asked.byDay, defaultParquetLimits, rows));
+      }
+    } catch (error) {
+      for (const one of all) one.discard();
+      throw error;
+    }
+    return all.length === 0 ? null : new Tables(all);
   }
 
-  /** Writes the rows that wait. @returns how many */
-  flush(): number {
-    const { rows, cells } = this;
-    if (rows === 0) return 0;
-    const columnData = parquetColumns.map(({ name }, n) => ({ name, data: cells[n] as unknown[] }));
-    this.writer.write({ columnData, rowGroupSize: rows });
-    this.cells = parquetColumns.map(() => []);
-    this.rows = 0;
-    return rows;
+  begin(capture: string): void {
+    for (const one of this.all) one.begin(capture);
   }
 
+  /** @throws WriteError */
+  add(a: Attempt): void {
+    for (const one of this.all) one.add(a);
+  }
+
+  /** @throws WriteError */
+  tick(): void {
+    for (const one of this.all) one.tick();
+  }
+
+  /** @throws WriteError */
+  end(): void {
+    for (const one of this.all) one.end();
+  }
+
+  /** @throws WriteError */
   close(): void {
-    this.flush();
-    this.writer.finish();
-    this.file.commit();
+    for (const one of this.all) one.close();
   }
 
   discard(): void {
-    this.file.discard();
+    for (const one of this.all) one.discard();
   }
-}
-
-const elements = {
-  BOOLEAN: { type: 'BOOLEAN' },
-  INT32: { type: 'INT32' },
-  INT64: { type: 'INT64' },
-  DOUBLE: { type: 'DOUBLE' },
-  STRING: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
-  TIMESTAMP: {
-    type: 'INT64',
-    converted_type: 'TIMESTAMP_MICROS',
-    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
-  },
-} as const;
-
-/** The file's schema; lists have the three levels that the format's LogicalTypes.md asks for. */
-function schema(): Schema {
-  const list: Schema = [{ name: 'attempts', num_children: parquetColumns.length }];
-  for (const { name, type, nullable } of parquetColumns) {
-    const repetition_type = nullable ? 'OPTIONAL' : 'REQUIRED';
-    if (type === 'LIST<STRING>' || type === 'LIST<INT64>') {
-      list.push(
-        { name, repetition_type, num_children: 1, converted_type: 'LIST' },
-        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
-        {
-          name: 'element',
-          repetition_type: 'REQUIRED',
-          ...elements[type === 'LIST<STRING>' ? 'STRING' : 'INT64'],
-        },
-      );
-    } else list.push({ name, repetition_type, ...elements[type] });
-  }
-  return list;
 }

@@ -25,6 +25,7 @@ export interface WorkerTask {
   readonly memory: SharedArrayBuffer;
   /** The capture's name, if lines of several are told apart. */
   readonly capture: string | null;
+  readonly host: string;
 }
 
 /** Told to the worker before a record that needs it: the name of an encapsulation. */
@@ -43,9 +44,9 @@ class LineThread {
   private readonly named = new Set<number>();
   private sent = 0;
 
-  constructor(capture: string | null) {
+  constructor(capture: string | null, host: string) {
     const memory = ringMemory();
-    const workerData: WorkerTask = { memory, capture };
+    const workerData: WorkerTask = { memory, capture, host };
     this.ring = new Ring(memory);
     this.worker = new Worker(new URL('../cli/explain-worker.js', import.meta.url), { workerData });
     this.ended = new Promise((resolve, reject) => {
@@ -113,13 +114,15 @@ class LineThread {
 export class Lines implements Outlet {
   private readonly own: CleanJson;
   private readonly capture: string | null;
+  private readonly host: string;
   private thread: LineThread | null = null;
   private isRead = false;
 
   /** @param out takes the lines of this thread */
-  constructor(out: LineBuffer, capture: string | null) {
-    this.own = new CleanJson(out, capture);
+  constructor(out: LineBuffer, capture: string | null, host: string) {
+    this.own = new CleanJson(out, capture, host);
     this.capture = capture;
+    this.host = host;
   }
 
   /** @throws ThreadFailed; {@link end} says why */
@@ -129,7 +132,7 @@ export class Lines implements Outlet {
         this.own.write(log, slot, facts.baseSeconds, () => explainRecord(log, slot, facts));
         return;
       }
-      this.thread = new LineThread(this.capture);
+      this.thread = new LineThread(this.capture, this.host);
     }
     this.thread.add(log, slot, facts);
   }

@@ -12,14 +12,14 @@ import type { EncapsulationName, WorkerTask } from './explain-thread.ts';
 import { WriteError } from './output/errors.ts';
 import { writeOut } from './output/print.ts';
 
-const { memory, capture } = workerData as WorkerTask;
+const { memory, capture, host } = workerData as WorkerTask;
 const ring = new Ring(memory);
 const names = new Map<number, string>([[0, '']]);
 let unwanted = false;
 const out = new LineBuffer((bytes) => {
   if (!unwanted) unwanted = !writeOut(bytes);
 });
-const lines = new CleanJson(out, capture);
+const lines = new CleanJson(out, capture, host);
 
 function nameOf(number: number): string {
   if (number < 0) return NAMELESS;

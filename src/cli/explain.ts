@@ -18,7 +18,7 @@ import { type Progress, readCapture, startsAsText } from './explain-input.ts';
 import { captureFrom } from './explain-interface.ts';
 import { follow } from './explain-live.ts';
 import { standardOutput } from './explain-output.ts';
-import { ParquetOutput } from './explain-parquet.ts';
+import { Tables } from './explain-parquet.ts';
 import { headingOf, inFiles, named, Stories, sourcesOf, tellEnds } from './explain-stories.ts';
 import { Lines, mayHaveThread } from './explain-thread.ts';
 import { WriteError } from './output/errors.ts';
@@ -46,9 +46,9 @@ export async function run(args: string[]): Promise<number> {
     print(help());
     return 0;
   }
-  const { mode, parquet } = options;
+  const { mode } = options;
   let code = 0;
-  const table = parquet === null ? null : await ParquetOutput.open(parquet, options.byDay);
+  const table = await Tables.open(options);
   try {
     const { how, sources } = await sourcesOf(options);
     const ends: End[] | null = how === 'ends' && mode !== 'json' ? [] : null;
@@ -75,7 +75,7 @@ export async function run(args: string[]): Promise<number> {
 async function explainSource(
   source: Source,
   options: Options,
-  table: ParquetOutput | null,
+  table: Tables | null,
   ends: End[] | null,
 ): Promise<number> {
   const file = source.name;
@@ -93,7 +93,8 @@ async function explainSource(
     table?.add(a);
     page?.add(a);
     stories.add(a);
-    if (options.mode === 'json') out.line(attemptJson(a, ring?.place(a.evidence.firstFrame).file ?? capture));
+    if (options.mode === 'json')
+      out.line(attemptJson(a, ring?.place(a.evidence.firstFrame).file ?? capture, options.host));
     else if (options.mode === 'attempt') {
       if (a.number !== options.attempt) return;
       found = true;
@@ -115,10 +116,11 @@ async function explainSource(
     !options.narrowed &&
     table === null &&
     page === null;
-  const lines = direct && mayHaveThread(file) ? new Lines(out, capture) : null;
-  const explainer = new Explainer(lines ?? (direct ? new CleanJson(out, capture) : each));
+  const lines = direct && mayHaveThread(file) ? new Lines(out, capture, options.host) : null;
+  const explainer = new Explainer(lines ?? (direct ? new CleanJson(out, capture, options.host) : each));
   const reading = feed(explainer, source, ring, options, {
     live: () => out.flush(),
+    second: () => table?.tick(),
     text: (it) => {
       text = it;
     },
@@ -169,6 +171,8 @@ const nameOf = (file: string): string => (file === '-' ? 'standard input' : base
 interface Told {
   /** Something may have been told of a capture that goes on. */
   live(): void;
+  /** A second of a capture that goes on is over. */
+  second(): void;
   /** The capture is a text. */
   text(text: TextCapture): void;
   /** All was read; what is left is told next. */
@@ -185,7 +189,7 @@ async function feed(
 ): Promise<{ problem: string | null; summary: CaptureSummary }> {
   const bar = progressBar();
   const live = files[0] === '-' || options.interface !== null;
-  const stop = live ? follow(explainer, told.live) : null;
+  const stop = live ? follow(explainer, options.interface !== null, told) : null;
   let problem: string | null = null;
   let damage: CaptureError | null = null;
   try {
@@ -199,8 +203,9 @@ async function feed(
     if (error instanceof WriteError) throw error;
     if (error instanceof CaptureError) damage = error;
     problem = inWords(error as NodeJS.ErrnoException);
+  } finally {
+    stop?.();
   }
-  stop?.();
   bar(0, null);
   told.read();
   // A signal that has to remove a draft is heard between turns only.

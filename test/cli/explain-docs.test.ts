@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
-import { parquetColumns } from '../../src/cli/explain-parquet.ts';
+import { parquetColumns } from '../../src/cli/explain-rows.ts';
 import { type Attempt, explain, notes, verdicts } from '../../src/explain/index.ts';
 import { sampleCapture } from '../explain/sample.ts';
 import { attemptsOf } from '../explain/truth.ts';

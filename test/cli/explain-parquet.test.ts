@@ -2,7 +2,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
-import { defaultParquetLimits, ParquetOutput, parquetColumns } from '../../src/cli/explain-parquet.ts';
+import { defaultParquetLimits, ParquetOutput } from '../../src/cli/explain-parquet.ts';
+import { parquetColumns } from '../../src/cli/explain-rows.ts';
 import { pcapngHeader, pcapngPacket } from '../../src/wire/pcap.ts';
 import { attemptsOf } from '../explain/truth.ts';
 import { explainCommand, inFolder, sample } from '../support/explain-cli.ts';
@@ -176,7 +177,8 @@ describe('explain --parquet', () => {
       });
       expect(usage('--parquet', 'file', '--partition-by-day')).toMatchObject({
         status: 2,
-        stderr: 'halfopen explain: --parquet file: is a file, and --partition-by-day needs a folder\n',
+        stderr:
+          'halfopen explain: --parquet file: is a file, and --partition-by-day and --rotate need a folder\n',
       });
       expect(usage('--partition-by-day')).toMatchObject({ status: 2 });
       expect(existsSync(join(folder, 'none'))).toBe(false);

@@ -13,6 +13,8 @@ import { namespaceMeans } from '../../src/linux/namespace.ts';
 export const root: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Reference material beside the project; absent in most clones. */
 export const shared: string = join(dirname(root), 'shared');
+/** Where ClickHouse as a library is, once tools/chdb.mjs has put it there. */
+export const chdbFolder: string = join(root, '.cache', 'chdb');
 /** Whether the full counts of the bars are asked for (CI) or those that finish in a minute. */
 export const full: boolean = process.env.HALFOPEN_FULL === '1';
 
@@ -44,7 +46,8 @@ export type Need =
   | 'captures'
   | 'kernel'
   | 'packetdrill-suite'
-  | 'node-matrix';
+  | 'node-matrix'
+  | 'chdb';
 
 const checks: Record<Need, () => string | null> = {
   tshark: command('tshark'),
@@ -93,6 +96,10 @@ const checks: Record<Need, () => string | null> = {
     process.env.HALFOPEN_NODES && existsSync(process.env.HALFOPEN_NODES)
       ? null
       : 'HALFOPEN_NODES does not name a folder with other Node versions',
+  chdb: (): string | null =>
+    existsSync(join(chdbFolder, 'node_modules', 'chdb', 'package.json'))
+      ? null
+      : 'ClickHouse is not there (node tools/chdb.mjs .cache/chdb gets it)',
 };
 
 const known = new Map<Need, string | null>();

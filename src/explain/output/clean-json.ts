@@ -127,6 +127,7 @@ function isUnremarkable(log: Recorded, slot: number): boolean {
 export class CleanJson {
   readonly out: LineBuffer;
   private readonly capture: string | null;
+  private readonly host: string;
   private readonly head: Piece;
   private readonly reader = new OptionReader();
   private readonly kinds: (Kind | undefined)[] = new Array(KEPT);
@@ -136,11 +137,12 @@ export class CleanJson {
   private readonly seconds = new Float64Array(SECONDS).fill(Number.NaN);
   private readonly secondPieces: Piece[] = new Array(SECONDS).fill(within);
 
-  /** @param capture its name, if the lines of several captures are to be told apart */
-  constructor(out: LineBuffer, capture: string | null = null) {
+  /** @param capture its name, if the lines of several captures are to be told apart @param host see attemptJson */
+  constructor(out: LineBuffer, capture: string | null = null, host = '') {
     this.out = out;
     this.capture = capture;
-    this.head = piece(headJson(capture));
+    this.host = host;
+    this.head = piece(headJson(capture, host));
   }
 
   /**
@@ -159,7 +161,7 @@ export class CleanJson {
       isExact(log, slot) &&
       isUnremarkable(log, slot);
     if (!ordinary) {
-      this.out.line(attemptJson(explain(), this.capture));
+      this.out.line(attemptJson(explain(), this.capture, this.host));
       return;
     }
     const { syn, synAck } = log.clean;

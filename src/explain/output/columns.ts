@@ -7,6 +7,9 @@ import type { OptionSet } from '../decode/options.ts';
 import type { Attempt } from '../judge/attempt.ts';
 import { communityId } from './community-id.ts';
 
+/** Version of names, types and meaning of the fields, in every line and in the metadata of Parquet. 1 had none, and no connect_ms. */
+export const SCHEMA = 2;
+
 /** What a cell may hold; bigint where the type is INT64 or TIMESTAMP (µs since 1970). */
 export type Cell = string | number | bigint | boolean | null | readonly string[] | readonly bigint[];
 

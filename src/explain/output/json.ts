@@ -7,14 +7,18 @@ import type { OptionSet } from '../decode/options.ts';
 import { type Attempt, timeText } from '../judge/attempt.ts';
 import type { CapturePoint, InForce } from '../judge/details.ts';
 import type { PacketSeen } from '../judge/evidence.ts';
+import { SCHEMA } from './columns.ts';
 import { communityId } from './community-id.ts';
 import { scaled } from './numbers.ts';
 
-/** One line, without the line feed. `capture`: its name, if the lines of several captures are to be told apart. */
-export function attemptJson(a: Attempt, capture: string | null = null): string {
+/**
+ * One line, without the line feed. `capture`: its name, if the lines of several captures are to be told apart; `host`: where
+ * it was captured, empty if nobody said.
+ */
+export function attemptJson(a: Attempt, capture: string | null = null, host = ''): string {
   const { evidence: e } = a;
   return (
-    `${headJson(capture)}${a.number}${verdictJson(a)}"${a.sentence}"${notesJson(a)},"frames":[${a.frames.join()}],` +
+    `${headJson(capture, host)}${a.number}${verdictJson(a)}"${a.sentence}"${notesJson(a)},"frames":[${a.frames.join()}],` +
     `"time":"${timeText(a.baseSeconds, e.firstTime)}","duration":${scaled(e.lastTime - e.firstTime, 9)},` +
     `"client":"${a.client}","client_port":${a.clientPort},"server":"${a.server}","server_port":${a.serverPort}` +
     `${wrappingJson(a.encapsulation)},"syns":${e.synCount},"synacks":${e.synAckCount}${handshakeJson(a)}${connectJson(a)}` +
@@ -27,8 +31,9 @@ export function attemptJson(a: Attempt, capture: string | null = null): string {
 // The pieces that many attempts have in common; clean-json.ts keeps them as bytes.
 
 /** Up to the number. */
-export function headJson(capture: string | null): string {
-  return capture === null ? '{"attempt":' : `{"capture":${JSON.stringify(capture)},"attempt":`;
+export function headJson(capture: string | null, host: string): string {
+  const named = `${host === '' ? '' : `"host":${JSON.stringify(host)},`}${capture === null ? '' : `"capture":${JSON.stringify(capture)},`}`;
+  return `{${named}"attempt":`;
 }
 
 /** Up to the sentence. */
@@ -75,7 +80,7 @@ function numbersJson({ evidence: e, handshake: h, clientPort, serverPort }: Atte
 
 /** From the connection's state to the end. */
 export function endJson(a: Attempt): string {
-  return `"conn_state":"${a.zeekState}","history":"${a.evidence.history}"}`;
+  return `"conn_state":"${a.zeekState}","history":"${a.evidence.history}","schema":${SCHEMA}}`;
 }
 
 /** The frames of the handshake; a plain one has them in `frames` already. */
