@@ -1,6 +1,6 @@
 /** Files of rows, an attempt each: Parquet and NDJSON. Either has a hidden name until it is complete. */
 import type { Attempt } from '../explain/judge/attempt.ts';
-import { type Cell, type Column, columns, SCHEMA } from '../explain/output/columns.ts';
+import { type Cell, columns, parquetColumns, SCHEMA } from '../explain/output/columns.ts';
 import { attemptJson } from '../explain/output/json.ts';
 import { LineBuffer } from '../explain/output/line-buffer.ts';
 import { OutputFile } from './output/file.ts';
@@ -30,23 +30,6 @@ export interface RowFile {
   /** Nothing is left of it. */
   discard(): void;
 }
-
-type ColumnText = Pick<Column, 'name' | 'type' | 'nullable' | 'title'>;
-const captureColumn: ColumnText = {
-  name: 'capture',
-  type: 'STRING',
-  nullable: false,
-  title: 'the capture, as it was named on the command line',
-};
-const hostColumn: ColumnText = {
-  name: 'host',
-  type: 'STRING',
-  nullable: false,
-  title: 'the host that captured it, as `--hostname` says; empty if nobody said',
-};
-
-/** Names, types and meaning of all columns, in their order. */
-export const parquetColumns: readonly ColumnText[] = [captureColumn, ...columns, hostColumn];
 
 /** What a row takes in a file before it is written, bytes: measured on captures of servers it is 60 to 140. */
 const ROW_BYTES = 128;

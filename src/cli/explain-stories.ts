@@ -1,4 +1,5 @@
 /** What is told of several files and several attempts together. */
+import type { TextCapture } from '../explain/decode/text-capture.ts';
 import type { Attempt } from '../explain/judge/attempt.ts';
 import { bothEnds, type End, endsText } from '../explain/stories/ends.ts';
 import { legsOf, legsText } from '../explain/stories/legs.ts';
@@ -100,10 +101,11 @@ export function tellEnds(ends: readonly End[], say: Options['say']): void {
   if (told > MOST_TOLD * 10) print(`  ${say('more', { count: told - MOST_TOLD * 10 })}\n`);
 }
 
-/** An attempt of a text, with the names that stand there in place of addresses. */
-export function named(a: Attempt, names: ReadonlyMap<string, string>): Attempt {
-  if (names.size === 0) return a;
+/** An attempt of a text, with the names that stand there in place of addresses, and without numbers that were made up. */
+export function named(a: Attempt, { names, numbersKnown }: TextCapture): Attempt {
+  const known = numbersKnown ? a : { ...a, isnsKnown: false };
+  if (names.size === 0) return known;
   const name = (address: string): string => names.get(address) ?? address;
   const sentence = a.sentence.replace(/\b240\.\d+\.\d+\.\d+\b/g, name);
-  return { ...a, client: name(a.client), server: name(a.server), sentence };
+  return { ...known, client: name(a.client), server: name(a.server), sentence };
 }

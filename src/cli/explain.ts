@@ -88,7 +88,7 @@ async function explainSource(
   const capture = options.files.length > 1 && ring === null ? file : null;
   let text: TextCapture | null = null;
   const each = (read: Attempt): void => {
-    const a = text === null ? read : named(read, text.names);
+    const a = text === null ? read : named(read, text);
     if (!options.wanted(a)) return;
     table?.add(a);
     page?.add(a);

@@ -40,6 +40,7 @@ function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: 
     system,
     backOff: handshake.clean || isProxied(handshake) ? null : backOff(handshake.syns, system),
     zeekState: zeekState(evidence, handshake),
+    isnsKnown: true,
     handshake,
     evidence,
   };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
 import { defaultParquetLimits, ParquetOutput } from '../../src/cli/explain-parquet.ts';
-import { parquetColumns } from '../../src/cli/explain-rows.ts';
+import { parquetColumns } from '../../src/explain/output/columns.ts';
 import { pcapngHeader, pcapngPacket } from '../../src/wire/pcap.ts';
 import { attemptsOf } from '../explain/truth.ts';
 import { explainCommand, inFolder, sample } from '../support/explain-cli.ts';

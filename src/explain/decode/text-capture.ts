@@ -148,6 +148,7 @@ class TextReader {
       ttl: header?.ttl ?? 0,
       id: header?.id ?? 0,
       relative: (flags & 2) === 0,
+      fresh: false,
     });
   }
 
@@ -182,6 +183,8 @@ class TextReader {
       ttl: 0,
       id: 0,
       relative: true,
+      // What tshark saw of the numbers and does not print.
+      fresh: /Port numbers reused/i.test(rest!),
     });
   }
 
@@ -219,10 +222,12 @@ class TextReader {
     const syn = (p.flags & 2) !== 0;
     if (syn && p.seq !== null) {
       // Of tshark's SYNs that are all number 0 nothing is known but that each tuple has one.
-      const isn = p.relative ? invented(mine) + p.seq : p.seq;
+      const turn = (isns.get(`${mine} turn`) ?? 0) + (p.fresh ? 1 : 0);
+      if (p.fresh) for (const side of [mine, other]) isns.set(`${side} turn`, turn);
+      const isn = p.relative ? invented(`${mine} ${turn}`) + p.seq : p.seq;
       p.seq = isn >>> 0;
       isns.set(mine, p.seq);
-      if (p.ack !== null && p.relative) p.ack = ((isns.get(other) ?? invented(other)) + p.ack) >>> 0;
+      if (p.ack !== null && p.relative) p.ack = ((isns.get(other) ?? invented(`${other} 0`)) + p.ack) >>> 0;
       return;
     }
     const base = isns.get(mine);

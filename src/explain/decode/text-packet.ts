@@ -21,6 +21,8 @@ export interface Told {
   id: number;
   /** Whether numbers count from the connection's own, beyond the SYN (tshark: with it). */
   relative: boolean;
+  /** A SYN with another number than the one before on its tuple. */
+  fresh: boolean;
 }
 
 /** Ports by the names that tcpdump prints. */

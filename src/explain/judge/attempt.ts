@@ -39,6 +39,8 @@ export interface Attempt {
   readonly backOff: BackOff | null;
   /** Zeek's conn_state; its history is in `evidence`. */
   readonly zeekState: string;
+  /** Whether initial sequence numbers are those of the connection: a text of tshark may only have relative ones. */
+  readonly isnsKnown: boolean;
   readonly handshake: Handshake;
   readonly evidence: Evidence;
 }

@@ -238,6 +238,26 @@ describe('ways of capturing', () => {
     },
   );
 
+  test('copies are told by their identification where a clock is far off or the way is longer; MSS rewritten in between', () => {
+    const bare = (mss: number): TcpOption[] => [{ kind: 'mss', value: mss }];
+    const ends = (apart: number, ttl: number, ids: readonly [number, number]): Film =>
+      film((t) => {
+        t.c(0, 'S', { id: ids[0], options: bare(1432), ttl });
+        t.s(0.1, 'SA', { id: 1, options: bare(1460) });
+        t.c(20.4, 'A', { id: 2, ttl });
+        t.c(apart, 'S', { id: ids[1], options: bare(1460) });
+        t.s(apart + 20.4, 'SA', { id: 1, options: bare(1460), ttl });
+        t.c(apart + 20.5, 'A', { id: 2 });
+      });
+    for (const made of [ends(410_000, 64, [7, 7]), ends(3000, 60, [7, 7])]) {
+      const a = explainOne(made);
+      expect(a).toMatchObject({ verdict: 'completed', notes: ['captured-twice', 'options-changed'] });
+      expect([a.evidence.synCount, a.evidence.synAckCount]).toEqual([1, 1]);
+    }
+    // Another identification is another packet.
+    expect(explainOne(ends(3000, 64, [7, 8])).evidence.synCount).toBe(2);
+  });
+
   test('a SYN+ACK that comes again after data of the server is a late copy', () => {
     const windows = film((t) => {
       t.shake();

@@ -191,10 +191,12 @@ export const columns: readonly Column[] = [
     ms(a.connecting.waitNs),
   ),
   optional('client_isn', 'INT64', "the client's initial sequence number", (a) =>
-    a.handshake.syn === null && a.handshake.synAck === null ? null : BigInt(a.evidence.clientIsn >>> 0),
+    !a.isnsKnown || (a.handshake.syn === null && a.handshake.synAck === null)
+      ? null
+      : BigInt(a.evidence.clientIsn >>> 0),
   ),
   optional('server_isn', 'INT64', "the server's initial sequence number", (a) =>
-    a.handshake.synAck === null ? null : BigInt(a.evidence.serverIsn >>> 0),
+    !a.isnsKnown || a.handshake.synAck === null ? null : BigInt(a.evidence.serverIsn >>> 0),
   ),
   column('community_id', 'STRING', 'Community ID, version 1', ({ evidence: e, clientPort, serverPort }) =>
     communityId(e.addresses, 0, clientPort, 4, serverPort, e.ipv6),
@@ -213,6 +215,24 @@ export const columns: readonly Column[] = [
     kindsOf(a.handshake.synAck),
   ),
 ];
+
+type ColumnText = Pick<Column, 'name' | 'type' | 'nullable' | 'title'>;
+
+const captureColumn: ColumnText = {
+  name: 'capture',
+  type: 'STRING',
+  nullable: false,
+  title: 'the capture, as it was named on the command line',
+};
+const hostColumn: ColumnText = {
+  name: 'host',
+  type: 'STRING',
+  nullable: false,
+  title: 'the host that captured it, as `--hostname` says; empty if nobody said',
+};
+
+/** Names, types and meaning of all columns of a file, in their order. */
+export const parquetColumns: readonly ColumnText[] = [captureColumn, ...columns, hostColumn];
 
 /** The day on which an attempt began, UTC: `2026-01-31`. */
 export function dayOf(a: Attempt): string {

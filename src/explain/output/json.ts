@@ -72,9 +72,11 @@ function connectJson({ connecting: { ns, atMost, waitNs, atLeast } }: Attempt): 
 }
 
 /** What joins this row with those of other captures. */
-function numbersJson({ evidence: e, handshake: h, clientPort, serverPort }: Attempt): string {
-  const client = h.syn === null && h.synAck === null ? '' : `,"client_isn":${e.clientIsn >>> 0}`;
-  const server = h.synAck === null ? '' : `,"server_isn":${e.serverIsn >>> 0}`;
+function numbersJson(a: Attempt): string {
+  const { evidence: e, handshake: h, clientPort, serverPort } = a;
+  const client =
+    !a.isnsKnown || (h.syn === null && h.synAck === null) ? '' : `,"client_isn":${e.clientIsn >>> 0}`;
+  const server = !a.isnsKnown || h.synAck === null ? '' : `,"server_isn":${e.serverIsn >>> 0}`;
   return `${client}${server},"community_id":"${communityId(e.addresses, 0, clientPort, 4, serverPort, e.ipv6)}"`;
 }
 

@@ -12,6 +12,8 @@ const SYN = 2;
 
 /** No TCP sends the same packet twice so soon: the shortest retransmission timer in use is 200 ms. */
 const DUPLICATE_NS = 100e6;
+/** Linux waits 64 s before its seventh SYN, and no system in use longer. */
+const LONGEST_GAP_NS = 130e9;
 const reader = new OptionReader();
 
 /** Value of an event's time stamp; 0 without the option. */
@@ -38,6 +40,15 @@ function sameStamp(words: Int32Array, at: number, d: Decapsulator, header: numbe
 function stampOf({ view, tcpAt, tcpEnd }: Decapsulator, header: number): number {
   const stamp = findOption(view, tcpAt + 20, Math.min(tcpEnd, tcpAt + header), 8);
   return stamp < 0 ? 0 : view.getUint32(stamp + 2);
+}
+
+/**
+ * Whether the packet at hand has an event's IP identification and was captured elsewhere, by a clock that is far off: no system
+ * waits so long before it sends again, and one that does so sooner takes another identification, at least with another time to live.
+ */
+function isFarCopy(words: Int32Array, at: number, d: Decapsulator, apart: number): boolean {
+  if (d.ipId === 0 || (words[at + E_ID]! & 0xffff) !== d.ipId) return false;
+  return apart > LONGEST_GAP_NS || ((words[at + E_WINDOW]! >>> 16) & 0xff) !== d.ttl;
 }
 
 /** An event: its page and its offset there. */
@@ -92,6 +103,8 @@ export function isDuplicate(
     if (near && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
     // Merged captures of hosts whose clocks differ: a retransmission would have another time stamp.
     if (same && !near && w[at + E_ID] === id && sameStamp(w, at, d, s.header)) return true;
+    if (same && !near && isFarCopy(w, at, d, Math.abs(page.times[events.timeIndex(event)]! - s.time)))
+      return true;
     event = w[at + E_NEXT]!;
   }
   return false;
