@@ -91,13 +91,10 @@ test('a text of tcpdump is explained, with its names', () =>
   }));
 
 test('a text with relative numbers only gets no initial sequence numbers in JSON, and a tuple used again is another attempt', () => {
-  const line = (n: number, time: string, rest: string): string =>
-    `${n} ${time} 192.0.2.1 → 192.0.2.2 TCP 74 40000 → 80 ${rest} Win=64240 Len=0 MSS=1460\n`;
+  const line = (n: number, time: string, remark: string): string =>
+    `${n} ${time} 192.0.2.1 → 192.0.2.2 TCP 74 ${remark}40000 → 80 [SYN] Seq=0 Win=64240 Len=0 MSS=1460\n`;
   const back = '2 0.020000 192.0.2.2 → 192.0.2.1 TCP 74 80 → 40000 [RST, ACK] Seq=1 Ack=1 Win=0 Len=0\n';
-  const text =
-    line(1, '0.000000', '[SYN] Seq=0') +
-    back +
-    line(3, '9.000000', '[TCP Port numbers reused] 40000 → 80 [SYN] Seq=0');
+  const text = line(1, '0.000000', '') + back + line(3, '9.000000', '[TCP Port numbers reused] ');
   const objects = explainCommand(['--json', '-'], undefined, Buffer.from(text))
     .stdout.trim()
     .split('\n')

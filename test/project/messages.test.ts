@@ -10,7 +10,6 @@ import { root } from '../support/needs.ts';
 const pending: readonly string[] = [
   'doctor.ts',
   'explain-args.ts',
-  'explain-parquet.ts',
   'explain-thread.ts',
   'explain.ts',
   'python3.ts',
