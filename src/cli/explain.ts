@@ -117,12 +117,14 @@ async function explainSource(
     table === null &&
     page === null;
   const lines = direct && mayHaveThread(file) ? new Lines(out, capture, options.host) : null;
-  const explainer = new Explainer(lines ?? (direct ? new CleanJson(out, capture, options.host) : each));
+  const clean = direct && lines === null ? new CleanJson(out, capture, options.host) : null;
+  const explainer = new Explainer(lines ?? clean ?? each);
   const reading = feed(explainer, source, ring, options, {
     live: () => out.flush(),
     second: () => table?.tick(),
     text: (it) => {
       text = it;
+      if (clean !== null) clean.through = (a) => named(a, it);
     },
     read: () => lines?.read(),
   });
