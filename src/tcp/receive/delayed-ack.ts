@@ -1,6 +1,7 @@
 /** When what was received is acknowledged (RFC 9293 3.8.6.3, RFC 5681 4.2; net/ipv4/tcp_input.c __tcp_ack_snd_check, 6.18). */
 import { seqDiff } from '../../wire/seq.ts';
 import { type Connection, Timer } from '../connection.ts';
+import { minRto } from '../recovery/rtt.ts';
 import { sendAck } from '../send/output.ts';
 import { CLOSED, LISTEN } from '../state.ts';
 import { possibleWindow, receiveWindow } from './window.ts';
@@ -9,6 +10,7 @@ import { possibleWindow, receiveWindow } from './window.ts';
 export const shortestAto = 40_000;
 const longestDelay = 200_000;
 const mostQuickAcks = 16;
+/** Half a tick of the kernel's clock, µs (HZ=250). */
 const halfTick = 2_000;
 
 /** An ACK is owed: now, or with the next data, or when the delayed-ACK timer says so. */
@@ -85,6 +87,8 @@ function delayAck(conn: Connection): void {
     if (conn.srtt > 0) most = Math.min(most, Math.max(conn.srtt >> 3, shortestAto));
     ato = Math.min(ato, most);
   }
+  // A tick less than the shortest time-out of a peer like us (tcp_delack_max), which an ACK held back longer would fall for.
+  ato = Math.min(ato, longestDelay, Math.max(minRto(conn), 4 * halfTick) - 2 * halfTick);
   conn.ackPending = true;
   // The kernel's timer goes off with a tick of 4 ms, on average half of one later (HZ=250).
   const deadline = now + Math.max(ato, halfTick);

@@ -16,7 +16,7 @@ import { boundToHalfWindow, mostGsoBytes, offloadPackets, packetCount, sendMss, 
 import { transmit } from './output.ts';
 import { memoryFree } from './send-buffer.ts';
 import { TxSegment } from './send-queue.ts';
-import { armProbe, rearmRetransmit, scheduleLossProbe } from './timer.ts';
+import { armProbe, firstProbeDelay, rearmRetransmit, scheduleLossProbe } from './timer.ts';
 
 /** How eager a push is: Nagle's rule, no small segment at all (cork), or everything now. */
 export const Nagle = { on: 0, off: 1, cork: 2, push: 4 } as const;
@@ -136,7 +136,8 @@ function pushTail(conn: Connection, mss: number, flags: number, nagle: number): 
 export function pushPending(conn: Connection, mss: number, nagle: number): void {
   if (conn.state === CLOSED || conn.sendQueue.sendHead === null) return;
   writeOut(conn, mss, nagle, 0);
-  if (conn.packetsOut === 0 && conn.sendQueue.sendHead !== null && conn.retransmitTimer < 0) armProbe(conn);
+  if (conn.packetsOut === 0 && conn.sendQueue.sendHead !== null && conn.retransmitTimer < 0)
+    armProbe(conn, firstProbeDelay(conn));
 }
 
 /** Sends what may go now that a window opened or an option changed. */

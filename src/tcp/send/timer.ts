@@ -82,8 +82,11 @@ export function setTransmitTimer(conn: Connection): void {
   if (!scheduleLossProbe(conn, true)) rearmRetransmit(conn);
 }
 
+/** The first probe comes after the time-out in force, however often that was doubled already (tcp_probe0_base). */
+export const firstProbeDelay = (conn: Connection): number => Math.max(conn.rto, 200_000);
+
 const probeDelay = (conn: Connection): number =>
-  Math.min(Math.max(conn.rto, 200_000) * 2 ** conn.backoff, maxRto(conn));
+  Math.min(firstProbeDelay(conn) * 2 ** conn.backoff, maxRto(conn));
 
 /** TCP_USER_TIMEOUT cuts the last wait for an ACK short, so that giving up is not late. */
 export function clampToUserTimeout(conn: Connection, delay: number): number {
