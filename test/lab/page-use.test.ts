@@ -40,18 +40,32 @@ describe('the lab', { timeout: 240_000 }, () => {
     await on('s=07-nobody-answers&t=end', async (page) => {
       await drop(page, capture, 'attempts.pcapng');
       await page.locator('[data-explained]').waitFor();
+      expect(page.workers().length).toBe(1);
       const verdicts = await page.locator('.attempt .verdict').allInnerTexts();
       expect(verdicts).toContain('self-connect');
       const self = page.locator('.attempt', { hasText: 'self-connect' });
       await self.click();
-      expect(await page.locator('.ladder li').count()).toBeGreaterThan(2);
+      // Its packets are in the diagram, with every bit of their headers.
+      await page.locator('.banner', { hasText: 'self-connect' }).waitFor();
+      expect(await page.locator('.arrow').count()).toBeGreaterThan(2);
+      await page.locator('.arrow').first().click();
+      expect(await page.locator('.panels h3').first().innerText()).toContain('SYN');
+      expect(await page.locator('.panels .cell').count()).toBeGreaterThan(15);
       expect(await page.locator('.explain .details').innerText()).toMatch(/Shown by frames? \d+/);
+      await page.locator('.explain .details .btn').click();
+      expect(await page.locator('.pair h2').allInnerTexts()).toContain('Self-connect');
+      await page.locator('.explain .details .btn').click();
       await page.getByRole('button', { name: '中文' }).click();
-      expect(await self.innerText()).toContain('连上了自己');
+      expect(await page.locator('.attempt', { hasText: '自连接' }).innerText()).toContain('连上了自己');
       for (const attempt of await page.locator('.attempt').all()) {
         await attempt.click();
         expect(await page.evaluate(english)).toEqual([]);
       }
+      // What is looked for is found by verdict and by address.
+      await page.locator('.filter select').selectOption('self-connect');
+      expect(await page.locator('.attempt').count()).toBe(1);
+      await page.locator('.filter input').fill('203.0.113.77');
+      expect(await page.locator('.attempt').count()).toBe(0);
       // A text that is dropped is no capture, and takes nothing away.
       await drop(page, Buffer.alloc(0), null);
       expect(await page.locator('.explain').count()).toBe(1);
@@ -70,7 +84,8 @@ describe('the lab', { timeout: 240_000 }, () => {
       for (let i = 0; i < 2; i++) {
         await page.locator('input[type=file]').setInputFiles(path);
         await page.locator('[data-explained="1"]').waitFor();
-        expect(await page.locator('.explain .ladder').innerText()).toContain('SYN');
+        await page.locator('.banner').waitFor();
+        expect(await page.locator('.arrow').count()).toBeGreaterThan(2);
         await page.locator('.explain header .btn').click();
       }
     });

@@ -5,27 +5,19 @@ import type { Language } from '../../../src/view/words.ts';
 import { type Arrow, type Bar, type Drawing, drawingOf, packetKey } from './draw/drawing.ts';
 import { lastAtMost, type Timeline, timelineOf } from './draw/timeline.ts';
 import { Drafts, Progress, store, stored } from './progress.svelte.ts';
-import { Sysctls } from './stack.ts';
 import { eventText, markLines } from './text/describe.ts';
 import { type Word, word } from './text/ui.ts';
-import {
-  type Changes,
-  changesText,
-  isChanged,
-  noChanges,
-  parseChanges,
-  readChanges,
-  withAction,
-  withoutStrangers,
-} from './world/changes.ts';
+import { hashOf, restoreView, type Theme } from './view-link.ts';
+import { type Changes, isChanged, noChanges, parseChanges, withAction } from './world/changes.ts';
+import type { Foreign } from './world/foreign.ts';
 import { hostPlaces } from './world/places.ts';
 import type { CallEvent } from './world/program.ts';
 import { type LabEvent, type Run, runScenario } from './world/run.ts';
-import type { Scenario, StoryStep, Text } from './world/scenario.ts';
+import { laneTitle, type Scenario, type StoryStep, type Text } from './world/scenario.ts';
 import { scenarios } from './world/scenarios.ts';
 
 export type Panel = 'packet' | 'state' | 'break' | 'script' | 'practice' | 'isn' | 'kernel';
-export type Theme = 'auto' | 'light' | 'dark';
+export type { Theme };
 
 /** Pixels of the diagram a second while playing: folds pass quickly, whatever time they stand for. */
 const pace = 110;
@@ -69,28 +61,31 @@ class Lab {
   leftOut: readonly string[] = $state.raw([]);
   /** Scripts as they were edited, by name. */
   readonly drafts: Drafts = new Drafts();
-  /** Events of a script, shown in place of the scenario's. */
-  scriptEvents: readonly LabEvent[] | null = $state.raw(null);
+  /** Packets of a script or a capture, shown in place of the scenario's. */
+  foreign: Foreign | null = $state.raw(null);
 
   readonly run: Run = $derived(runScenario(this.scenario, this.changes));
   /** What is compared with: the scenario as it is, or with the changes it proposes. */
   private readonly otherChanges: Changes = $derived(
     isChanged(this.changes) ? noChanges : parseChanges(this.scenario.compare?.changes ?? ''),
   );
-  readonly other: Run | null = $derived(
-    this.comparing &&
-      this.scriptEvents === null &&
-      (isChanged(this.changes) || this.scenario.compare !== undefined)
+  readonly other: Run | null = $derived.by(() => {
+    if (!this.comparing) return null;
+    if (this.foreign !== null)
+      return this.foreign.nearest === null ? null : runScenario(this.foreign.nearest.scenario, noChanges);
+    return isChanged(this.changes) || this.scenario.compare !== undefined
       ? runScenario(this.scenario, this.otherChanges)
-      : null,
-  );
+      : null;
+  });
   private readonly shown = $derived(
-    this.scriptEvents === null ? this.run : { events: this.scriptEvents, places: hostPlaces },
+    this.foreign === null ? this.run : { events: this.foreign.events, places: hostPlaces },
   );
   readonly events: readonly LabEvent[] = $derived(this.shown.events);
   readonly lanes: readonly string[] = $derived(
-    this.scriptEvents === null ? this.scenario.lanes : ['host', 'script'],
+    this.foreign === null ? this.scenario.lanes : this.foreign.lanes.map(({ name }) => name),
   );
+  /** The lanes of what it is compared with. */
+  readonly otherLanes: readonly string[] = $derived(this.foreign?.nearest?.scenario.lanes ?? this.lanes);
   private readonly linesOf = $derived.by(() => {
     const { language } = this;
     return (event: LabEvent): number => markLines(event, language).length;
@@ -100,7 +95,7 @@ class Lab {
       [this.shown, ...(this.other === null ? [] : [this.other])],
       this.linesOf,
       // Between two others a lane has arrows on both sides: its texts end where they begin.
-      new Set(this.lanes.slice(1, -1)),
+      new Set([...this.lanes.slice(1, -1), ...this.otherLanes.slice(1, -1)]),
     ),
   );
   readonly drawing: Drawing = $derived(
@@ -109,7 +104,7 @@ class Lab {
   readonly otherDrawing: Drawing | null = $derived(
     this.other === null
       ? null
-      : drawingOf(this.other.events, this.lanes, this.timeline, this.other.places, this.linesOf),
+      : drawingOf(this.other.events, this.otherLanes, this.timeline, this.other.places, this.linesOf),
   );
   private readonly latest: Arrow | null = $derived(
     this.packetKey === null ? (this.drawing.arrows.findLast(({ y0 }) => y0 < this.y - 1) ?? null) : null,
@@ -147,7 +142,7 @@ class Lab {
   readonly storyStep: StoryStep = $derived(this.scenario.steps[this.step]!);
   /** Where each step of the story ends, in the diagram's pixels. */
   readonly stepYs: readonly number[] = $derived.by(() => {
-    if (this.scriptEvents !== null) return [];
+    if (this.foreign !== null) return [];
     let last = 0;
     return this.scenario.steps.map(({ to }) => {
       last = Math.max(last, this.placeOf(to));
@@ -182,18 +177,19 @@ class Lab {
   t = (key: Word): string => word(key, this.language);
   tx = (text: Text): string => text[this.language];
 
-  /** What a host is called. */
+  /** What a lane, or a host, is called. */
   hostTitle = (name: string): string => {
-    if (this.scriptEvents !== null) return this.t(name === 'host' ? 'underTest' : 'scriptSide');
-    const slash = name.indexOf('/');
-    if (slash >= 0) {
-      const program = this.scenario.programs.find(
-        (it) => it.host === name.slice(0, slash) && it.name === name.slice(slash + 1),
-      );
-      return program?.title === undefined ? name.slice(slash + 1) : this.tx(program.title);
-    }
-    const title = this.scenario.hosts.find((host) => host.name === name)?.title;
-    return title === undefined ? name : this.tx(title);
+    const lane = this.foreign?.lanes.find((it) => it.name === name);
+    return lane === undefined
+      ? laneTitle(this.foreign?.nearest?.scenario ?? this.scenario, name, this.tx)
+      : this.tx(lane.title);
+  };
+  /** What stands under it. */
+  laneAddress = (name: string): string => {
+    const lane = this.foreign?.lanes.find((it) => it.name === name);
+    if (lane !== undefined) return lane.address;
+    const { hosts } = this.foreign?.nearest?.scenario ?? this.scenario;
+    return hosts.find((host) => host.name === name)?.address.split('/')[0] ?? '';
   };
 
   open(id: string): void {
@@ -206,7 +202,7 @@ class Lab {
   }
 
   private reset(): void {
-    this.scriptEvents = null;
+    this.foreign = null;
     this.y = 0;
     this.playing = false;
     this.packetKey = null;
@@ -219,7 +215,7 @@ class Lab {
 
   /** Tells a step of the story from its beginning: the diagram uncovers to its end, unless a question stands before. */
   tell(step: number): void {
-    this.scriptEvents = null;
+    this.foreign = null;
     this.comparing = false;
     this.changes = noChanges;
     this.step = Math.max(0, Math.min(this.scenario.steps.length - 1, step));
@@ -282,7 +278,7 @@ class Lab {
   change(changes: Changes): void {
     const { now, atEnd } = this;
     this.changes = changes;
-    this.scriptEvents = null;
+    this.foreign = null;
     this.free = true;
     this.y = atEnd ? this.endY : this.timeline.yOf(now);
   }
@@ -309,10 +305,11 @@ class Lab {
     this.y = atEnd ? this.endY : this.timeline.yOf(now);
   }
 
-  showScript(events: readonly LabEvent[] | null): void {
+  /** Shows packets that are no run of the scenario; null: the run again. */
+  showForeign(foreign: Foreign | null): void {
     this.comparing = false;
     this.free = true;
-    this.scriptEvents = events;
+    this.foreign = foreign;
     this.y = this.endY;
     this.playing = false;
     this.packetKey = null;
@@ -383,64 +380,12 @@ class Lab {
 
   /** The view as the part of an address behind `#`. */
   get hash(): string {
-    const parts = [`s=${this.scenario.id}`];
-    const changes = changesText(this.changes);
-    if (changes !== '') parts.push(changes);
-    if (this.comparing) parts.push('compare=1');
-    if (!this.free) parts.push(`step=${this.step + 1}`);
-    else if (this.atEnd) parts.push('t=end');
-    else if (this.y > 0) parts.push(`t=${Math.round(this.now)}`);
-    if (this.packetKey !== null) parts.push(`p=${this.packetKey}`);
-    if (this.exercise !== null) parts.push(`x=${this.exercise}`);
-    parts.push(`lang=${this.language}`);
-    if (this.theme !== 'auto') parts.push(`theme=${this.theme}`);
-    return parts.join('&');
+    return hashOf(this);
   }
 
   /** Restores a view; false if there was nothing to restore. */
   restore(hash: string): boolean {
-    const parameters = new Map(
-      hash.split('&').map((part) => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]),
-    );
-    this.embedded = parameters.has('embed');
-    const language = parameters.get('lang');
-    if (language === 'en' || language === 'zh') this.language = language;
-    const theme = parameters.get('theme');
-    if (theme === 'light' || theme === 'dark') this.theme = theme;
-    const id = parameters.get('s');
-    if (id === undefined) {
-      this.tell(this.progress.stepOf(this.scenario.id));
-      return false;
-    }
-    this.open(id);
-    const read = readChanges(hash);
-    const hosts = this.scenario.hosts.flatMap(({ name, off }) => (off === true ? [] : [name]));
-    const fitting = withoutStrangers(
-      read.changes,
-      hosts,
-      (name, value) => new Sysctls().write(name, value) === 0,
-    );
-    this.changes = fitting.changes;
-    this.leftOut = [...this.leftOut, ...read.leftOut, ...fitting.leftOut];
-    this.exercise = parameters.get('x') ?? null;
-    if (this.exercise !== null) this.panel = 'practice';
-    this.comparing = parameters.has('compare');
-    const time = parameters.get('t');
-    if (time === 'end') this.y = this.endY;
-    else if (time !== undefined && /^\d+$/.test(time)) this.y = this.timeline.yOf(Number(time));
-    else if (time !== undefined) this.leftOut = [...this.leftOut, `t=${time}`];
-    const step = Number(parameters.get('step') ?? 1);
-    const steps = this.scenario.steps.length;
-    if (!Number.isInteger(step) || step < 1 || step > steps)
-      this.leftOut = [...this.leftOut, `step=${parameters.get('step')}`];
-    this.step = Math.max(0, Math.min(steps - 1, Math.floor(step) - 1 || 0));
-    this.free = time !== undefined || this.comparing || isChanged(this.changes);
-    if (this.free) this.playing = false;
-    else this.tell(this.step);
-    const packet = parameters.get('p');
-    if (packet !== undefined) this.packetKey = packet;
-    if (packet !== undefined && this.arrow === null) this.leftOut = [...this.leftOut, `p=${packet}`];
-    return true;
+    return restoreView(this, hash);
   }
 }
 

@@ -39,6 +39,10 @@ const isnWhy: Readonly<Record<IsnSource, Text>> = {
     'The initial sequence number (ISN), as the script or the generator of the system under test gave it.',
     '初始序列号（ISN），由脚本或被测系统的生成器给出。',
   ),
+  capture: text(
+    'The initial sequence number (ISN) that the sender chose: from a capture its rule cannot be seen. Linux hashes the four-tuple with a secret and adds a clock (RFC 6528).',
+    '发送方选的初始序列号（ISN）：从抓包看不出它的规则。Linux 用密钥对四元组做散列，再加上时钟（RFC 6528）。',
+  ),
 };
 
 function seqWhy(about: About): Text {

@@ -43,7 +43,7 @@ export interface About extends Standing {
 }
 
 /** A generator of the stack's, a constant, or whoever made the packet. */
-export type IsnSource = 'siphash' | 'md5' | 'constant' | 'forged' | 'script';
+export type IsnSource = 'siphash' | 'md5' | 'constant' | 'forged' | 'script' | 'capture';
 
 /**
  * Reads a packet's header; null for what is no whole TCP segment.

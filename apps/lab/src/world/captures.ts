@@ -1,13 +1,34 @@
-/** What `halfopen explain` makes of a capture, for the page. */
+/** What the page and its worker say to each other about a capture. */
+import type { CapturedBytes } from './foreign.ts';
+import type { Text } from './scenario.ts';
 
-import { explain } from '../../../../src/explain/explain.ts';
-import type { Attempt } from '../../../../src/explain/judge/attempt.ts';
-import { endpoint } from '../../../../src/explain/output/sentences.ts';
-import { ladderPackets } from '../../../../src/view/attempt-ladder.ts';
-import { facts, shownText } from '../../../../src/view/attempt-text.ts';
-import { attemptWords } from '../../../../src/view/attempt-words.ts';
+/** One attempt as the list has it. */
+export interface AttemptRow {
+  readonly number: number;
+  readonly verdict: string;
+  readonly outcome: string;
+  readonly sentence: Text;
+  /** How sure it is; null for certain. */
+  readonly certainty: Text | null;
+  readonly client: string;
+  readonly server: string;
+}
 
-export { type Attempt, attemptWords, endpoint, facts, ladderPackets, shownText };
+/** All that is told of one. */
+export interface AttemptDetails {
+  readonly number: number;
+  readonly shown: Text;
+  readonly facts: readonly { readonly label: Text; readonly text: Text }[];
+  readonly packets: readonly CapturedBytes[];
+  /** Of how many it has. */
+  readonly all: number;
+}
 
-/** The connection attempts of a capture file. Throws what `explain` throws, after the last attempt. */
-export const attemptsIn = (file: Blob): ReturnType<typeof explain> => explain(file.stream());
+export type ToWorker = { readonly file: File } | { readonly open: number };
+export type FromWorker =
+  | { readonly kind: 'rows'; readonly rows: readonly AttemptRow[]; readonly count: number }
+  | { readonly kind: 'done'; readonly count: number; readonly problem: string }
+  | { readonly kind: 'details'; readonly details: AttemptDetails };
+
+/** Attempts that are kept to be looked at; the rest is counted. */
+export const mostAttempts = 20_000;

@@ -178,3 +178,16 @@ export interface Scenario {
   /** Its packetdrill script: a file of scripts/. */
   readonly script?: string;
 }
+
+/** What a lane is called: a host by its name or title, `host/program` by the program's. */
+export function laneTitle(scenario: Scenario, name: string, tx: (text: Text) => string): string {
+  const slash = name.indexOf('/');
+  if (slash >= 0) {
+    const program = scenario.programs.find(
+      (it) => it.host === name.slice(0, slash) && it.name === name.slice(slash + 1),
+    );
+    return program?.title === undefined ? name.slice(slash + 1) : tx(program.title);
+  }
+  const title = scenario.hosts.find((host) => host.name === name)?.title;
+  return title === undefined ? name : tx(title);
+}
