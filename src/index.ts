@@ -1,6 +1,6 @@
 /** The public entry: TCP as Linux does it, for programs that have IP packets to give and take. */
 export type { AbortSignalLike } from './embed/abort.ts';
-export { type ConnectionHandlers, type EndpointText, StackConnection } from './embed/connection.ts';
+export type { ConnectionHandlers, EndpointText, StackConnection } from './embed/connection.ts';
 export { StackError, type StackErrorDetails } from './embed/errors.ts';
 export type { ConnectionInfo } from './embed/info.ts';
 export {

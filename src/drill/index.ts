@@ -1,5 +1,5 @@
 /** The public face of the script runner: `halfopen/drill`. */
-export type { Failure, FailureKind, PacketLine } from './failure.ts';
+export { DrillError, type Failure, type FailureKind, type PacketLine } from './failure.ts';
 export { type ServerOptions, StackServer } from './foreign/server.ts';
 export {
   openStack,

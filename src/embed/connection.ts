@@ -71,7 +71,7 @@ export class StackConnection {
   private isOver = false;
   private pumping = false;
 
-  /** For {@link Stack} alone. */
+  /** @internal For {@link Stack} alone. */
   constructor(
     socket: Socket,
     handlers: ConnectionHandlers | null,
@@ -187,12 +187,12 @@ export class StackConnection {
     await new Promise<void>((resolve) => this.afterwards(resolve));
   }
 
-  /** For {@link Stack}: has something done when the connection is over, before `closed`. */
+  /** @internal For {@link Stack}: has something done when the connection is over, before `closed`. */
   afterwards(action: () => void): void {
     this.onOver = this.onOver === null ? [action] : [...this.onOver, action];
   }
 
-  /** For {@link Stack}: the handlers of a connection that it accepted, which hear what happened until now too. */
+  /** @internal For {@link Stack}: the handlers of a connection that it accepted, which hear what happened until now too. */
   serve(handlers: ConnectionHandlers): void {
     // A program without types may return nothing.
     this.handlers = handlers ?? {};
@@ -200,7 +200,7 @@ export class StackConnection {
     else this.pump();
   }
 
-  /** For {@link Stack}: gives it up with a RST, for a reason that `closed` is told. */
+  /** @internal For {@link Stack}: gives it up with a RST, for a reason that `closed` is told. */
   giveUp(error: StackError | null): void {
     if (this.isOver) return;
     this.services.run(() => {
@@ -209,7 +209,7 @@ export class StackConnection {
     });
   }
 
-  /** For {@link Stack}: looks at the socket and tells what there is to tell. */
+  /** @internal For {@link Stack}: looks at the socket and tells what there is to tell. */
   pump(): void {
     // A handler that makes calls comes by here again; the outer round sees what came of them.
     if (this.pumping || this.isOver || this.handlers === null) return;

@@ -18,7 +18,7 @@ import { Hosts } from './track/hosts.ts';
 import * as R from './track/records.ts';
 import { BATCH, Tracker } from './track/tracker.ts';
 
-/** Where records of attempts go that are explained elsewhere. */
+/** @internal Where records of attempts go that are explained elsewhere. */
 export interface Outlet {
   /** Takes a copy of a record. */
   add(log: Recorded, slot: number, facts: Facts): void;
@@ -36,10 +36,13 @@ export class Explainer {
   private reader: CaptureReader;
   private readonly newReader: () => CaptureReader;
 
+  /** @param take called for each attempt when it is over (at the latest by {@link end}) */
+  constructor(take: (attempt: Attempt) => void, limits?: TrackerLimits);
   /**
-   * @param take called for each attempt when it is over (at the latest by {@link end}); or where to write a line of NDJSON for
-   *   each, which is much faster; or where to put its record
+   * @internal
+   * @param take or where to write a line of NDJSON for each, which is much faster; or where to put its record
    */
+  constructor(take: ((attempt: Attempt) => void) | CleanJson | Outlet, limits?: TrackerLimits);
   constructor(
     take: ((attempt: Attempt) => void) | CleanJson | Outlet,
     limits: TrackerLimits = defaultLimits,

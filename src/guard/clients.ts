@@ -6,7 +6,8 @@ import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { type ConnectOptions, connect, type DialOptions } from './dial.ts';
 
-type Created = (error: Error | null, stream: Duplex) => void;
+/** What an agent calls with the connection it made. */
+export type AgentCallback = (error: Error | null, stream: Duplex) => void;
 
 /** A node:http agent whose connections are made by {@link connect}. */
 export class HttpAgent extends http.Agent {
@@ -33,7 +34,7 @@ export class HttpsAgent extends https.Agent {
   }
 
   /** Called by node:https. TLS starts when the TCP connection is known to be with someone else. */
-  override createConnection(options: https.RequestOptions, created: Created): undefined {
+  override createConnection(options: https.RequestOptions, created: AgentCallback): undefined {
     const socket = connect(options as ConnectOptions);
     const failed = (error: Error): void => created(error, undefined as never);
     const tooLong = (): void => {

@@ -23,7 +23,8 @@ export interface DialOptions {
 }
 export type ConnectOptions = NetConnectOpts & DialOptions;
 
-type Listener = () => void;
+/** Called once the socket is connected. */
+export type ConnectListener = () => void;
 
 /** How often one connect is repeated unseen, as in Go (net/tcpsock_posix.go, doDialTCPProto). */
 const retries = 2;
@@ -116,7 +117,7 @@ function withPrevention(options: TcpNetConnectOpts): TcpNetConnectOpts {
   return { ...options, localAddress };
 }
 
-function dial(options: ConnectOptions, listener: Listener | undefined): Socket {
+function dial(options: ConnectOptions, listener: ConnectListener | undefined): Socket {
   const asked = options.prevent && 'port' in options ? withPrevention(options) : options;
   const socket = new DialedSocket(asked);
   // Node 20 announces no socket that is not made by net.connect.
@@ -134,14 +135,14 @@ function dial(options: ConnectOptions, listener: Listener | undefined): Socket {
  * Takes what net.connect takes, `(options, listener?)`, `(port, host?, listener?)` or `(path, listener?)`, plus
  * {@link DialOptions}; returns the socket, which is connecting. Errors come as `error` events, as from net.connect.
  */
-export function connect(options: ConnectOptions, listener?: Listener): Socket;
-export function connect(port: number, host?: string, listener?: Listener): Socket;
-export function connect(port: number, listener?: Listener): Socket;
-export function connect(path: string, listener?: Listener): Socket;
+export function connect(options: ConnectOptions, listener?: ConnectListener): Socket;
+export function connect(port: number, host?: string, listener?: ConnectListener): Socket;
+export function connect(port: number, listener?: ConnectListener): Socket;
+export function connect(path: string, listener?: ConnectListener): Socket;
 export function connect(
   target: ConnectOptions | number | string,
-  hostOrListener?: string | Listener,
-  last?: Listener,
+  hostOrListener?: string | ConnectListener,
+  last?: ConnectListener,
 ): Socket {
   const listener = typeof hostOrListener === 'function' ? hostOrListener : last;
   if (typeof target === 'object' && target !== null) return dial(target, listener);

@@ -8,6 +8,7 @@
 import { install } from './install.ts';
 
 export {
+  type AgentCallback,
   HttpAgent,
   HttpsAgent,
   type UndiciCallback,
@@ -15,7 +16,7 @@ export {
   type UndiciTarget,
   undiciConnector,
 } from './clients.ts';
-export { type ConnectOptions, connect, type DialOptions } from './dial.ts';
+export { type ConnectListener, type ConnectOptions, connect, type DialOptions } from './dial.ts';
 export { type GuardMode, guardMode } from './install.ts';
 export { type SelfConnectMessage, selfConnectChannel, selfConnects } from './report.ts';
 

@@ -62,11 +62,15 @@ interface Waiting {
 export class Host {
   readonly clock: { readonly now: number };
   readonly sysctls: Sysctls = new Sysctls();
+  /** @internal */
   readonly network: Network = new Network();
+  /** @internal */
   readonly ports: PortTable;
+  /** @internal */
   readonly tcp: Tcp;
   /** IP packets to send, oldest first. */
   readonly out: PacketQueue;
+  /** @internal */
   readonly descriptors: Descriptors = new Descriptors();
   /** Files by path, for open(). */
   readonly files: Map<string, Uint8Array> = new Map();
@@ -219,7 +223,7 @@ export class Host {
     };
   }
 
-  /** Something about a socket may have changed; observers and waits are served before the driver's next step. */
+  /** @internal Something about a socket may have changed; observers and waits are served before the driver's next step. */
   stirred(socket: Socket, events: number): void {
     if (socket.observer !== null) {
       if (socket.untold === 0) this.stirredSockets.push(socket);
@@ -276,7 +280,7 @@ export class Host {
     }
   }
 
-  /** A local port for connect(), or -EADDRNOTAVAIL. */
+  /** @internal A local port for connect(), or -EADDRNOTAVAIL. */
   choosePort(
     local: Address,
     remote: Address,
@@ -314,6 +318,7 @@ export class Host {
   }
 
   /**
+   * @internal
    * Whether a connection may take a four-tuple: nobody has it, or somebody in TIME-WAIT who may be taken over
    * (net/ipv4/tcp_ipv4.c tcp_twsk_unique, 6.18).
    * @param asked the port was bound, not chosen: then timestamps are enough to tell the two connections apart

@@ -3,7 +3,7 @@ import type { Route } from '../tcp/route.ts';
 import { type Address, formatAddress, parseAddress, sameAddress, unmap } from '../wire/address.ts';
 
 /** An address with the length of its network's prefix, bits. */
-interface InterfaceAddress {
+export interface InterfaceAddress {
   readonly address: Address;
   readonly prefix: number;
 }

@@ -2,7 +2,7 @@
  * A TCP socket: what the socket layer keeps around a connection (net/ipv4/af_inet.c and tcp_ipv4.c, 6.18). Every call
  * returns a value, -errno, or a wait; nothing blocks.
  */
-import type { Connection, ConnectionOwner } from '../tcp/connection.ts';
+import type { Connection } from '../tcp/connection.ts';
 import { Errno } from '../tcp/errno.ts';
 import {
   accept,
@@ -18,7 +18,17 @@ import {
   shutdown,
   takeError,
 } from '../tcp/socket/socket-calls.ts';
-import { CLOSED, CLOSING, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
+import {
+  CLOSED,
+  CLOSING,
+  FIN_WAIT_1,
+  LAST_ACK,
+  LISTEN,
+  SYN_RECEIVED,
+  SYN_SENT,
+  stateName,
+} from '../tcp/state.ts';
+import type { State } from '../tcp/trace.ts';
 import {
   type Address,
   anyIpv4,
@@ -35,9 +45,10 @@ import type { Host } from './host.ts';
 import { PortUse } from './ports.ts';
 import { type Endpoint, MessageFlag } from './socket-terms.ts';
 
-export class Socket extends OpenFile implements ConnectionOwner {
+export class Socket extends OpenFile {
   readonly host: Host;
   readonly family: 4 | 6;
+  /** @internal What the protocol keeps of it. */
   readonly conn: Connection;
   /** Which port it has, if any. */
   private use: PortUse;
@@ -54,13 +65,14 @@ export class Socket extends OpenFile implements ConnectionOwner {
   bindAddressNoPort = false;
   freeBind = false;
   portRange: readonly [number, number] | null = null;
-  /** Options that are kept for reading back only, by level and number. */
+  /** @internal Options that are kept for reading back only, by level and number. */
   inert: Map<string, number> | null = null;
   /** Called after the host has dealt with a packet, a timer or a call that may have changed readiness. */
   observer: ((events: number) => void) | null = null;
-  /** Poll bits that the observer was not told yet. */
+  /** @internal Poll bits that the observer was not told yet. */
   untold = 0;
 
+  /** @internal Made by `Host.socket` and `accept`. */
   constructor(host: Host, family: 4 | 6, conn: Connection, flags: number) {
     super(flags);
     this.host = host;
@@ -71,6 +83,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
     conn.owner = this;
   }
 
+  /** @internal */
   wake(_conn: Connection, events: number): void {
     this.stir(events);
     this.host.stirred(this, events);
@@ -78,6 +91,11 @@ export class Socket extends OpenFile implements ConnectionOwner {
 
   poll(): number {
     return pollMask(this.conn);
+  }
+
+  /** RFC 9293's name of its state, such as `ESTABLISHED`. */
+  get state(): State {
+    return stateName(this.conn.state);
   }
 
   /** getsockname() */
@@ -124,7 +142,7 @@ export class Socket extends OpenFile implements ConnectionOwner {
     return 0;
   }
 
-  /** SO_REUSEADDR or SO_REUSEPORT was set: it counts at once, also for a port that the socket has. */
+  /** @internal SO_REUSEADDR or SO_REUSEPORT was set: it counts at once, also for a port that the socket has. */
   optionsChanged(): void {
     this.use.reuseAddress = this.conn.options.reuse;
     this.use.reusePort = this.reusePort;

@@ -51,7 +51,9 @@ const words = (text: string): string[] => text.split(/[\s\0]+/).filter((word) =>
 const noFastOpenKey = '00000000-00000000-00000000-00000000';
 
 export class Sysctls {
+  /** @internal */
   readonly tcp: TcpSysctls = defaultTcpSysctls();
+  /** @internal */
   readonly host: HostSysctls = {
     localPortRange: [32768, 60999],
     reservedPorts: new Set(),

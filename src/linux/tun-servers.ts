@@ -3,7 +3,12 @@ import { createHash, type Hash } from 'node:crypto';
 import type { ConnectionHandlers, StackConnection } from '../embed/connection.ts';
 import type { Stack, StackListener } from '../embed/stack.ts';
 
-type Where = { readonly port: number; readonly address?: string; readonly backlog?: number };
+/** Where a server of {@link serveEcho} and {@link serveHttp} listens: 0 lets the stack choose a port. */
+export interface ServeOptions {
+  readonly port: number;
+  readonly address?: string;
+  readonly backlog?: number;
+}
 
 /** What waits to be written; holds the other direction back while there is much of it. */
 class Outbox {
@@ -43,7 +48,7 @@ class Outbox {
 }
 
 /** Sends back what comes. @throws StackError if the port is taken */
-export function serveEcho(stack: Stack, where: Where): StackListener {
+export function serveEcho(stack: Stack, where: ServeOptions): StackListener {
   return stack.listen(where, (connection): ConnectionHandlers => {
     const out = new Outbox(connection);
     return {
@@ -70,7 +75,7 @@ const latin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1');
  * body. Keeps connections open, takes chunked bodies and `Expect: 100-continue`.
  * @throws StackError if the port is taken
  */
-export function serveHttp(stack: Stack, where: Where): StackListener {
+export function serveHttp(stack: Stack, where: ServeOptions): StackListener {
   return stack.listen(where, (connection) => new HttpConnection(connection).handlers);
 }
 

@@ -9,7 +9,7 @@ export interface PacketName {
   readonly n: number;
 }
 
-interface OfPacket {
+export interface OfPacket {
   /** µs on the world's clock. */
   readonly at: number;
   readonly packet: PacketName;
@@ -20,11 +20,11 @@ interface OfPacket {
 }
 
 /** A packet left its sender. */
-type SentEvent = OfPacket & { readonly kind: 'sent' };
+export type SentEvent = OfPacket & { readonly kind: 'sent' };
 /** A packet reached its receiver; `copy` is 1 for the second of a duplicated one. */
-type ArrivedEvent = OfPacket & { readonly kind: 'arrived'; readonly copy: 0 | 1 };
+export type ArrivedEvent = OfPacket & { readonly kind: 'arrived'; readonly copy: 0 | 1 };
 /** A packet was lost; told right after `sent`. */
-type LostEvent = OfPacket & { readonly kind: 'lost'; readonly cause: LossCause };
+export type LostEvent = OfPacket & { readonly kind: 'lost'; readonly cause: LossCause };
 
 export type PacketEvent = SentEvent | ArrivedEvent | LostEvent;
 

@@ -1,9 +1,14 @@
-/** The public entries: one home for each name, and what publint says of the package. */
+/** The public entries: what they export, and what publint and attw say of the package. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { root } from '../support/needs.ts';
+import { full, root, testNeeding } from '../support/needs.ts';
+
+const { publicApi } = await import(pathToFileURL(join(root, 'tools', 'api.mjs')).href);
+const api = publicApi() as { text: string; hidden: string[]; homes: string[][] };
 
 const { exports: entries } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   exports: Record<string, string | { types: string }>;
@@ -51,6 +56,48 @@ test('every public name has one home', () => {
   );
   expect(wrong).toEqual([]);
 });
+
+test('the public types are those of api.txt: if a change is meant, node tools/api.mjs writes it', () => {
+  const kept = readFileSync(join(root, 'test', 'package', 'api.txt'), 'utf8');
+  expect(api.text).toContain('## halfopen Stack');
+  expect(api.text.split('\n')).toEqual(kept.split('\n'));
+});
+
+test('every type that an exported one names can be imported, from one entry', () => {
+  expect(api.hidden).toEqual([]);
+  expect(api.homes).toEqual([]);
+});
+
+(full ? testNeeding('test/package/api.test.ts', 'attw') : test.skip)(
+  'attw finds the types right for every entry',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'halfopen-attw-'));
+    try {
+      const options = { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' } as const;
+      spawnSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], options);
+      const tarball = join(folder, readdirSync(folder)[0]!);
+      const attw = join(
+        root,
+        '.cache',
+        'attw',
+        'node_modules',
+        '@arethetypeswrong',
+        'cli',
+        'dist',
+        'index.js',
+      );
+      const { stdout, status } = spawnSync(
+        process.execPath,
+        [attw, '--profile', 'esm-only', tarball],
+        options,
+      );
+      expect(stdout).toContain('"halfopen/wire"');
+      expect(status).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
 
 test('publint has nothing to say', () => {
   const { stdout, status } = spawnSync(

@@ -47,7 +47,15 @@ export type Need =
   | 'kernel'
   | 'packetdrill-suite'
   | 'node-matrix'
-  | 'chdb';
+  | 'chdb'
+  | 'attw'
+  | 'bun'
+  | 'deno'
+  | 'site';
+
+/** What tools/heavy.mjs installs. */
+const kit = (name: string) => (): string | null =>
+  existsSync(join(root, '.cache', name, 'node_modules')) ? null : `node tools/heavy.mjs ${name} was not run`;
 
 const checks: Record<Need, () => string | null> = {
   tshark: command('tshark'),
@@ -100,6 +108,10 @@ const checks: Record<Need, () => string | null> = {
     existsSync(join(chdbFolder, 'node_modules', 'chdb', 'package.json'))
       ? null
       : 'ClickHouse is not there (node tools/chdb.mjs .cache/chdb gets it)',
+  attw: kit('attw'),
+  bun: kit('bun'),
+  deno: kit('deno'),
+  site: kit('site'),
 };
 
 const known = new Map<Need, string | null>();

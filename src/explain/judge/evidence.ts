@@ -113,7 +113,7 @@ export interface Evidence {
 }
 
 /** What is remarkable after the handshake. */
-interface Aftermath {
+export interface Aftermath {
   /** Data that were sent again and never acknowledged. */
   readonly stall: {
     readonly byServer: boolean;
