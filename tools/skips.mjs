@@ -20,6 +20,7 @@ const excusable = new Set([
   'bun',
   'deno',
   'site',
+  'chdb',
 ]);
 let inexcusable = 0;
 for (const line of skips) {
