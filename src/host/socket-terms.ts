@@ -1,4 +1,6 @@
 /** The numbers and addresses of socket calls. */
+import type { Connection } from '../tcp/connection.ts';
+import { CLOSING, FIN_WAIT_1, LAST_ACK } from '../tcp/state.ts';
 import type { Address } from '../wire/address.ts';
 
 /** Address families of socket() and of socket addresses. */
@@ -21,3 +23,7 @@ export interface Endpoint {
   readonly address: Address;
   readonly port: number;
 }
+
+/** Whether close() with SO_LINGER has something to wait for. */
+export const lingers = (conn: Connection): boolean =>
+  conn.state === FIN_WAIT_1 || conn.state === CLOSING || conn.state === LAST_ACK;

@@ -18,17 +18,7 @@ import {
   shutdown,
   takeError,
 } from '../tcp/socket/socket-calls.ts';
-import {
-  CLOSED,
-  CLOSING,
-  FIN_WAIT_1,
-  LAST_ACK,
-  LISTEN,
-  SYN_RECEIVED,
-  SYN_SENT,
-  stateName,
-} from '../tcp/state.ts';
-import type { State } from '../tcp/trace.ts';
+import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import {
   type Address,
   anyIpv4,
@@ -43,7 +33,7 @@ import { connectTarget } from './connect-target.ts';
 import { andThen, OpenFile, OpenFlag, type Result, waitUntil } from './file.ts';
 import type { Host } from './host.ts';
 import { PortUse } from './ports.ts';
-import { type Endpoint, MessageFlag } from './socket-terms.ts';
+import { type Endpoint, lingers, MessageFlag } from './socket-terms.ts';
 
 export class Socket extends OpenFile {
   readonly host: Host;
@@ -91,11 +81,6 @@ export class Socket extends OpenFile {
 
   poll(): number {
     return pollMask(this.conn);
-  }
-
-  /** RFC 9293's name of its state, such as `ESTABLISHED`. */
-  get state(): State {
-    return stateName(this.conn.state);
   }
 
   /** getsockname() */
@@ -412,6 +397,3 @@ export class Socket extends OpenFile {
     return waitUntil(this.host.clock.now + timeout, late, attempt);
   }
 }
-
-const lingers = (conn: Connection): boolean =>
-  conn.state === FIN_WAIT_1 || conn.state === CLOSING || conn.state === LAST_ACK;

@@ -21,7 +21,7 @@ import type { Tuple } from './table.ts';
 import type { TimerOwner } from './timers.ts';
 
 /** What a connection tells whoever owns it: poll's event bits of what may have changed. */
-export interface ConnectionOwner {
+interface ConnectionOwner {
   /** @param events EPOLL bits, such as EPOLLIN */
   wake(connection: Connection, events: number): void;
 }
