@@ -169,8 +169,10 @@ export class Host {
     const version = bytes[offset]! >>> 4;
     if (version === 4) return this.network.isLocalWords(4, 0, 0, 0xffff, view.getInt32(offset + 16));
     if (version !== 6 || length < 40) return false;
-    const word = (at: number): number => view.getInt32(offset + 24 + at);
-    return this.network.isLocalWords(6, word(0), word(4), word(8), word(12));
+    const w0 = view.getInt32(offset + 24);
+    const w1 = view.getInt32(offset + 28);
+    const w2 = view.getInt32(offset + 32);
+    return this.network.isLocalWords(6, w0, w1, w2, view.getInt32(offset + 36));
   }
 
   /** Does what is due at `now` (µs). */
@@ -338,9 +340,13 @@ export class Host {
 /** Whether a packet has a loopback address, which none from outside may have (RFC 1122 3.2.1.3, RFC 4291 2.5.3). */
 function isMartian(bytes: Uint8Array, view: DataView, offset: number): boolean {
   if (bytes[offset]! >>> 4 === 4) return bytes[offset + 12] === 127 || bytes[offset + 16] === 127;
-  const isLoopback6 = (at: number): boolean =>
-    view.getInt32(at + 12) === 1 && (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8)) === 0;
-  return isLoopback6(offset + 8) || isLoopback6(offset + 24);
+  return isLoopback6(view, offset + 8) || isLoopback6(view, offset + 24);
+}
+
+function isLoopback6(view: DataView, at: number): boolean {
+  return (
+    view.getInt32(at + 12) === 1 && (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8)) === 0
+  );
 }
 
 /** Room for the words of two addresses and a port. */

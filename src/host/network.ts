@@ -206,8 +206,10 @@ export class Network {
       }
       return -1;
     }
-    const word = (at: number): number => view.getInt32(offset + 24 + at);
-    return this.interfaceTowards({ family: 6, w0: word(0), w1: word(4), w2: word(8), w3: word(12) });
+    const w0 = view.getInt32(offset + 24);
+    const w1 = view.getInt32(offset + 28);
+    const w2 = view.getInt32(offset + 32);
+    return this.interfaceTowards({ family: 6, w0, w1, w2, w3: view.getInt32(offset + 36) });
   }
 
   private lookUp(destination: Address): Resolved | null {

@@ -2,12 +2,19 @@
  * What the parts of TCP may use of their host: time, chance, sysctls, timers, counters, the trace, the way out, and the
  * table of tuples. No part knows more of the whole than this.
  */
-import { type Address, anyIpv4, sameAddress } from '../wire/address.ts';
+import { type Address, anyIpv4 } from '../wire/address.ts';
 import { PacketQueue } from '../wire/packet-queue.ts';
 import type { Segment } from '../wire/segment.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { FastOpen } from './handshake/fast-open.ts';
-import { chooseIsn, type IsnGenerator, sipHash24 } from './handshake/isn.ts';
+import {
+  chooseIsn,
+  hashTuple,
+  type IsnGenerator,
+  isnClock,
+  sipHash24,
+  sipHashHigh,
+} from './handshake/isn.ts';
 import type { CookieKeys } from './handshake/syn-cookies.ts';
 import type { Reason } from './reasons.ts';
 import type { Route } from './route.ts';
@@ -32,20 +39,6 @@ export interface TcpEnvironment {
   timestampBase: number;
   /** Whether checksums of incoming packets are verified. */
   readonly verifyChecksums: boolean;
-}
-
-/** Room for two addresses. */
-const tupleWords = new Int32Array(8);
-
-/** Writes an address's words from `at` on; returns where they end. */
-function wordsOf(a: Address, at: number): number {
-  if (a.family === 6) {
-    tupleWords[at++] = a.w0;
-    tupleWords[at++] = a.w1;
-    tupleWords[at++] = a.w2;
-  }
-  tupleWords[at++] = a.w3;
-  return at;
 }
 
 /** The four parts that name a connection. */
@@ -82,10 +75,10 @@ export class Services {
   readonly cookieKeys: CookieKeys;
   readonly fastOpen: FastOpen = new FastOpen(this);
   private readonly tsKey: readonly number[];
-  /** The pair of addresses that was asked for last, and its timestamp offset. */
-  private tsLocal: Address = anyIpv4;
-  private tsRemote: Address = anyIpv4;
-  private tsOffset = 0;
+  /** The tuple whose hash was asked for last, and that hash. */
+  private readonly hashed = { local: anyIpv4, localPort: -1, remote: anyIpv4, remotePort: -1 };
+  private hashLow = 0;
+  private hashHigh = 0;
   private ids = 0;
 
   constructor(environment: TcpEnvironment) {
@@ -130,28 +123,37 @@ export class Services {
     return (this.clockMs() + offset) | 0;
   }
 
-  /** The timestamp offset of a pair of addresses: keyed, so that uptime stays private (tcp_timestamps=1). */
-  chooseTsOffset(t: { readonly local: Address; readonly remote: Address }): number {
+  /** The timestamp offset of a connection: keyed, so that uptime stays private (tcp_timestamps=1). */
+  chooseTsOffset(t: Endpoints): number {
     if (this.sysctls.tcp_timestamps !== 1) return 0;
-    const { local, remote } = t;
-    // A client and a server that talk often ask for the same pair again and again.
-    if (!sameAddress(remote, this.tsRemote) || !sameAddress(local, this.tsLocal)) {
-      this.tsOffset = sipHash24(this.tsKey, tupleWords, wordsOf(remote, wordsOf(local, 0)));
-      this.tsLocal = local;
-      this.tsRemote = remote;
-    }
-    return this.tsOffset;
+    this.hash(t);
+    return this.hashHigh;
   }
 
   /** An initial sequence number for a connection from `local` to `remote`. */
-  chooseIsn(t: {
-    readonly local: Address;
-    readonly localPort: number;
-    readonly remote: Address;
-    readonly remotePort: number;
-  }): number {
+  chooseIsn(t: Endpoints): number {
     const { isn, epochUs } = this.environment;
-    return chooseIsn(isn, t, epochUs + this.now);
+    if (isn.kind !== 'siphash') return chooseIsn(isn, t, epochUs + this.now);
+    this.hash(t);
+    return (this.hashLow + isnClock(epochUs + this.now)) | 0;
+  }
+
+  /** Both come from one hash, and are asked for one after the other. */
+  private hash({ local, localPort, remote, remotePort }: Endpoints): void {
+    const { hashed } = this;
+    const same =
+      hashed.localPort === localPort &&
+      hashed.remotePort === remotePort &&
+      hashed.local === local &&
+      hashed.remote === remote;
+    if (same) return;
+    hashed.local = local;
+    hashed.localPort = localPort;
+    hashed.remote = remote;
+    hashed.remotePort = remotePort;
+    const { isn } = this.environment;
+    this.hashLow = hashTuple(isn.kind === 'siphash' ? isn.key : this.tsKey, hashed);
+    this.hashHigh = sipHashHigh();
   }
 
   /** Tells the observer of a transition. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ipv4, ipv6 } from '../../wire/address.ts';
+import { testTcp } from '../testing.ts';
 import { chooseIsn, isnClock, md5Transform, sipHash24, sipHashHigh } from './isn.ts';
 
 /** MD5 of a text, built from the block transform with RFC 1321's padding. */
@@ -84,5 +85,22 @@ describe('initial sequence numbers', () => {
         expect(chooseIsn(generator, { ...six, local }, 0)).not.toBe(first);
       }
     }
+  });
+
+  test('the offset of timestamps is the other half of the hash that the ISN comes from, for each port its own', () => {
+    const key = [1, 2, 3, 4] as const;
+    const tcp = testTcp({
+      address: '10.0.0.1',
+      sysctls: { tcp_timestamps: 1 },
+      environment: { isn: { kind: 'siphash', key } },
+    });
+    const { services } = tcp.newConnection();
+    const isn = services.chooseIsn(tuple);
+    const offset = services.chooseTsOffset(tuple);
+    expect(isn).toBe(chooseIsn({ kind: 'siphash', key }, tuple, 0));
+    expect(offset).toBe(sipHashHigh());
+    expect(services.chooseTsOffset({ ...tuple, remotePort: 3 })).not.toBe(offset);
+    expect(services.chooseTsOffset(tuple)).toBe(offset);
+    expect(services.chooseIsn(tuple)).toBe(isn);
   });
 });

@@ -177,19 +177,12 @@ export function isnClock(unixUs: number): number {
  */
 export function chooseIsn(generator: IsnGenerator, tuple: IsnTuple, unixUs: number): number {
   if (generator.kind === 'constant') return generator.value | 0;
-  const { local, remote } = tuple;
   const clock = isnClock(unixUs);
+  if (generator.kind === 'siphash') return (hashTuple(generator.key, tuple) + clock) | 0;
+  const { local, remote } = tuple;
   const v6 = local.family === 6;
-  const half = takeWords(local, 0);
-  takeWords(remote, half);
-  const sport = swapPort(tuple.localPort);
-  const dport = swapPort(tuple.remotePort);
-  if (generator.kind === 'siphash') {
-    // IPv4 hashes three words, IPv6 the bytes of a struct: the ports stand the other way round.
-    words[2 * half] = v6 ? (dport << 16) | sport : (sport << 16) | dport;
-    return (sipHash24(generator.key, words, 2 * half + 1) + clock) | 0;
-  }
-  const ports = ((sport << 16) + dport) | 0;
+  takeWords(remote, takeWords(local, 0));
+  const ports = ((swapPort(tuple.localPort) << 16) + swapPort(tuple.remotePort)) | 0;
   const { secret } = generator;
   const state = v6 ? words.slice(0, 4) : Int32Array.from([words[0]!, words[1]!, ports, secret[15]!]);
   const block = v6
@@ -197,6 +190,23 @@ export function chooseIsn(generator: IsnGenerator, tuple: IsnTuple, unixUs: numb
     : secret;
   md5Transform(state, block);
   return (state[0]! + clock) | 0;
+}
+
+/**
+ * The keyed hash of a four-tuple from which Linux takes an ISN, its low half, and since 6.18.17 the offset of the
+ * timestamps, its high half: `sipHashHigh` (net/core/secure_seq.c, secure_tcp_seq_and_ts_off).
+ */
+export function hashTuple(
+  key: ArrayLike<number>,
+  { local, localPort, remote, remotePort }: IsnTuple,
+): number {
+  const half = takeWords(local, 0);
+  takeWords(remote, half);
+  const sport = swapPort(localPort);
+  const dport = swapPort(remotePort);
+  // IPv4 hashes three words, IPv6 the bytes of a struct: the ports stand the other way round.
+  words[2 * half] = local.family === 6 ? (dport << 16) | sport : (sport << 16) | dport;
+  return sipHash24(key, words, 2 * half + 1);
 }
 
 /** Room for the words of a tuple. */
