@@ -264,6 +264,8 @@ export class Connection implements Tuple, TimerOwner {
   // Acknowledging.
   ackPending = false;
   ackNow = false;
+  /** The next data in order is taken without a look at the buffer if memory is at hand (the kernel's pred_flags). */
+  fastPath = false;
   /** A short segment with PSH arrived (once, twice): the reader may acknowledge it as soon as it has read. */
   ackPushed = false;
   ackPushedTwice = false;

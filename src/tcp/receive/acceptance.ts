@@ -95,7 +95,7 @@ const resetOfFin = (conn: Connection, seg: Segment): boolean =>
   (conn.state === CLOSE_WAIT || conn.state === LAST_ACK || conn.state === CLOSING);
 
 /** The errno a reset gives, by the state it meets (tcp_reset). */
-const resetError = (state: number): number => (state === CLOSE_WAIT ? Errno.EPIPE : Errno.ECONNRESET);
+export const resetError = (state: number): number => (state === CLOSE_WAIT ? Errno.EPIPE : Errno.ECONNRESET);
 
 function synChallenge(conn: Connection): false {
   conn.services.counters.InErrs++;

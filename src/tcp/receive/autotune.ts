@@ -21,11 +21,11 @@ function begun(conn: Connection): ReceiverRound {
   return conn.autotune;
 }
 
-function takeSample(tune: ReceiverRound, sample: number, ofWindow: boolean): void {
+/** @param smallestOnly whether a longer round trip than the one known says nothing: the application was slow */
+function takeSample(tune: ReceiverRound, sample: number, smallestOnly: boolean): void {
   const scaled = sample * 8;
   if (tune.rtt === 0 || scaled < tune.rtt) tune.rtt = scaled;
-  // Without timestamps a slow application would pass for a long path.
-  else if (!ofWindow) tune.rtt += sample - (tune.rtt >> 3);
+  else if (!smallestOnly) tune.rtt += sample - (tune.rtt >> 3);
 }
 
 /** Data arrived: how long did a window take? */
@@ -48,31 +48,36 @@ export function measureEcho(conn: Connection, seg: Segment): void {
   tune.lastEcho = seg.tsEcr;
   if (seqDiff(seg.end, seg.seq) < conn.rcvMss || seg.tsEcr === 0) return;
   const delta = seqDiff(conn.services.timestamp(conn.tsOffset), seg.tsEcr);
-  if (delta < 0 || delta >= 0x7fffffff / 1000) return;
-  takeSample(tune, Math.max(delta, 1) * 1000, false);
+  if (delta <= 0 || delta >= 0x7fffffff / 1000) return;
+  takeSample(tune, delta * 1000, conn.rcvNxt !== conn.copiedSeq);
 }
 
-/** The application has read: at the end of a round trip the buffer may grow. */
-export function afterCopy(conn: Connection): void {
+/**
+ * The application has read: at the end of a round trip the buffer may grow. The kernel looks after each segment, so only
+ * the first of a read finds that time has passed.
+ * @param copiedTo the sequence number up to which that segment was read
+ */
+export function afterCopy(conn: Connection, copiedTo: number): void {
   const tune = conn.autotune;
   if (tune === null || tune.rtt === 0) return;
   const { now } = conn.services;
   if (now - tune.time < tune.rtt >> 3) return;
-  const waiting = seqDiff(conn.rcvNxt, conn.copiedSeq);
-  const copied = seqDiff(conn.copiedSeq, tune.seq) - waiting;
-  if (copied > tune.space) growBuffer(conn, tune, copied);
-  tune.seq = conn.copiedSeq;
+  const waiting = seqDiff(conn.rcvNxt, copiedTo);
+  const copied = seqDiff(copiedTo, tune.seq) - waiting;
+  if (copied > tune.space) growBuffer(conn, copied);
+  tune.seq = copiedTo;
   tune.time = now;
 }
 
 /** Twice what came in a round trip, and as much more as the sender may speed up by (tcp_rcvbuf_grow). */
-export function growBuffer(conn: Connection, tune: ReceiverRound, space: number): void {
+export function growBuffer(conn: Connection, space?: number): void {
+  const tune = begun(conn);
   const before = tune.space;
-  tune.space = space;
+  if (space !== undefined) tune.space = space;
   const { tcp_moderate_rcvbuf: moderate, tcp_rmem } = conn.services.sysctls;
   if (moderate === 0 || conn.options.rcvBufLocked) return;
-  let window = 2 * space;
-  window += 2 * Math.floor((window * (space - before)) / before);
+  let window = 2 * tune.space;
+  window += 2 * Math.floor((window * (tune.space - before)) / before);
   if (!conn.outOfOrder.empty) window += seqDiff(conn.outOfOrder.lastEnd, conn.rcvNxt);
   const buffer = Math.min(Math.floor((window * 256) / conn.scalingRatio), tcp_rmem[2]);
   if (buffer <= conn.rcvBuf) return;

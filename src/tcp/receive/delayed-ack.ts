@@ -4,10 +4,10 @@ import { type Connection, Timer } from '../connection.ts';
 import { minRto } from '../recovery/rtt.ts';
 import { sendAck } from '../send/output.ts';
 import { CLOSED, LISTEN } from '../state.ts';
+import { shortestAto } from './ato.ts';
 import { possibleWindow, receiveWindow } from './window.ts';
 
-/** Bounds of the delayed-ACK time-out, µs (TCP_ATO_MIN, TCP_DELACK_MAX). */
-export const shortestAto = 40_000;
+/** The longest delay of an ACK, µs (TCP_DELACK_MAX). */
 const longestDelay = 200_000;
 const mostQuickAcks = 16;
 /** Half a tick of the kernel's clock, µs (HZ=250). */

@@ -3,7 +3,8 @@ import type { Segment } from '../../wire/segment.ts';
 import { seqGt } from '../../wire/seq.ts';
 import type { Connection } from '../connection.ts';
 import { resetSack } from './sack-blocks.ts';
-import { memoryInUse } from './window.ts';
+import type { RxSegment } from './stored.ts';
+import { memoryInUse, windowFromMemory } from './window.ts';
 
 /** What counts of the new segment is its data: the peer only knows of that, not of what it costs here. */
 const fits = (conn: Connection, seg: Segment): boolean =>
@@ -15,8 +16,9 @@ export function makeRoom(conn: Connection, seg: Segment): boolean {
   if (memoryInUse(conn) === 0) return false;
   enlargeBuffer(conn);
   if (fits(conn, seg)) return true;
-  conn.outOfOrder.collapse();
-  conn.receiveQueue.collapse();
+  const wasteful = (item: RxSegment): boolean => windowFromMemory(conn, item.memory) > item.data.length;
+  conn.outOfOrder.collapse(conn.rcvBuf >> 3, wasteful);
+  conn.receiveQueue.collapse(conn.copiedSeq, wasteful);
   if (fits(conn, seg)) return true;
   dropOutOfOrder(conn, seg);
   return fits(conn, seg);

@@ -1,39 +1,6 @@
 /** Data received: in order and not read yet, and ahead of a gap; and what it costs the receive buffer. */
 import { seqGt, seqLe, seqLt } from '../../wire/seq.ts';
-
-/** A segment's data as it is kept. With a FIN, `end` is one beyond the data. */
-export interface RxSegment {
-  readonly seq: number;
-  readonly end: number;
-  readonly fin: boolean;
-  readonly data: Uint8Array;
-  /** Bytes of memory, see `truesize`. */
-  readonly memory: number;
-}
-
-/** struct sk_buff, bytes; and struct skb_shared_info, which ends every head (include/linux/skbuff.h, 6.18, 64 bits). */
-const skbBytes = 256;
-const sharedInfoBytes = 320;
-/** Heads up to this size come from a cache of their own (net/core/skbuff.c skb_small_head_cache); measured. */
-const smallHead = 576;
-/** Bytes a device leaves free before the IP header (NET_SKB_PAD). */
-const headroom = 64;
-
-/**
- * What a received packet costs the receive buffer: its head with room before and behind it, rounded up to what the
- * kernel's allocator hands out, and struct sk_buff. Measured on 6.18 with packets of a TUN device.
- * @param packetLength bytes from the IP header on
- */
-export function truesize(packetLength: number): number {
-  const head = ((headroom + packetLength + 63) & -64) + sharedInfoBytes;
-  if (head <= smallHead) return smallHead + skbBytes;
-  if (head <= 8192) return (1 << (32 - Math.clz32(head - 1))) + skbBytes;
-  return ((head + 4095) & -4096) + skbBytes;
-}
-
-/** The most data in one buffer when the kernel moves data together to save memory, and that buffer's cost (tcp_collapse). */
-const collapsedData = 4096 - sharedInfoBytes;
-const collapsedMemory = 4096 + skbBytes;
+import { collapsed, join, type RxSegment, stretches } from './stored.ts';
 
 /** In-order data that the application has not read yet. */
 export class ReceiveQueue {
@@ -47,8 +14,11 @@ export class ReceiveQueue {
     return this.items === null || this.head === this.items.length;
   }
 
+  /** Adds data: behind what is there if it fits into the memory that has been paid for. */
   push(item: RxSegment): void {
     this.items ??= [];
+    const last = this.items.at(-1);
+    if (last !== undefined && this.head < this.items.length && join(last, item)) return;
     this.items.push(item);
     this.memory += item.memory;
   }
@@ -57,6 +27,12 @@ export class ReceiveQueue {
   clear(): void {
     this.items = null;
     this.head = this.memory = 0;
+  }
+
+  /** Bytes of the segment that a read from sequence number `from` begins with. */
+  firstLength(from: number): number {
+    const first = this.items?.[this.head];
+    return first === undefined ? 0 : first.data.length - ((from - first.seq) | 0);
   }
 
   /** Copies out up to `into.length` bytes from sequence number `from`; takes what was read unless peeking. */
@@ -84,47 +60,13 @@ export class ReceiveQueue {
     return done;
   }
 
-  /** Moves data together so that it costs less (tcp_collapse). */
-  collapse(): void {
+  /** Moves data together so that it costs less, from sequence number `from` on (tcp_collapse). */
+  collapse(from: number, wasteful: (item: RxSegment) => boolean): void {
     if (this.items === null) return;
-    this.items = collapsed(this.items.slice(this.head));
+    this.items = collapsed(this.items.slice(this.head), from, wasteful);
     this.head = 0;
     this.memory = this.items.reduce((sum, it) => sum + it.memory, 0);
   }
-}
-
-/** The same data in as few and as full buffers as the kernel would copy it to. Gaps stay gaps. */
-function collapsed(items: readonly RxSegment[]): RxSegment[] {
-  const result: RxSegment[] = [];
-  for (let i = 0; i < items.length; ) {
-    let j = i + 1;
-    let memory = items[i]!.memory;
-    while (j < items.length && !items[j - 1]!.fin && seqLe(items[j]!.seq, items[j - 1]!.end))
-      memory += items[j++]!.memory;
-    const run = items.slice(i, j);
-    i = j;
-    const first = run[0]!;
-    const last = run.at(-1)!;
-    const data = new Uint8Array((last.end - first.seq - (last.fin ? 1 : 0)) | 0);
-    for (const it of run.toReversed()) data.set(it.data, (it.seq - first.seq) | 0);
-    if (Math.ceil(data.length / collapsedData) * collapsedMemory >= memory) {
-      result.push(...run);
-      continue;
-    }
-    for (let at = 0; at < data.length; at += collapsedData) {
-      const part = data.subarray(at, at + collapsedData);
-      const fin = last.fin && at + part.length === data.length;
-      const seq = (first.seq + at) | 0;
-      result.push({
-        seq,
-        end: (seq + part.length + (fin ? 1 : 0)) | 0,
-        fin,
-        data: part,
-        memory: collapsedMemory,
-      });
-    }
-  }
-  return result;
 }
 
 /** What an out-of-order segment met that was there already. */
@@ -133,12 +75,18 @@ interface Overlap {
   readonly duplicate: { readonly seq: number; readonly end: number } | null;
   /** Whether the segment itself was kept: not if all of it was there. */
   readonly kept: boolean;
+  /** Whether it was joined to the one before it, in memory that was counted already. */
+  readonly joined: boolean;
   /** How many segments were there in full and are covered now, itself included if it was not kept. */
   readonly merged: number;
 }
 
+/** A stretch of so much data is worth copying even if it is in one piece. */
+const mostTiny = 4096 - 320;
+
 const noSegments: RxSegment[] = [];
-const fresh: Overlap = { duplicate: null, kept: true, merged: 0 };
+const fresh: Overlap = { duplicate: null, kept: true, joined: false, merged: 0 };
+const joinedTo: Overlap = { ...fresh, joined: true };
 
 /**
  * Data received ahead of a gap: segments by sequence number. Two may overlap at their ends, none lies within another, so
@@ -203,9 +151,10 @@ export class OutOfOrderQueue {
         if (seqGt(to, right)) right = to;
       }
     };
+    if (at > 0 && join(list[at - 1]!, segment)) return this.#dropCovered(at, end);
     const before = list[at];
     if (before !== undefined && !seqLt(seq, before.seq)) {
-      if (seqLe(end, before.end)) return { duplicate: { seq, end }, kept: false, merged: 1 };
+      if (seqLe(end, before.end)) return { duplicate: { seq, end }, kept: false, joined: false, merged: 1 };
       if (seqGt(seq, before.seq)) {
         extend(seq, before.end);
         at++;
@@ -225,7 +174,16 @@ export class OutOfOrderQueue {
     list.splice(at, covered - at, segment);
     this.memory += segment.memory;
     if (!overlaps) return fresh;
-    return { duplicate: { seq: left, end: right }, kept: true, merged: covered - at };
+    return { duplicate: { seq: left, end: right }, kept: true, joined: false, merged: covered - at };
+  }
+
+  /** A segment was joined to the one before `at`: what it covers now is of no use, and nothing is said of that. */
+  #dropCovered(at: number, end: number): Overlap {
+    let covered = at;
+    while (covered < this.segments.length && seqLe(this.segments[covered]!.end, end))
+      this.memory -= this.segments[covered++]!.memory;
+    if (covered > at) this.segments.splice(at, covered - at);
+    return joinedTo;
   }
 
   /** Takes the first segment if it starts at or before `rcvNxt`, else null. */
@@ -244,11 +202,27 @@ export class OutOfOrderQueue {
     return last;
   }
 
-  /** Moves data together so that it costs less (tcp_collapse_ofo_queue). */
-  collapse(): void {
-    if (this.segments.length < 2) return;
-    this.segments = collapsed(this.segments);
-    this.memory = this.segments.reduce((sum, it) => sum + it.memory, 0);
+  /**
+   * Moves data together so that it costs less (tcp_collapse_ofo_queue). Stretches of one packet or of little memory are
+   * left alone, until those make up `bound` bytes.
+   */
+  collapse(bound: number, wasteful: (item: RxSegment) => boolean): void {
+    if (this.segments.length === 0) return;
+    let tiny = 0;
+    const parts = stretches(this.segments);
+    const result: RxSegment[] = [];
+    for (const part of parts) {
+      const memory = part.reduce((sum, it) => sum + it.memory, 0);
+      const [first] = part;
+      const long = ((part.at(-1)!.end - first!.seq) | 0) >= mostTiny;
+      if (tiny <= bound && (part.length > 1 || long)) result.push(...collapsed(part, first!.seq, wasteful));
+      else {
+        result.push(...part);
+        tiny += memory;
+      }
+    }
+    this.segments = result;
+    this.memory = result.reduce((sum, it) => sum + it.memory, 0);
   }
 
   clear(): void {

@@ -10,17 +10,17 @@ import { Poll, wakeAll } from '../poll.ts';
 import { sendAck } from '../send/output.ts';
 import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED } from '../state.ts';
 import { enterTimeWait, setState, timeWaitLength } from '../states/lifecycle.ts';
+import { shortestAto } from './ato.ts';
 import { growBuffer, measureWindow } from './autotune.ts';
 import {
   enterQuickAck,
   incrementQuickAcks,
   scheduleAck,
   sendCompressedAck,
-  shortestAto,
 } from './delayed-ack.ts';
 import { ecnMark } from './ecn.ts';
+import { atHand, openFastPath } from './fast-path.ts';
 import { makeRoom } from './memory.ts';
-import { type RxSegment, truesize } from './receive-queue.ts';
 import {
   addSackBlock,
   extendDuplicate,
@@ -28,6 +28,7 @@ import {
   reportDuplicate,
   resetSack,
 } from './sack-blocks.ts';
+import { type RxSegment, tailRoom, truesize } from './stored.ts';
 import { growWindow, measureRatio, receiveWindow } from './window.ts';
 
 /** With so many SACK blocks about, a change of one more is told at once (TCP_SACK_BLOCKS_EXPECTED). */
@@ -88,8 +89,11 @@ function dataReceived(conn: Connection, seg: Segment): void {
   if (seg.payloadLength >= 128) growWindow(conn, packetLength(seg), seg.payloadLength);
 }
 
-/** Queues the data and FIN of an acceptable segment. Its bytes are copied: the caller's buffer is not kept. */
-export function queueData(conn: Connection, seg: Segment): void {
+/**
+ * Queues the data and FIN of an acceptable segment. Its bytes are copied: the caller's buffer is not kept.
+ * @param predicted whether it is the one that was expected next, see `isPredicted`
+ */
+export function queueData(conn: Connection, seg: Segment, predicted = false): void {
   if (seg.seq === seg.end) return;
   conn.dsack = false;
   if (seqLe(seg.end, conn.rcvNxt)) {
@@ -119,7 +123,7 @@ export function queueData(conn: Connection, seg: Segment): void {
     queueOutOfOrder(conn, seg);
     return;
   }
-  queueInOrder(conn, seg);
+  queueInOrder(conn, seg, predicted);
 }
 
 function notTaken(conn: Connection): void {
@@ -136,11 +140,14 @@ function kept(conn: Connection, seg: Segment): RxSegment {
     fin: (seg.flags & Flag.fin) !== 0,
     data: seg.bytes.slice(seg.payloadOffset + skip, seg.payloadOffset + Math.max(seg.payloadLength, skip)),
     memory: truesize(packetLength(seg)),
+    room: tailRoom(packetLength(seg)),
   };
 }
 
-function queueInOrder(conn: Connection, seg: Segment): void {
-  if (!makeRoom(conn, seg)) {
+function queueInOrder(conn: Connection, seg: Segment, predicted: boolean): void {
+  const fast = predicted && atHand(conn, packetLength(seg));
+  if (!fast && !makeRoom(conn, seg)) {
+    conn.fastPath = false;
     conn.outOfMemory = conn.ackNow = true;
     scheduleAck(conn);
     if (!conn.receiveQueue.empty && seg.payloadLength > 0) {
@@ -159,6 +166,7 @@ function queueInOrder(conn: Connection, seg: Segment): void {
     if (conn.outOfOrder.empty) conn.ackNow = true;
   }
   removeSackBlocks(conn);
+  if (!fast) openFastPath(conn);
   conn.owner?.wake(conn, Poll.in | Poll.rdNorm);
 }
 
@@ -183,6 +191,7 @@ export function takeSynData(conn: Connection, seg: Segment): void {
 function queueOutOfOrder(conn: Connection, seg: Segment): void {
   const { counters } = conn.services;
   ecnMark(conn, seg);
+  conn.fastPath = false;
   if (!makeRoom(conn, seg)) {
     counters.TCPOFODrop++;
     conn.services.drop(conn, 'no-window');
@@ -191,16 +200,18 @@ function queueOutOfOrder(conn: Connection, seg: Segment): void {
   measureRcvMss(conn, seg);
   scheduleAck(conn);
   counters.TCPOFOQueue++;
-  const { duplicate, kept: taken, merged } = conn.outOfOrder.add(kept(conn, seg));
+  const item = kept(conn, seg);
+  const { duplicate, kept: taken, joined, merged } = conn.outOfOrder.add(item);
+  // The window grows before the segment is counted.
+  const added = taken && !joined ? item.memory : 0;
   counters.TCPOFOMerge += merged;
   if (duplicate !== null) reportDuplicate(conn, duplicate.seq, duplicate.end);
   if (conn.sackOk) {
     if (addSackBlock(conn, seg.seq, seg.end) >= expectedBlocks) sendCompressedAck(conn);
     // Without SACK the window stays: only an ACK that repeats the last one counts as a duplicate.
-    if (taken) growWindow(conn, packetLength(seg), seg.payloadLength);
+    if (taken) growWindow(conn, packetLength(seg), seg.payloadLength, added);
   }
-  if (!conn.orphaned && conn.parent === null && conn.autotune !== null)
-    growBuffer(conn, conn.autotune, conn.autotune.space);
+  if (!conn.orphaned && conn.parent === null) growBuffer(conn);
 }
 
 function drainOutOfOrder(conn: Connection): void {

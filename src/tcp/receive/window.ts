@@ -1,7 +1,7 @@
 /** The receive window: what to offer, and what was offered (RFC 9293 section 3.8.6; net/ipv4/tcp_output.c, 6.18). */
 import { seqDiff } from '../../wire/seq.ts';
 import type { Connection } from '../connection.ts';
-import { truesize } from './receive-queue.ts';
+import { truesize } from './stored.ts';
 
 /** SO_RCVBUF at its smallest is one packet of 2,048 bytes; a window clamp at its smallest is half of that. */
 const smallestClamp = (2048 + 256) / 2;
@@ -60,6 +60,7 @@ export function selectWindow(conn: Connection): number {
   if (conn.outOfMemory) {
     conn.outOfMemory = false;
     conn.rcvWnd = 0;
+    conn.fastPath = false;
     if (before > 0) counters.TCPToZeroWindowAdv++;
     return 0;
   }
@@ -72,6 +73,7 @@ export function selectWindow(conn: Connection): number {
   const most =
     conn.rcvWscale === 0 && sysctls.tcp_workaround_signed_windows ? 32767 : 65535 << conn.rcvWscale;
   const field = Math.min(window, most) >> conn.rcvWscale;
+  if (field === 0) conn.fastPath = false;
   if (field === 0 && before > 0) counters.TCPToZeroWindowAdv++;
   else if (field > 0 && before === 0) counters.TCPFromZeroWindowAdv++;
   return field;
@@ -108,9 +110,11 @@ export function initializeWindow(conn: Connection): void {
  * Lets the offered window grow with the data that arrives: by two segments for each one if such segments fit into the
  * buffer (tcp_grow_window).
  * @param packetLength bytes of the packet from the IP header on; `length` of its data
+ * @param notCounted bytes of memory that count as free still
  */
-export function growWindow(conn: Connection, packetLength: number, length: number): void {
-  const room = Math.min(conn.windowClamp, freeSpace(conn)) - conn.rcvSsthresh;
+export function growWindow(conn: Connection, packetLength: number, length: number, notCounted = 0): void {
+  const free = windowFromMemory(conn, conn.rcvBuf - memoryInUse(conn) + notCounted);
+  const room = Math.min(conn.windowClamp, free) - conn.rcvSsthresh;
   if (room <= 0) return;
   const cost = windowFromMemory(conn, truesize(packetLength));
   const growth = cost <= length ? 2 * conn.advMss : modestGrowth(conn, cost, length);
@@ -137,6 +141,7 @@ export function measureRatio(conn: Connection, packetLength: number, length: num
   if (ratio === conn.scalingRatio) return;
   conn.scalingRatio = ratio;
   setWindowClamp(conn, windowFromMemory(conn, conn.rcvBuf));
+  if (conn.windowClamp < conn.rcvSpace) conn.rcvSpace = conn.windowClamp;
   if (conn.autotune !== null && conn.windowClamp < conn.autotune.space)
     conn.autotune.space = conn.windowClamp;
 }

@@ -11,6 +11,7 @@ import { CaState } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import { sendChallengeAck } from '../receive/acceptance.ts';
+import { openFastPath } from '../receive/fast-path.ts';
 import { onAlert } from '../recovery/alert.ts';
 import { AckOutcome } from '../recovery/outcome.ts';
 import { controlCongestion } from '../recovery/prr.ts';
@@ -132,6 +133,8 @@ function updateWindow(conn: Connection, seg: Segment, out: AckOutcome): void {
   conn.sndWl1 = seg.seq;
   if (window === conn.sndWnd) return;
   conn.sndWnd = window;
+  conn.fastPath = false;
+  openFastPath(conn);
   if (conn.sendQueue.sendHead !== null) restartAfterIdle(conn);
   if (window > conn.maxWindow) {
     conn.maxWindow = window;

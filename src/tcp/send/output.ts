@@ -6,6 +6,7 @@ import type { Connection } from '../connection.ts';
 import { aceFlags, EcnMode } from '../ecn.ts';
 import { synOptions } from '../handshake/negotiate.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
+import { shortestAto } from '../receive/ato.ts';
 import { selectWindow } from '../receive/window.ts';
 import { queueError, unixTime } from '../socket/tell.ts';
 import { CLOSED, SYN_RECEIVED } from '../state.ts';
@@ -42,7 +43,8 @@ export function sackSize(conn: Connection): number {
 /** The ACK field says all there is to acknowledge: nothing is owed any more. */
 function ackSent(conn: Connection): void {
   const { services } = conn;
-  if (conn.quickAcks > 0) conn.quickAcks--;
+  // The last of the quick ACKs: delays begin with the shortest.
+  if (conn.quickAcks > 0 && conn.ackPending && --conn.quickAcks === 0) conn.ato = shortestAto;
   conn.ackPending = conn.ackNow = conn.ackPushed = conn.ackPushedTwice = false;
   conn.delayedAckTimer = services.timers.cancel(conn.delayedAckTimer);
   conn.dsack = false;

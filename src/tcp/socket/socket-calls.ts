@@ -203,10 +203,12 @@ export function receive(conn: Connection, into: Uint8Array, peek: boolean): numb
   if (conn.state === LISTEN) return -Errno.ENOTCONN;
   const n = Math.min(readable(conn), into.length);
   if (n > 0) {
+    const first = Math.min(conn.receiveQueue.firstLength(conn.copiedSeq), n);
     conn.receiveQueue.read(conn.copiedSeq, into.subarray(0, n), peek);
     if (!peek) {
+      const copiedTo = seqAdd(conn.copiedSeq, first);
       conn.copiedSeq = seqAdd(conn.copiedSeq, n);
-      afterCopy(conn);
+      afterCopy(conn, copiedTo);
       if (conn.state !== CLOSED) afterRead(conn, n);
     }
     return n;

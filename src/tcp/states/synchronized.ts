@@ -7,12 +7,12 @@ import type { Segment } from '../../wire/segment.ts';
 import { seqGt, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 import type { Connection, ConnectionServices } from '../connection.ts';
-import { Errno } from '../errno.ts';
 import { earlyConfirmed } from '../handshake/fast-open-passive.ts';
-import { acceptable, sendChallengeAck } from '../receive/acceptance.ts';
+import { acceptable, resetError, sendChallengeAck } from '../receive/acceptance.ts';
 import { measureEcho } from '../receive/autotune.ts';
 import { ackIfDue } from '../receive/delayed-ack.ts';
 import { acceptCwr, countMark } from '../receive/ecn.ts';
+import { isPredicted } from '../receive/fast-path.ts';
 import { queueData } from '../receive/receive.ts';
 import { sendResetFor } from '../reset.ts';
 import { allAcked, handleAck } from '../send/ack.ts';
@@ -45,8 +45,9 @@ export function synchronized(services: ConnectionServices, conn: Connection, seg
     services.drop(conn, 'no-ack');
     return;
   }
+  const predicted = conn.state === ESTABLISHED && isPredicted(conn, seg);
   if (!onAck(services, conn, seg)) return;
-  if (!onData(services, conn, seg)) return;
+  if (!onData(services, conn, seg, predicted)) return;
   pushFrames(conn);
   wakeWriter(conn);
   ackIfDue(conn);
@@ -94,33 +95,40 @@ function onAck(services: ConnectionServices, conn: Connection, seg: Segment): bo
   return true;
 }
 
+/** Data where reading may be over: the peer must not believe that anybody reads it (RFC 1122 4.2.2.13). */
+function takeAfterShutdown(services: ConnectionServices, conn: Connection, seg: Segment): boolean {
+  const fin = (seg.flags & Flag.fin) !== 0 ? 1 : 0;
+  const unread = seg.end !== seg.seq && seqGt((seg.end - fin) | 0, conn.rcvNxt);
+  if ((conn.shutdown & 1) !== 0 && unread) {
+    services.counters.TCPAbortOnData++;
+    services.drop(conn, 'after-close');
+    sendResetFor(services, seg);
+    reset(conn, resetError(conn.state), 'after-close');
+    return false;
+  }
+  queueData(conn, seg);
+  return conn.state !== CLOSED;
+}
+
 /** Seventh and eighth: data and FIN. False if the connection is over. */
-function onData(services: ConnectionServices, conn: Connection, seg: Segment): boolean {
+function onData(
+  services: ConnectionServices,
+  conn: Connection,
+  seg: Segment,
+  predicted: boolean,
+): boolean {
   switch (conn.state) {
     case CLOSE_WAIT:
     case CLOSING:
     case LAST_ACK:
       // After the peer's FIN there is only what came before it, again.
       if (!seqLt(seg.seq, conn.rcvNxt)) break;
-      queueData(conn, seg);
-      break;
+      return takeAfterShutdown(services, conn, seg);
     case FIN_WAIT_1:
-    case FIN_WAIT_2: {
-      const fin = (seg.flags & Flag.fin) !== 0 ? 1 : 0;
-      const unread = seg.end !== seg.seq && seqGt((seg.end - fin) | 0, conn.rcvNxt);
-      if ((conn.shutdown & 1) !== 0 && unread) {
-        // Nobody will read it: the peer must not believe otherwise (RFC 1122 4.2.2.13).
-        services.counters.TCPAbortOnData++;
-        services.drop(conn, 'after-close');
-        sendResetFor(services, seg);
-        reset(conn, Errno.ECONNRESET, 'after-close');
-        return false;
-      }
-      queueData(conn, seg);
-      break;
-    }
+    case FIN_WAIT_2:
+      return takeAfterShutdown(services, conn, seg);
     case ESTABLISHED:
-      queueData(conn, seg);
+      queueData(conn, seg, predicted);
       break;
   }
   return conn.state !== CLOSED;
