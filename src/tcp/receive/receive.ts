@@ -12,12 +12,7 @@ import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED 
 import { enterTimeWait, setState, timeWaitLength } from '../states/lifecycle.ts';
 import { shortestAto } from './ato.ts';
 import { growBuffer, measureWindow } from './autotune.ts';
-import {
-  enterQuickAck,
-  incrementQuickAcks,
-  scheduleAck,
-  sendCompressedAck,
-} from './delayed-ack.ts';
+import { enterQuickAck, incrementQuickAcks, scheduleAck, sendCompressedAck } from './delayed-ack.ts';
 import { ecnMark } from './ecn.ts';
 import { atHand, openFastPath } from './fast-path.ts';
 import { makeRoom } from './memory.ts';

@@ -111,12 +111,7 @@ function takeAfterShutdown(services: ConnectionServices, conn: Connection, seg: 
 }
 
 /** Seventh and eighth: data and FIN. False if the connection is over. */
-function onData(
-  services: ConnectionServices,
-  conn: Connection,
-  seg: Segment,
-  predicted: boolean,
-): boolean {
+function onData(services: ConnectionServices, conn: Connection, seg: Segment, predicted: boolean): boolean {
   switch (conn.state) {
     case CLOSE_WAIT:
     case CLOSING:
