@@ -117,14 +117,22 @@ describe('halfopen run --on kernel', { timeout: 180_000 }, () => {
     ]);
   });
 
-  rootTest('an ordinary user can run scripts', () => {
+  rootTest('an ordinary user can run, compare, measure and serve', { timeout: 600_000 }, () => {
     const user = 'halfopentest';
     spawnSync('useradd', ['--create-home', user]);
     const path = script('user.pkt', server);
     spawnSync('chmod', ['-R', 'a+rX', folder]);
-    const command = [process.execPath, main, 'run', '--on', 'kernel', '--timing', 'loose', path].join(' ');
-    const result = spawnSync('su', [user, '-c', command], { encoding: 'utf8', cwd: '/' });
-    expect(result.stdout).toContain('1 passed, 0 failed');
+    const as = (...args: string[]): string => {
+      const command = [process.execPath, main, ...args].map((it) => `'${it}'`).join(' ');
+      const { stdout, stderr } = spawnSync('su', [user, '-c', command], { encoding: 'utf8', cwd: '/' });
+      return stdout + stderr;
+    };
+    expect(as('run', '--on', 'kernel', '--timing', 'loose', path)).toContain('1 passed, 0 failed');
+    expect(as('compare', path)).toMatch(/1 can be done to kernel/);
+    expect(as('compare', '--random', '3')).toMatch(/^all: /m);
+    const must = join(root, 'scripts', 'rfc9293', 'must-55-source-quench.pkt');
+    expect(as('musts', '--on', 'kernel', must)).toMatch(/1 of 1/);
+    expect(as('tun', 'serve', '--', 'id', '-u')).toMatch(/^0$/m);
   });
 
   kernelTest('nothing is left after kill -9 at a random moment', { timeout: 600_000 }, async () => {
