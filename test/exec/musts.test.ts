@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { buildLwip, buildTiny } from '../../tools/stacks.mjs';
-import { root, testNeeding } from '../support/needs.ts';
+import { full, root, testNeeding } from '../support/needs.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'halfopen-'));
 afterAll(() => rmSync(place, { recursive: true }));
@@ -49,6 +49,29 @@ describe('halfopen musts', () => {
       const rows = rowsOf(stdout);
       for (const [i, name] of ['halfopen', 'lwIP', 'tiny stack'].entries())
         expect(written(name), `${name}: npm run musts`).toEqual(made(rows, i));
+    },
+  );
+
+  testNeeding('test/exec/musts.test.ts', 'namespaces')(
+    'the kernel’s column is what this kernel does, as far as that does not take long',
+    { timeout: 600_000 },
+    () => {
+      const some = ['must-55-source-quench', 'must-46-open-to-multicast', 'must-10-simultaneous-open'];
+      const paths = full ? [] : some.map((name) => join(root, 'scripts/rfc9293', `${name}.pkt`));
+      const { stdout } = musts('--json', '--on', 'Linux=kernel', '--most-seconds', '20', ...paths);
+      const table = written('Linux');
+      const ran = rowsOf(stdout).filter(({ verdicts }) => verdicts[0]!.kind !== 'none');
+      expect(ran.length).toBeGreaterThanOrEqual(full ? 20 : some.length);
+      // A machine that is busy is late for what a script wants soon: such a no is asked about once more, alone.
+      const differs = ran.filter(({ says, verdicts }) => table.get(says) !== verdicts[0]!.kind);
+      for (const { script, says } of differs) {
+        const again = rowsOf(musts('--json', '--jobs', '1', '--on', 'Linux=kernel', script).stdout)[0]!;
+        expect([script, again.verdicts[0]!.kind, again.verdicts[0]!.why]).toEqual([
+          script,
+          table.get(says),
+          again.verdicts[0]!.why,
+        ]);
+      }
     },
   );
 
