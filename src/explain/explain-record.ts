@@ -15,7 +15,7 @@ export function explainRecord(log: Recorded, slot: number, facts: Facts): Attemp
 
 /** Explains one attempt. */
 function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: number): Attempt {
-  const { verdict, outcome, certainty, notes, frames, handshake } = judge(evidence);
+  const { verdict, outcome, certainty, notes, frames, handshake, hints } = judge(evidence);
   const system = clientSystem(handshake.syn);
   const point = capturePoint(handshake);
   const attempt = {
@@ -41,6 +41,7 @@ function explainAttempt(evidence: Evidence, encapsulation: string, baseSeconds: 
     backOff: handshake.clean || isProxied(handshake) ? null : backOff(handshake.syns, system),
     zeekState: zeekState(evidence, handshake),
     isnsKnown: true,
+    hints,
     handshake,
     evidence,
   };

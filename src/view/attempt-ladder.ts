@@ -3,7 +3,8 @@ import type { Attempt } from '../explain/judge/attempt.ts';
 import type { PacketSeen } from '../explain/judge/evidence.ts';
 import { durationText, endpoint } from '../explain/output/sentences.ts';
 import { flagsText } from '../explain/output/text.ts';
-import { type AttemptWords, attemptWords } from './attempt-words.ts';
+import type { AttemptWords } from './attempt-texts.ts';
+import { attemptWords } from './attempt-words.ts';
 import { columns, pack, padEnd, padStart, wrap } from './text-width.ts';
 import type { Language } from './words.ts';
 

@@ -4,7 +4,8 @@ import { notes, type Verdict } from '../explain/judge/verdicts.ts';
 import { durationText } from '../explain/output/sentences.ts';
 import type { Tally } from '../explain/output/summary.ts';
 import { ladderLines } from './attempt-ladder.ts';
-import { type AttemptWords, attemptWords, type FactLabel } from './attempt-words.ts';
+import type { AttemptWords, FactLabel } from './attempt-texts.ts';
+import { attemptWords } from './attempt-words.ts';
 import { columns, padEnd, padStart, wrap } from './text-width.ts';
 import type { Language } from './words.ts';
 

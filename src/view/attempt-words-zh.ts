@@ -5,11 +5,12 @@ import { optionsText, synGaps } from '../explain/judge/details.ts';
 import { disowned, refusesUnseen } from '../explain/judge/handshake.ts';
 import type { Note, Verdict } from '../explain/judge/verdicts.ts';
 import { alertName } from '../explain/output/afterwards.ts';
+import { signature } from '../explain/output/hints.ts';
 import { icmpText } from '../explain/output/icmp-text.ts';
 import { waitText } from '../explain/output/numbers.ts';
 import { durationText, endpoint, ignored, queueStory } from '../explain/output/sentences.ts';
 import { hasClosed } from '../explain/track/records.ts';
-import type { AttemptWords } from './attempt-words.ts';
+import type { AttemptWords } from './attempt-texts.ts';
 
 const notes: Readonly<Record<Note, string>> = {
   completed: '握手完成',
@@ -78,6 +79,11 @@ const notes: Readonly<Record<Note, string>> = {
   'server-silent': '服务器确认了请求，却没有发送任何数据',
   'tls-stopped': 'TLS 握手没有继续',
   'not-all-readable': '抓包中有无法读取、可能属于此处的报文',
+  traceroute: 'TCP traceroute 的探测',
+  'routing-loop': '路由器之间来回转发（路由环路）',
+  signed: '一方签名（TCP MD5 或 TCP-AO），另一方没有签名或没有应答',
+  'wrong-checksum': '没有被接受的报文的 TCP 校验和错误',
+  'wrong-outer-checksum': '没有被接受的报文外层隧道的 UDP 校验和错误',
 };
 
 /** By explain's English. */
@@ -163,6 +169,31 @@ function afterwards(t: Attempt['trouble']): string {
         ? `；TLS 到此为止：服务器应答了 ClientHello，客户端在 ${durationText(t.ns)} 内没有再发送数据`
         : `；TLS 到此为止：服务器确认了 ClientHello，但在 ${durationText(t.ns)} 内没有发送任何数据`;
   }
+}
+
+/** What single packets show beside the verdict. */
+function hints(a: Attempt): string {
+  return a.hints
+    .map((hint) => {
+      switch (hint.note) {
+        case 'traceroute':
+          return `；SYN 的 TTL 为 ${hint.ttl}，所以这是 TCP traceroute 的探测，只想知道谁来应答，并不是失败的连接`;
+        case 'routing-loop':
+          return `；SYN 在这里的 TTL 为 ${hint.ttl}，却被耗尽：不会有这么长的路径，说明路由器之间来回转发`;
+        case 'signed':
+          if (!hint.alone)
+            return `；SYN 带有签名（${signature(hint.kind)}）：服务器没有这个客户端的密钥或密钥不同时，会不作声地丢弃它`;
+          return hint.who === 'client'
+            ? `；SYN 带有签名（${signature(hint.kind)}），SYN+ACK 没有，所以客户端不作声地丢弃它`
+            : `；SYN+ACK 带有签名（${signature(hint.kind)}），SYN 没有，没有密钥的客户端不作声地丢弃它`;
+        case 'wrong-checksum':
+          return `；${hint.what} 的 TCP 校验和错误，而且不是由网卡代为计算时留下的样子：${hint.what === 'SYN+ACK' ? '客户端' : '服务器'}会不作声地丢弃它（除非有人改写过此抓包中的地址）`;
+        case 'wrong-outer-checksum':
+          return `；${hint.what} 外层隧道的 UDP 校验和错误：隧道的另一端会不作声地丢弃它`;
+      }
+      return '';
+    })
+    .join('');
 }
 
 function syns(a: Attempt): string {
@@ -312,7 +343,8 @@ export const chinese: AttemptWords = {
   again: '（重复抓取）',
   stray: '（不属于这次尝试）',
   noFlags: '无',
-  sentence: (a) => `${sentences[a.verdict](a)}${a.outcome === 'completed' ? afterwards(a.trouble) : ''}。`,
+  sentence: (a) =>
+    `${sentences[a.verdict](a)}${a.outcome === 'completed' ? afterwards(a.trouble) : ''}${hints(a)}。`,
   note: (note) => `${notes[note]}（${note}）`,
   options: (options) =>
     optionsText(options)

@@ -1,53 +1,11 @@
 /** What is said about attempts, in English and in Chinese. The verdicts' English is explain's own. */
 
-import type { OptionSet } from '../explain/decode/options.ts';
-import type { Attempt } from '../explain/judge/attempt.ts';
 import { optionsText } from '../explain/judge/details.ts';
-import type { PacketSeen } from '../explain/judge/evidence.ts';
-import { type Certainty, type Note, notes } from '../explain/judge/verdicts.ts';
+import { notes } from '../explain/judge/verdicts.ts';
 import { icmpText } from '../explain/output/icmp-text.ts';
+import type { AttemptWords } from './attempt-texts.ts';
 import { chinese } from './attempt-words-zh.ts';
 import type { Language } from './words.ts';
-
-/** Labels of the facts about an attempt. */
-export type FactLabel =
-  | 'note'
-  | 'offered'
-  | 'answered'
-  | 'in force'
-  | 'round trip'
-  | 'captured at'
-  | 'numbers'
-  | 'repeats'
-  | 'client';
-
-/** The words of one language. Durations and addresses come as text. */
-export interface AttemptWords {
-  readonly labels: Readonly<Record<FactLabel, string>>;
-  readonly certainty: Readonly<Record<Certainty, string>>;
-  readonly points: Readonly<Record<NonNullable<Attempt['capturePoint']>, string>>;
-  readonly patterns: Readonly<Record<NonNullable<Attempt['backOff']>['pattern'], string>>;
-  readonly same: string;
-  readonly again: string;
-  readonly stray: string;
-  readonly noFlags: string;
-  /** What became of it, in one sentence. */
-  sentence(a: Attempt): string;
-  note(note: Note): string;
-  options(options: OptionSet): string;
-  icmp(p: PacketSeen, ipv6: boolean): string;
-  sender(address: string): string;
-  bytes(count: number): string;
-  /** Which frames show it, and when it began. */
-  shown(frames: readonly number[], began: string, encapsulation: string): string;
-  segments(client: number, server: number): string;
-  windows(client: number, server: number): string;
-  stamps: string;
-  roundTrip(server: string, client: string | null, ambiguous: boolean): string;
-  isnStep(step: number): string;
-  repeats(pattern: string): string;
-  system(name: string): string;
-}
 
 const english: AttemptWords = {
   labels: {

@@ -2,7 +2,8 @@
 export { type LadderPacket, ladderLines, ladderPackets } from './attempt-ladder.ts';
 export { AttemptPage, pageLimits } from './attempt-page.ts';
 export { attemptLines, facts, shownText, summaryLines, type TextStyle } from './attempt-text.ts';
-export { type AttemptWords, attemptWords, type FactLabel } from './attempt-words.ts';
+export type { AttemptWords, FactLabel } from './attempt-texts.ts';
+export { attemptWords } from './attempt-words.ts';
 export { type LadderOptions, ladder } from './ladder.ts';
 export {
   type Lanes,

@@ -8,6 +8,7 @@ import { Reassembler } from './fragments.ts';
 import { afterLink, afterPpp, bothAddresses, greHeaderLength, mplsBottom, within } from './layers.ts';
 import { Neighbours } from './neighbours.ts';
 import type { Next } from './next.ts';
+import { hasWrongUdpSum } from './sums.ts';
 import { afterNsh, afterWireless, Carried, inUdp } from './tunnels.ts';
 
 /** What {@link Decapsulator.decode} found. */
@@ -48,11 +49,13 @@ export class Decapsulator {
   readonly encapsulations: Encapsulations;
   readonly fragments: Reassembler;
   readonly neighbours: Neighbours;
+  /** The UDP checksum of a tunnel around it is wrong, and not as a sender leaves it whose card computes it. */
+  badOuter = false;
   /** Bytes that the packet had on the wire beyond those captured. */
   private missing = 0;
   private depth = 0;
 
-  /** @param sibling one that looks at other packets of the same capture; names and fragments are shared with it */
+  /** @param sibling one that looks at other packets of the same capture; what is shared comes from it */
   constructor(sibling?: Decapsulator) {
     this.encapsulations = sibling?.encapsulations ?? new Encapsulations();
     this.fragments = sibling?.fragments ?? new Reassembler();
@@ -78,6 +81,7 @@ export class Decapsulator {
     this.missing = packet.wireLength - (end - start);
     this.depth = 0;
     this.encapsulation = 0;
+    this.badOuter = false;
     this.encapsulations.clear();
     if (packet.linkType === 1 && end - start >= 34 && view.getUint16(start + 12) === 0x0800)
       return this.ipv4(start + 14, end);
@@ -121,7 +125,7 @@ export class Decapsulator {
         return this.byType(view.getUint16(at + 2), at + 4, end);
       }
       case 0x0806:
-        this.neighbours.arp(view, at, end, this.frame, this.seconds + this.nanoseconds / 1e9);
+        this.neighbours.arp(view, at, end, this.frame, this.moment());
         return Found.nothing;
       case 0x8847:
       case 0x8848:
@@ -202,6 +206,7 @@ export class Decapsulator {
     return this.transport(protocol, at + header, end, total - header);
   }
 
+  private readonly moment = (): number => this.seconds + this.nanoseconds / 1e9;
   /** Something that may be TCP cannot be read. */
   private leaveOut(): number {
     this.encapsulations.leftOut++;
@@ -354,6 +359,7 @@ export class Decapsulator {
   private udp(at: number, end: number): number {
     const inner = inUdp(this.view, at, end);
     if (inner === null) return Found.nothing;
+    this.badOuter ||= hasWrongUdpSum(this.view, at, end, this.addressesAt, this.isIpv6);
     const { layer, id } = inner;
     if (layer !== 0) this.encapsulations.add(layer, Math.max(id, 0), id < 0 ? this.tunnel() : 0);
     return this.go(inner);
@@ -365,14 +371,7 @@ export class Decapsulator {
     if (isIpv6 !== this.isIpv6 || end - at < 8) return Found.nothing;
     const type = view.getUint8(at);
     if (isIpv6 && (type === 135 || type === 136)) {
-      this.neighbours.discovery(
-        view,
-        at,
-        end,
-        this.addressesAt,
-        this.frame,
-        this.seconds + this.nanoseconds / 1e9,
-      );
+      this.neighbours.discovery(view, at, end, this.addressesAt, this.frame, this.moment());
       return Found.nothing;
     }
     const isError = isIpv6 ? type >= 1 && type <= 4 : type === 3 || type === 11 || type === 12 || type === 4;

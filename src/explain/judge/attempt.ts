@@ -5,6 +5,7 @@ import type { Connecting } from './connecting.ts';
 import type { BackOff, CapturePoint, InForce, RoundTrip, System } from './details.ts';
 import type { Evidence, PacketSeen } from './evidence.ts';
 import type { Handshake } from './handshake.ts';
+import type { Hint } from './hints.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
 
 /** A connection attempt and what became of it. */
@@ -41,6 +42,8 @@ export interface Attempt {
   readonly zeekState: string;
   /** Whether initial sequence numbers are those of the connection: a text of tshark may only have relative ones. */
   readonly isnsKnown: boolean;
+  /** What single packets show beside the verdict. */
+  readonly hints: readonly Hint[];
   readonly handshake: Handshake;
   readonly evidence: Evidence;
 }

@@ -1,6 +1,8 @@
 /** An attempt's record and its packets as values, for judging and telling. */
 
 import { addressText, OptionReader, type OptionSet } from '../decode/options.ts';
+import type { Sum } from '../decode/sums.ts';
+import { tcpSum } from '../decode/sums.ts';
 import type { EventStore, Records } from '../track/attempt-store.ts';
 import { type CleanHandshake, isAlone } from '../track/clean-handshake.ts';
 import * as R from '../track/records.ts';
@@ -45,6 +47,10 @@ export interface PacketSeen {
   readonly duplicate: boolean;
   /** Its numbers do not belong to this attempt. */
   readonly stray: boolean;
+  /** What its checksum is worth; null: not known. */
+  readonly sum: Sum | null;
+  /** The UDP checksum of the tunnel around it is wrong. */
+  readonly badOuter: boolean;
   readonly options: OptionSet;
   /** Its time stamp and the one it echoes; 0 without the option. */
   readonly timestamp: number;
@@ -189,7 +195,9 @@ export function readEvidence(log: Recorded, slot: number, facts: Facts): Evidenc
   const previous = words[base + PREVIOUS]!;
   const syns = words[base + SYNS]!;
   const synAcks = words[base + SYNACKS]!;
-  const seen = packets(log, words[base + NEWEST_EVENT]!);
+  const addresses = Array.from(words.subarray(base + CLIENT, base + CLIENT + 8));
+  const ipv6 = (words[base + STATE]! & IPV6) !== 0;
+  const seen = packets(log, words[base + NEWEST_EVENT]!, { addresses, ipv6, ports });
   return {
     number: words[base + NUMBER]!,
     state: words[base + STATE]!,
@@ -197,7 +205,7 @@ export function readEvidence(log: Recorded, slot: number, facts: Facts): Evidenc
     clientPort: ports >>> 16,
     server: addressText(words, base + SERVER),
     serverPort: ports & 0xffff,
-    ipv6: (words[base + STATE]! & IPV6) !== 0,
+    ipv6,
     encapsulation: words[base + ENCAPSULATION]!,
     firstFrame: words[base + FIRST_FRAME]!,
     lastFrame: words[base + LAST_FRAME]!,
@@ -226,7 +234,7 @@ export function readEvidence(log: Recorded, slot: number, facts: Facts): Evidenc
     flooded: facts.flooded,
     othersServed: (words[base + STATE]! & OTHERS_SERVED) !== 0,
     now: facts.now,
-    addresses: Array.from(words.subarray(base + CLIENT, base + CLIENT + 8)),
+    addresses,
     leg: words[base + LEG]!,
     elsewhere:
       words[base + STATE]! & ELSEWHERE
@@ -254,8 +262,34 @@ function history(low: number, high: number): string {
   return text;
 }
 
+interface Tuple {
+  readonly addresses: readonly number[];
+  readonly ipv6: boolean;
+  readonly ports: number;
+}
+
+const URG = 32;
+
+/** What an event's checksum is worth; null where what it covers is not kept, or the capture has none. */
+function sumOf(words: Int32Array, at: number, { addresses, ipv6, ports }: Tuple): Sum | null {
+  const flags = words[at + E_FLAGS]!;
+  const checksum = words[at + E_ID]! >>> 16;
+  if (checksum === 0 || words[at + E_LENGTH] !== 0 || flags & (OPTIONS_CUT | URG)) return null;
+  const header = {
+    ports,
+    seq: words[at + E_SEQ]!,
+    ack: words[at + E_ACK]!,
+    length: 20 + (flags >>> 24),
+    flags: flags & 0x1ff,
+    window: words[at + E_WINDOW]! & 0xffff,
+    checksum,
+  };
+  // The sum is the same in both directions.
+  return tcpSum(addresses, ipv6, header, words, at + E_OPTIONS);
+}
+
 /** The events in the order of the capture. */
-function packets(log: Recorded, newest: number): PacketSeen[] {
+function packets(log: Recorded, newest: number, whose: Tuple): PacketSeen[] {
   const list: PacketSeen[] = [];
   for (let event = newest; event >= 0; ) {
     const page = log.events.page(event);
@@ -278,6 +312,8 @@ function packets(log: Recorded, newest: number): PacketSeen[] {
       ipId: words[at + E_ID]! & 0xffff,
       duplicate: (flags & DUPLICATE) !== 0,
       stray: (flags & MISMATCH) !== 0,
+      sum: icmp ? null : sumOf(words, at, whose),
+      badOuter: (flags & R.BAD_OUTER) !== 0,
       options,
       timestamp: reader.value,
       echo: reader.echo,

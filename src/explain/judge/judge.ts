@@ -7,6 +7,7 @@ import * as R from '../track/records.ts';
 import { capturePoint } from './details.ts';
 import type { Evidence, PacketSeen } from './evidence.ts';
 import { disowned, type Handshake, handshakeOf, refusesUnseen } from './handshake.ts';
+import { type Hint, hintsOf } from './hints.ts';
 import { noteworthy, optionNotes } from './notes.ts';
 import type { Certainty, Note, Outcome, Verdict } from './verdicts.ts';
 
@@ -21,6 +22,7 @@ interface Judgement {
   /** The frames that show it. */
   readonly frames: readonly number[];
   readonly handshake: Handshake;
+  readonly hints: readonly Hint[];
 }
 
 interface Finding {
@@ -45,6 +47,7 @@ export function judge(e: Evidence): Judgement {
   const finding = unusual(e, h) ?? ending(e, h);
   const others = alsoTrue(e, h, finding.verdict);
   const certainty = finding.certainty === 'certain' && e.state & LEFT_OUT ? 'likely' : finding.certainty;
+  const hints = hintsOf(e, h, finding.verdict, finding.outcome);
   const frames: number[] = [];
   for (const p of finding.packets) if (p !== null && !frames.includes(p.frame)) frames.push(p.frame);
   frames.sort((a, b) => a - b);
@@ -52,9 +55,10 @@ export function judge(e: Evidence): Judgement {
     verdict: finding.verdict,
     outcome: finding.outcome,
     certainty,
-    notes: [...others, ...noteworthy(e, h, finding.verdict)],
+    notes: [...others, ...noteworthy(e, h, finding.verdict), ...hints.map(({ note }) => note)],
     frames,
     handshake: h,
+    hints,
   };
 }
 
@@ -67,6 +71,7 @@ function completedCleanly(e: Evidence, h: Handshake): Judgement {
     notes: optionNotes(e, h),
     frames: [h.syn!.frame, h.synAck!.frame, h.finalAck!.frame],
     handshake: h,
+    hints: [],
   };
 }
 

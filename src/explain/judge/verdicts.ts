@@ -115,7 +115,12 @@ export type Note =
   | 'closed-unserved'
   | 'server-silent'
   | 'tls-stopped'
-  | 'not-all-readable';
+  | 'not-all-readable'
+  | 'traceroute'
+  | 'routing-loop'
+  | 'signed'
+  | 'wrong-checksum'
+  | 'wrong-outer-checksum';
 
 export const notes: Readonly<Record<Note, Meaning>> = {
   ...verdicts,
@@ -165,6 +170,11 @@ export const notes: Readonly<Record<Note, Meaning>> = {
   'server-silent': { title: 'the server acknowledged the request and sent nothing' },
   'tls-stopped': { title: 'the TLS handshake did not go on' },
   'not-all-readable': { title: 'the capture has packets that could not be read and may belong here' },
+  traceroute: { title: 'a probe of a TCP traceroute' },
+  'routing-loop': { title: 'routers send it in a circle' },
+  signed: { title: 'one side signs (TCP MD5 or TCP-AO), the other does not, or is silent' },
+  'wrong-checksum': { title: 'the TCP checksum of what was not taken is wrong' },
+  'wrong-outer-checksum': { title: 'the UDP checksum of the tunnel around what was not taken is wrong' },
 };
 
 /** How sure a verdict is. */

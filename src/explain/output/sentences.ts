@@ -5,6 +5,7 @@ import { synGaps } from '../judge/details.ts';
 import { disowned, refusesUnseen } from '../judge/handshake.ts';
 import * as R from '../track/records.ts';
 import { afterwards } from './afterwards.ts';
+import { hintsText } from './hints.ts';
 import { icmpText } from './icmp-text.ts';
 import { durationText, waitText } from './numbers.ts';
 
@@ -17,7 +18,7 @@ type Told = Omit<Attempt, 'sentence'>;
 
 /** The sentence for an attempt. */
 export function sentence(a: Told): string {
-  return `${sentences[a.verdict](a)}${a.outcome === 'completed' ? afterwards(a.trouble) : ''}.`;
+  return `${sentences[a.verdict](a)}${a.outcome === 'completed' ? afterwards(a.trouble) : ''}${hintsText(a.hints)}.`;
 }
 
 /** Of the sentence that most attempts get; clean-json.ts writes it as bytes. */

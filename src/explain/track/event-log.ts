@@ -229,7 +229,7 @@ export class EventLog {
     if (event < 0) return;
     const { words } = this.events.page(event);
     const at = this.events.offset(event);
-    const cut = tcpEnd - tcpAt < s.header ? OPTIONS_CUT : 0;
+    const cut = (tcpEnd - tcpAt < s.header ? OPTIONS_CUT : 0) | (d.badOuter ? R.BAD_OUTER : 0);
     words[at + E_FRAME] = s.frame;
     words[at + E_SEQ] = s.seq;
     words[at + E_ACK] = s.ack;

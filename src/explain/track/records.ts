@@ -132,6 +132,7 @@ export const DUPLICATE = 0x400; // the same packet captured twice
 export const MISMATCH = 0x800; // its numbers do not belong to this attempt
 export const IS_ICMP = 0x1000;
 export const OPTIONS_CUT = 0x2000;
+export const BAD_OUTER = 0x4000; // the UDP checksum of the tunnel around it is wrong
 
 /** Zeek's history letters, by number. */
 export const H_SYN = 1;
