@@ -38,7 +38,8 @@ class Night {
     // It answers every SYN with a cookie, as a host does whose SYN queue is full.
     this.busy = addHost(world, 'busy', {
       interfaces: [{ addresses: [`${busy}/24`] }],
-      sysctls: { 'net.ipv4.tcp_syncookies': 2 },
+      // Cookies of several connections are told by their time stamps where these have no offset of their own.
+      sysctls: { 'net.ipv4.tcp_syncookies': 2, 'net.ipv4.tcp_timestamps': 2 },
     });
     world.watch((event) => this.see(event));
     world.link('eth0', 'client', 'server', { delayUs: 12_000, jitterUs: 900 });
