@@ -97,7 +97,7 @@ export function initializeWindow(conn: Connection): void {
   if (conn.windowClamp >= most) {
     conn.windowClamp = most;
     if (appWin > 0 && most > 4 * conn.advMss)
-      conn.windowClamp = Math.max(most - Math.floor(most / 2 ** appWin), 4 * conn.advMss);
+      conn.windowClamp = Math.max(most - (most >>> appWin), 4 * conn.advMss);
   }
   // Room for one segment is kept free.
   if (appWin > 0 && conn.windowClamp > 2 * conn.advMss && conn.windowClamp + conn.advMss > most)
