@@ -135,6 +135,7 @@ export const targets = {
           interfaces: [{ addresses: ['192.0.2.2/24'] }],
           isn: { kind: 'constant', value: 5000 },
           verifyChecksums: false,
+          profile: { tsOffsetUsesPorts: true },
         });
         const listener = host.socket(4, OpenFlag.nonBlock);
         listener.bind(parseAddress('0.0.0.0'), 80);

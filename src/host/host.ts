@@ -4,6 +4,7 @@
  * `handleTimers` at `nextDeadline()`.
  */
 import { type IsnGenerator, sipHash24 } from '../tcp/handshake/isn.ts';
+import { linux61844 } from '../tcp/profile.ts';
 import { TimeWait } from '../tcp/states/time-wait.ts';
 import { Tcp } from '../tcp/tcp.ts';
 import type { TraceEvent } from '../tcp/trace.ts';
@@ -104,6 +105,7 @@ export class Host {
       epochUs: (options.epochUs ?? 0) - uptimeUs,
       timestampBase: ((options.timestampBase ?? random() | 0) - uptimeUs / 1000) | 0,
       verifyChecksums: options.verifyChecksums ?? true,
+      profile: linux61844,
     });
     this.out = this.tcp.out;
     this.tcp.onReleased = (conn, guarded): void => {

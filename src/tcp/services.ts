@@ -16,6 +16,7 @@ import {
   sipHashHigh,
 } from './handshake/isn.ts';
 import type { CookieKeys } from './handshake/syn-cookies.ts';
+import type { Profile } from './profile.ts';
 import type { Reason } from './reasons.ts';
 import type { Route } from './route.ts';
 import { stateName } from './state.ts';
@@ -39,6 +40,7 @@ export interface TcpEnvironment {
   timestampBase: number;
   /** Whether checksums of incoming packets are verified. */
   readonly verifyChecksums: boolean;
+  readonly profile: Profile;
 }
 
 /** The four parts that name a connection. */
@@ -126,6 +128,8 @@ export class Services {
   /** The timestamp offset of a connection: keyed, so that uptime stays private (tcp_timestamps=1). */
   chooseTsOffset(t: Endpoints): number {
     if (this.sysctls.tcp_timestamps !== 1) return 0;
+    if (!this.environment.profile.tsOffsetUsesPorts)
+      return hashTuple(this.tsKey, { local: t.local, localPort: 0, remote: t.remote, remotePort: 0 });
     this.hash(t);
     return this.hashHigh;
   }

@@ -3,6 +3,7 @@ import { type Address, parseAddress } from '../wire/address.ts';
 import { decodeIp } from '../wire/ip.ts';
 import { decodeTcp, type TcpSegment } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
+import { linux61844 } from './profile.ts';
 import type { Route } from './route.ts';
 import type { TcpEnvironment } from './services.ts';
 import { accept, listen, open } from './socket/socket-calls.ts';
@@ -42,6 +43,7 @@ export function testTcp(options: TestOptions): Tcp {
     epochUs: 0,
     timestampBase: 0,
     verifyChecksums: true,
+    profile: linux61844,
     ...options.environment,
   });
 }

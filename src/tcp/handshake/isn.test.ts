@@ -103,4 +103,16 @@ describe('initial sequence numbers', () => {
     expect(services.chooseTsOffset(tuple)).toBe(offset);
     expect(services.chooseIsn(tuple)).toBe(isn);
   });
+
+  test('kernels before had one offset for a pair of addresses', () => {
+    const tcp = testTcp({
+      address: '10.0.0.1',
+      sysctls: { tcp_timestamps: 1 },
+      environment: { profile: { tsOffsetUsesPorts: false } },
+    });
+    const { services } = tcp.newConnection();
+    const offset = services.chooseTsOffset(tuple);
+    expect(services.chooseTsOffset({ ...tuple, remotePort: 3 })).toBe(offset);
+    expect(services.chooseTsOffset({ ...tuple, remote: ipv4(0x0a000003) })).not.toBe(offset);
+  });
 });
