@@ -194,6 +194,9 @@ interface Look extends Report {
   readonly sample: Sample;
 }
 
+/** The checks that look at what happens meanwhile: attempts, and SYNs that arrive. */
+const live: readonly string[] = ['self-connect-trap', 'lost-syns', 'listener-elsewhere'];
+
 async function look(options: Options, source: Source, before: Sample, signal?: AbortSignal): Promise<Look> {
   const wait = async (): Promise<void> => {
     const left = before.at + options.interval - performance.now();
@@ -202,8 +205,8 @@ async function look(options: Options, source: Source, before: Sample, signal?: A
   };
   const { host, after } = await collect(source, before, wait, {
     proc: options.proc,
-    // Only one check looks at them, and following them takes a moment to set up.
-    attempts: !options.watch && options.checks.some(({ id }) => id === 'self-connect-trap'),
+    // Few checks look at them, and following them takes a moment to set up.
+    attempts: !options.watch && options.checks.some(({ id }) => live.includes(id)),
   });
   if (nothingRead(host)) throw new UsageError(`nothing could be read from ${source.net}`);
   const all = examine(host, options.checks);

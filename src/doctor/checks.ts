@@ -1,5 +1,6 @@
 /** All checks, and the settings that they look at. */
 import type { Check } from './check.ts';
+import { arrivalChecks } from './checks/arrivals.ts';
 import { dropChecks } from './checks/drops.ts';
 import { limitChecks } from './checks/limits.ts';
 import { lostSynChecks } from './checks/lost-syns.ts';
@@ -15,6 +16,7 @@ export const checks: readonly Check[] = [
   ...processChecks,
   ...queueChecks,
   ...lostSynChecks,
+  ...arrivalChecks,
   ...dropChecks,
   ...limitChecks,
   ...pathChecks,

@@ -1,26 +1,38 @@
 /** The attempts of programs while somebody looks, by trace events. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { dropFilter } from '../linux/drop-words.ts';
 import { openTrace, type Trace, type TraceEvent } from '../linux/trace-events.ts';
 import type { Host, SeenAttempt } from './host.ts';
 import { attempt, type Source } from './read.ts';
 import { addressText, state } from './sockets.ts';
 
+/** A packet that the kernel dropped, in its own word. */
+export interface DropEvent {
+  /** µs of CLOCK_MONOTONIC. */
+  readonly time: number;
+  readonly word: string;
+}
+
 interface AttemptWatch {
   /** Ends it and gives what was seen. */
   end(): Host['attempts'];
+  /** Drops that can be those of SYNs, anywhere on this machine. */
+  readonly drops: readonly DropEvent[];
 }
 
 /** How long the trace may take to begin, in ms: the kernel sets up one at a time. */
 const patience = 2000;
 /** Attempts are told one by one up to this many. */
 const mostAttempts = 2000;
+const mostDrops = 20_000;
 
 /** Follows the attempts of this network's programs by trace events, where this user may. */
 export async function watchAttempts(source: Source, proc: string): Promise<AttemptWatch> {
   const where = 'trace events';
   const without = (why: string): AttemptWatch => ({
     end: () => ({ ok: false, where, why, absent: true }),
+    drops: [],
   });
   if (!source.live || proc !== '/proc' || !source.own)
     return without('they are read in the own namespace only');
@@ -28,11 +40,19 @@ export async function watchAttempts(source: Source, proc: string): Promise<Attem
   const network = attempt(() => readlinkSync('/proc/self/ns/net'), '');
   const seen = new Map<number, SeenAttempt>();
   const done: SeenAttempt[] = [];
+  const drops: DropEvent[] = [];
   const onEvents = (events: readonly TraceEvent[]): void => {
-    for (const event of events) follow(event, network, seen, done);
+    for (const event of events) {
+      if (event.name !== 'kfree_skb') follow(event, network, seen, done);
+      else if (drops.length < mostDrops)
+        drops.push({ time: event.time, word: event.format.symbols.get(event.number('reason')) ?? '?' });
+    }
   };
   const filter = 'protocol == 6 && (newstate == 2 || oldstate == 2)';
-  const events = [{ event: 'sock/inet_sock_set_state', filter }];
+  const events = [
+    { event: 'sock/inet_sock_set_state', filter },
+    { event: 'skb/kfree_skb', filter: dropFilter, optional: true },
+  ];
   const opening = openTrace({ events, intervalMs: 20, onEvents });
   let trace: Trace | null;
   try {
@@ -47,6 +67,7 @@ export async function watchAttempts(source: Source, proc: string): Promise<Attem
   }
   const opened = trace;
   return {
+    drops,
     end: () => {
       opened.drain();
       // Its end takes the kernel a while, and nothing waits for it: the helper sees to it even after this process.

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, readlinkSync, readSync, statfsSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { resolve } from 'node:path';
+import { networkNamespaces } from '../linux/network-namespaces.ts';
 import { settings } from './checks.ts';
+import { watchArrivals } from './collect-arrivals.ts';
 import { watchAttempts } from './collect-attempts.ts';
 import {
   notAsked,
@@ -19,7 +21,7 @@ import {
 import { listenersOf, readProcesses, readQueues } from './collect-processes.ts';
 import { parseCounters, type Rules } from './counters.ts';
 import type { CounterFile, Counters, Host, Reading, SocketReading } from './host.ts';
-import { messageOf, openRegular, readText, type Source } from './read.ts';
+import { attempt, messageOf, openRegular, readText, type Source } from './read.ts';
 import { SocketParser, type Sockets, state } from './sockets.ts';
 
 export type { Source } from './read.ts';
@@ -212,6 +214,7 @@ export async function collect(
   { proc, attempts: wanted }: { readonly proc: string; readonly attempts: boolean },
 ): Promise<{ host: Host; after: Sample }> {
   const opening = wanted ? watchAttempts(source, proc) : null;
+  const arriving = wanted ? watchArrivals(source, proc) : null;
   const sockets = readSockets(source);
   const acceptLimits = readAcceptLimits(source, sockets.sockets);
   const sysctls = readSettings(source);
@@ -227,6 +230,7 @@ export async function collect(
   );
   const queues = readQueues(sockets.sockets, () => readSockets(source));
   const seen = attempts === null ? notAsked : attempts.end();
+  const lostSyns = arriving === null ? notAsked : arriving.end(attempts?.drops ?? []);
   const host: Host = {
     sockets,
     acceptLimits,
@@ -242,6 +246,9 @@ export async function collect(
     routes: readRoutes(source),
     unresolved: readUnresolved(source),
     attempts: seen,
+    lostSyns,
+    networks: source.live ? attempt(() => networkNamespaces().length, null) : null,
+    dropPolicies: after.rules.ok ? after.rules.value.policies : [],
     strangers: notAsked,
     nat: notAsked,
     natRanges: [],

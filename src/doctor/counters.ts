@@ -1,5 +1,5 @@
 /** The files in which the kernel counts lost segments, as text: each to counters by name. Pure. */
-import type { DropRule, NatUse } from './host.ts';
+import type { DropRule, Host, NatUse } from './host.ts';
 import type { PortRange } from './ports.ts';
 
 /** Reads pairs of lines: `TcpExt: NAME NAME...` and `TcpExt: 1 2...` (netstat, snmp). Passes over what is not one. */
@@ -114,6 +114,8 @@ interface CountedRule extends Omit<DropRule, 'packets'> {
 /** What of a firewall concerns connections: rules that take packets away, and ports that it gives to translated ones. */
 export interface Rules {
   readonly drops: readonly CountedRule[];
+  /** Chains whose policy is to drop. */
+  readonly policies: Host['dropPolicies'];
   readonly natRanges: readonly PortRange[];
 }
 
@@ -125,6 +127,11 @@ export function parseRules(text: string): Rules {
     if (chain?.hook) hooks.set(`${chain.family} ${chain.table} ${chain.name}`, chain.hook);
   }
   return {
+    policies: objects.flatMap(({ chain }) =>
+      chain?.hook && chain.policy === 'drop'
+        ? [{ place: `${chain.family} ${chain.table} ${chain.name}`, hook: chain.hook }]
+        : [],
+    ),
     drops: objects.flatMap(({ rule }) => (rule === undefined ? [] : dropRule(rule, hooks))),
     natRanges: objects.flatMap(({ rule }) => (rule?.expr ?? []).flatMap(natRange)),
   };

@@ -87,6 +87,24 @@ export interface SeenAttempt {
   readonly outcome: 'failed' | 'itself' | 'other';
 }
 
+/** SYNs of one client for one service that came in and were dropped or refused: no answer, no way on. */
+export interface LostSyns {
+  readonly from: string;
+  readonly to: string;
+  readonly port: number;
+  /** The interface that they came in by. */
+  readonly device: string;
+  readonly times: number;
+  /** Whether `to` is an address of this host; if not, they should have been passed on. */
+  readonly ours: boolean;
+  /** What the kernel said when it dropped one (NETFILTER_DROP); null if that was not seen. */
+  readonly word: string | null;
+  /** Answers to a connect() of this host (`from` is the other one's address, `port` its port), in the place of SYNs. */
+  readonly answers: boolean;
+  /** How this host refused them; null: nothing came of them. */
+  readonly refused: 'rst' | 'icmp' | null;
+}
+
 /** Source ports that NAT holds for one destination. */
 export interface NatUse {
   readonly from: string;
@@ -126,6 +144,12 @@ export interface Host {
   /** Addresses that the neighbour table could not resolve. */
   readonly unresolved: Reading<readonly string[]>;
   readonly attempts: Reading<readonly SeenAttempt[]>;
+  /** What became of arriving SYNs, by a packet socket (root). */
+  readonly lostSyns: Reading<readonly LostSyns[]>;
+  /** Chains of the firewall that drop what no rule of theirs accepts: FAMILY TABLE CHAIN, and where they hook in. */
+  readonly dropPolicies: readonly { readonly place: string; readonly hook: string }[];
+  /** Network namespaces on this machine: some counters are of all of them together. Null if that is not known. */
+  readonly networks: number | null;
   /** What this examination could not look at, one sentence each. */
   readonly unseen: readonly string[];
 }

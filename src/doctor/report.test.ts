@@ -50,7 +50,7 @@ describe('the report for people', () => {
       expect.stringMatching(/^INFO {5}connect\(\) .* 131 s/),
     ]);
     expect(text).toContain(
-      `halfopen doctor: 1 critical, 5 high, 2 warn, 1 info (39 checks, 6 sockets, 1.0 s)`,
+      `halfopen doctor: 1 critical, 5 high, 2 warn, 1 info (41 checks, 6 sockets, 1.0 s)`,
     );
     expect(text).toContain('2 more of listener-in-ephemeral-range: halfopen doctor --json --only');
     expect(text).toContain("  fix   ss -tK src '127.0.0.1:8080' dst '127.0.0.1:8080'\n");
@@ -61,7 +61,7 @@ describe('the report for people', () => {
 
   test('is two lines for a healthy host, with its connect time-out', () => {
     expect(humanReport(reportOf({}), plain)).toBe(
-      'halfopen doctor: nothing found (39 checks, 0 sockets, 1.0 s)\n\nconnect() to an address that does not answer fails after 19 s.\n',
+      'halfopen doctor: nothing found (41 checks, 0 sockets, 1.0 s)\n\nconnect() to an address that does not answer fails after 19 s.\n',
     );
   });
 

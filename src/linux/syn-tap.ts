@@ -6,12 +6,16 @@ import { closeSync, openSync } from 'node:fs';
 import { K, must, type Sys } from './sys.ts';
 
 /** A packet, from its IP header on. */
-interface TappedPacket {
+export interface TappedPacket {
   /** µs of CLOCK_REALTIME. */
   readonly time: number;
   readonly family: 4 | 6;
   /** Whether this host sent it. */
   readonly outgoing: boolean;
+  /** Whether it is for this host's link address; one that only passes by (bridges, promiscuous interfaces) is not. */
+  readonly forUs: boolean;
+  /** The number of its interface. */
+  readonly device: number;
   /** Its first 256 bytes at most. */
   readonly bytes: Uint8Array;
 }
@@ -27,6 +31,8 @@ const etherIPv4 = 0x0800;
 const etherIPv6 = 0x86dd;
 const room = 256;
 const soAttachFilter = 26;
+/** Packet types of `struct sockaddr_ll`. */
+const hostType = 0;
 const outgoingType = 4;
 
 const load = { byte: 0x30, half: 0x28, byteX: 0x50, headerX: 0xb1 } as const;
@@ -184,6 +190,8 @@ class Tap implements SynTap {
         time,
         family: this.#address.readUInt16BE(2) === etherIPv6 ? 6 : 4,
         outgoing: this.#address[10] === outgoingType,
+        forUs: this.#address[10] === hostType,
+        device: this.#address.readInt32LE(4),
         bytes: Uint8Array.from(this.#bytes.subarray(0, value)),
       });
     }

@@ -74,6 +74,7 @@ Examples:
   itself: { en: 'connected to itself', zh: '连到了自己' },
   reset: { en: 'connected and was soon reset by the peer', zh: '连上后很快被对端复位' },
   refused: { en: 'refused after {time}', zh: '{time} 后被拒绝' },
+  unsent: { en: 'failed at once ({error})', zh: '立即失败（{error}）' },
   unreachable: { en: 'failed after {time} ({error})', zh: '{time} 后失败（{error}）' },
   'timed-out': { en: 'timed out after {time}, {syns} SYNs', zh: '{time} 后超时，共 {syns} 个 SYN' },
   'given-up': {
@@ -88,7 +89,14 @@ Examples:
     en: 'the reverse path filter of this machine drops it: its source is routed another way',
     zh: '本机的反向路径过滤丢弃了它：源地址的路由走另一条路',
   },
-  'why-no-socket': { en: 'nobody listens on that port on this machine', zh: '本机该端口上没有监听者' },
+  'why-no-socket': {
+    en: 'nobody listens at that address and port of this machine',
+    zh: '本机的该地址和端口上没有监听者',
+  },
+  'why-no-port': {
+    en: 'no local port is left for that destination',
+    zh: '没有可用于该目的地的本地端口了',
+  },
   'why-queue-full': {
     en: 'the accept queue of the listener on this machine is full',
     zh: '本机监听者的全连接队列已满',

@@ -26,6 +26,8 @@ export type Outcome =
   | 'refused'
   /** Ended by an ICMP error, or because a neighbour did not answer. */
   | 'unreachable'
+  /** Failed before a SYN was sent. */
+  | 'unsent'
   /** The kernel gave up: nobody answered. */
   | 'timed-out'
   /** The program gave up first. */
@@ -45,6 +47,7 @@ export type Reason =
   | 'queue-full'
   | 'checksum'
   | 'no-route'
+  | 'no-port'
   | 'neighbour'
   | 'icmp'
   | 'peer'

@@ -1,17 +1,8 @@
 /** The trace events that watching takes, and what they say of connection attempts. */
+import { dropFilter } from '../linux/drop-words.ts';
 import type { TraceEvent, TraceOptions } from '../linux/trace-events.ts';
-import type { TraceFormat } from '../linux/trace-page.ts';
 import { formatEndpoint, ipv6, unmap } from '../wire/address.ts';
-import { dropWords, type Seen } from './tracker.ts';
-
-/** What the kernel shall keep of kfree_skb: the reasons that matter here, by this kernel's numbers. */
-function dropFilter({ symbols }: Pick<TraceFormat, 'symbols'>): string {
-  const numbers = [...symbols].filter(([, word]) => dropWords.includes(word)).map(([number]) => number);
-  // Kernels before 5.17 have no reasons, and a drop without one says nothing.
-  return numbers.length > 0
-    ? numbers.map((number) => `reason == ${number}`).join(' || ')
-    : 'protocol == 0xffff';
-}
+import type { Seen } from './tracker.ts';
 
 /** The events, with what the kernel shall keep of them. */
 export const watchedEvents: TraceOptions['events'] = [

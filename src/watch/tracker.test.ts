@@ -55,6 +55,11 @@ describe('an attempt', () => {
     ]);
   });
 
+  test('for which no port is left is told as one that was never sent', () => {
+    const [one] = told([begin(), step(9, 2, 7, { from: '10.0.0.1:0' })]);
+    expect(one).toMatchObject({ outcome: 'unsent', reason: 'no-port', syns: 0, errno: 99 });
+  });
+
   test('that is refused by another host is told so', () => {
     const seen = [begin(), { kind: 'got-reset', time: 90, socket: 1, from, to } as const, ...failed(91, 111)];
     expect(told(seen).map(short)).toEqual(['refused peer certain']);

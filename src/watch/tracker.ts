@@ -56,6 +56,9 @@ export interface Surroundings {
 
 const state = { established: 1, synSent: 2, synReceived: 3, close: 7 } as const;
 
+/** EADDRNOTAVAIL. */
+const noPort = 99;
+
 /** How long after a SYN a drop on the same CPU can be its own, in µs. */
 const dropWindow = 300;
 /** How long after connecting a reset is told, in µs. */
@@ -83,54 +86,6 @@ interface Open {
   errno: number;
   itself: boolean;
 }
-
-/** The kernel's words for drops that can take a SYN away or tell of it. */
-export const dropWords: readonly string[] = [
-  ...[
-    'NETFILTER_DROP',
-    'IP_RPFILTER',
-    'TCP_CSUM',
-    'IP_OUTNOROUTES',
-    'IP_INNOROUTES',
-    'NEIGH_FAILED',
-    'NEIGH_QUEUEFULL',
-  ],
-  ...[
-    'NEIGH_CREATEFAIL',
-    'TCP_LISTEN_OVERFLOW',
-    'BPF_CGROUP_EGRESS',
-    'SOCKET_FILTER',
-    'XFRM_POLICY',
-    'IP_CSUM',
-  ],
-  ...[
-    'IP_INHDR',
-    'IP_INADDRERRORS',
-    'IP_LOCAL_SOURCE',
-    'IP_INVALID_SOURCE',
-    'IP_LOCALNET',
-    'IP_INVALID_DEST',
-  ],
-  ...[
-    'TC_EGRESS',
-    'TC_INGRESS',
-    'XDP',
-    'QDISC_DROP',
-    'CPU_BACKLOG',
-    'SECURITY_HOOK',
-    'PROTO_MEM',
-    'TCP_MD5NOTFOUND',
-  ],
-  ...[
-    'TCP_MINTTL',
-    'NOMEM',
-    'TCP_INVALID_SYN',
-    'TCP_MD5UNEXPECTED',
-    'TCP_MD5FAILURE',
-    'TCP_AONOTFOUND',
-    'FULL_RING',
-  ],
-];
 
 /** Follows attempts. `onEnd` gets each once. */
 export class Tracker {
@@ -245,6 +200,14 @@ export class Tracker {
     if (!seen.from.endsWith(':0')) open.from = seen.from;
     if (seen.from === seen.to) open.itself = true;
     this.#open.delete(seen.socket);
+    if (seen.now === state.close && open.from.endsWith(':0')) {
+      // connect() found no port, so that no SYN was sent.
+      open.syns = 0;
+      open.errno = noPort;
+      const certainty = 'certain';
+      this.#tell(open, seen.time, { outcome: 'unsent', reason: 'no-port', certainty, kernel: null });
+      return;
+    }
     // SYN-RECEIVED after SYN-SENT: it met itself, or opened at the same time as its peer.
     if (seen.now === state.established || seen.now === state.synReceived) {
       if (open.itself)

@@ -240,6 +240,36 @@ const scenarios: readonly Scenario[] = [
     says: 'is silent about a client that is refused on a port that is not handed out',
     finds: [],
   },
+  {
+    name: 'forward-policy',
+    says: 'finds that a policy of the forward chain takes SYNs away',
+    finds: ['high lost-syns 198.51.100.9:80 from 10.1.1.5'],
+    needs: ['nft', 'tracefs'],
+  },
+  {
+    name: 'forward-policy-of-strangers',
+    says: 'only warns of what a firewall keeps from strangers',
+    finds: ['warn lost-syns 198.51.100.9:80 from 203.0.113.5'],
+    needs: ['nft', 'tracefs'],
+  },
+  {
+    name: 'forwarding',
+    says: 'is silent about SYNs that are passed on',
+    finds: [],
+    needs: ['nft', 'tracefs'],
+  },
+  {
+    name: 'rejected',
+    says: 'finds that a firewall rejects what a service listens for',
+    finds: ['high lost-syns 10.1.1.1:8080 from 10.1.1.5'],
+    needs: ['nft', 'tracefs'],
+  },
+  {
+    name: 'listener-elsewhere',
+    says: 'finds a client that asks ::1 for a service on 127.0.0.1',
+    finds: ['warn listener-elsewhere [::1]:8080'],
+    needs: ['tracefs'],
+  },
   { name: 'narrow-path', says: 'is silent about a narrow path that says so by ICMP', finds: [] },
 ];
 
@@ -247,6 +277,7 @@ const scenarios: readonly Scenario[] = [
 const quick = new Set([
   ...['healthy', 'self-connected', 'accept-queue', 'no-answer', 'no-way-back', 'nat-ports', 'slow-accept'],
   ...['out-of-descriptors', 'one-of-two-stuck', 'keeps-connecting', 'settings', 'firewall-of-strangers'],
+  ...['forward-policy', 'forwarding'],
 ]);
 
 /** Found in every namespace with default settings. */
@@ -289,7 +320,9 @@ describe.concurrent('in a network namespace of its own the doctor', { timeout: 1
   for (const scenario of full ? scenarios : scenarios.filter(({ name }) => quick.has(name))) {
     testNeeding('test/doctor/namespaces.test.ts', ...needs(scenario))(scenario.says, async () => {
       // The kernel sets up one trace after the other: only the scenario that needs one has it.
-      const only = scenario.needs?.includes('tracefs') ? [] : ['--ignore', 'self-connect-trap'];
+      const only = scenario.needs?.includes('tracefs')
+        ? []
+        : ['--ignore', 'self-connect-trap,lost-syns,listener-elsewhere'];
       await inNamespace(scenario.name, async (pid) => {
         const report = await examineProcess(pid, ...only);
         expectFindings(report, scenario, scenario.finds);

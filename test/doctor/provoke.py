@@ -512,7 +512,54 @@ def connects_below_the_range():
     return again
 
 
+def router(policy, source):
+    """Forwards, or not, what comes in by a link for an address behind another one."""
+    put = wire()
+    swallowing_link()
+    run("ip", "route", "add", source + "/32", "dev", "wire0")
+    run("ip", "route", "add", "198.51.100.0/24", "dev", "gone0")
+    sysctl("net.ipv4.ip_forward", 1)
+    run("nft", "table inet t { chain f { type filter hook forward priority 0; policy %s; }; }" % policy)
+    port = [1024]
+
+    def again():
+        port[0] += 1
+        put(segment(source, port[0], "198.51.100.9", 80, port[0], 0, 2))
+
+    return again
+
+
+def rejected():
+    put = wire()
+    run("ip", "addr", "add", "10.1.1.1/24", "dev", "wire0")
+    listen(8080, host="0.0.0.0")
+    run("nft", "table inet t { chain i { type filter hook input priority 0; reject with icmpx type admin-prohibited; }; }")
+    port = [1024]
+
+    def again():
+        port[0] += 1
+        put(segment("10.1.1.5", port[0], "10.1.1.1", 8080, port[0], 0, 2))
+
+    return again
+
+
+def listener_elsewhere():
+    listen(8080)
+
+    def again():
+        client = socket.socket(socket.AF_INET6)
+        client.connect_ex(("::1", 8080))
+        client.close()
+
+    return again
+
+
 scenarios = {
+    "forward-policy": lambda: router("drop", "10.1.1.5"),
+    "forward-policy-of-strangers": lambda: router("drop", "203.0.113.5"),
+    "forwarding": lambda: router("accept", "10.1.1.5"),
+    "rejected": rejected,
+    "listener-elsewhere": listener_elsewhere,
     "no-way-back": no_way_back,
     "no-route": no_route,
     "reverse-path": reverse_path,

@@ -28,10 +28,13 @@ const reversePath: Check = {
           ? [growth]
           : [];
       });
+      // The kernel counts them for all networks of the machine together: with several, it may be another's.
+      const alone = host.networks === 1;
+      const whose = alone ? '' : ', in some network of this machine';
       return martians.map((growth) => ({
-        severity: 'high',
+        severity: alone ? 'high' : 'info',
         subject: shortName(growth.name),
-        summary: `${shortName(growth.name)} grew by ${count(growth.by)} (${rate(host, growth.by)}): packets with an address that cannot be were dropped`,
+        summary: `${shortName(growth.name)} grew by ${count(growth.by)} (${rate(host, growth.by)}): packets with an address that cannot be were dropped${whose}`,
         evidence: [grown(host, growth)],
         fixes: [
           look('sysctl net.ipv4.conf.all.log_martians'),
