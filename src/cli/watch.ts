@@ -5,12 +5,16 @@ import { parseArgs } from 'node:util';
 import { errnoName } from '../drill/errors.ts';
 import { Processes } from '../linux/processes.ts';
 import { QueueOverflows } from '../linux/queue-overflows.ts';
+import { SysError, SysUnavailable, sys } from '../linux/sys.ts';
 import { openTrace, type Trace, TraceError } from '../linux/trace-events.ts';
 import { type Language, type Say, speaker } from '../messages/message.ts';
 import { watchTexts } from '../messages/watch.ts';
 import { type Attempt, isFailure } from '../watch/attempt.ts';
 import { seenOf, watchedEvents } from '../watch/events.ts';
+import { Losses } from '../watch/losses.ts';
+import { Taps } from '../watch/taps.ts';
 import { Tracker } from '../watch/tracker.ts';
+import { formatEndpoint, parseAddress } from '../wire/address.ts';
 import { argumentProblem, languageOf, machineLanguage } from './language.ts';
 import { complain, paint, print, printError, printJson } from './output/print.ts';
 import { type MetricsServer, serveMetrics } from './watch-metrics.ts';
@@ -100,15 +104,19 @@ interface Running {
   readonly tracker: Tracker;
   readonly trace: Trace;
   readonly queues: QueueOverflows;
+  /** Tells what was lost on arrival. */
+  readonly settle: () => void;
 }
 
 async function watch(options: Options, say: Say<Texts>): Promise<number> {
   if (process.getuid?.() !== 0) throw new UsageError(say('needsRoot'));
   const metrics = options.metrics === undefined ? null : await startMetrics(options.metrics, say);
-  const pcap = options.pcap === undefined ? null : WatchPcap.open(options.pcap, options.namespace);
+  const taps = openTaps(options, say);
+  const pcap = options.pcap === undefined || taps === null ? null : new WatchPcap(options.pcap, taps);
   const tell = speaker(watchTexts, options.language);
   const onEnd = (attempt: Attempt): void => {
-    if (options.namespace !== null && attempt.who?.namespace !== options.namespace) return;
+    const networks = [attempt.namespace, attempt.who?.namespace];
+    if (options.namespace !== null && !networks.includes(options.namespace)) return;
     metrics?.add(attempt);
     if (isFailure(attempt)) pcap?.keep(attempt);
     if (options.metrics !== undefined || !(options.all || isFailure(attempt))) return;
@@ -117,10 +125,11 @@ async function watch(options: Options, say: Say<Texts>): Promise<number> {
   };
   let running: Running;
   try {
-    running = await begin(onEnd);
+    running = await begin(onEnd, taps);
   } catch (error) {
     await metrics?.close();
     pcap?.close();
+    taps?.close();
     if (!(error instanceof TraceError)) throw error;
     throw new UsageError(say('cannot', { why: error.message }));
   }
@@ -134,11 +143,23 @@ async function watch(options: Options, say: Say<Texts>): Promise<number> {
   await running.trace.close();
   running.tracker.end(microseconds());
   pcap?.close();
+  taps?.close();
   await metrics?.close();
   if (running.trace.lost > 0) printError(`${say('lost', { count: running.trace.lost })}\n`);
   if (why === null) return 0;
   complain('watch', say('ended', { why: why.message }));
   return 2;
+}
+
+/** @returns null where packets cannot be tapped, and nothing that was asked for needs them */
+function openTaps({ namespace, pcap }: Options, say: Say<Texts>): Taps | null {
+  try {
+    return new Taps(sys(), namespace);
+  } catch (error) {
+    if (pcap !== undefined || !(error instanceof SysUnavailable || error instanceof SysError)) throw error;
+    printError(`${say('noPackets', { why: error.message })}\n`);
+    return null;
+  }
 }
 
 async function startMetrics(at: string, say: Say<Texts>): Promise<MetricsServer> {
@@ -152,7 +173,21 @@ async function startMetrics(at: string, say: Say<Texts>): Promise<MetricsServer>
 /** Called when the trace ends by itself. */
 let traceEnded: (error: Error) => void = () => {};
 
-async function begin(onEnd: (attempt: Attempt) => void): Promise<Running> {
+/** What is lost on arrival, told to a tracker. */
+function followLosses(taps: Taps, tracker: Tracker): Losses {
+  const losses = new Losses((loss, namespace) => {
+    const { from, fromPort, to, toPort, answer, word, at } = loss;
+    const ends = {
+      from: formatEndpoint(parseAddress(from), fromPort),
+      to: formatEndpoint(parseAddress(to), toPort),
+    };
+    tracker.lost({ ...ends, answer, word: word ?? '?', wall: at / 1000, namespace });
+  });
+  taps.give((namespace, packet) => losses.packet(namespace, packet));
+  return losses;
+}
+
+async function begin(onEnd: (attempt: Attempt) => void, taps: Taps | null): Promise<Running> {
   const queues = new QueueOverflows();
   let trace: Trace | null = null;
   const processes = new Processes((thread) => {
@@ -168,6 +203,8 @@ async function begin(onEnd: (attempt: Attempt) => void): Promise<Running> {
     },
     onEnd,
   );
+  const losses = taps === null ? null : followLosses(taps, tracker);
+  const packetClock = taps === null ? 0 : sys().clockUs(0) - sys().clockUs(1);
   trace = await openTrace({
     events: watchedEvents,
     intervalMs: 10,
@@ -176,19 +213,25 @@ async function begin(onEnd: (attempt: Attempt) => void): Promise<Running> {
     onEvents: (events) => {
       for (const event of events) {
         const seen = seenOf(event);
-        if (seen !== null) tracker.see(seen);
+        if (seen === null) continue;
+        tracker.see(seen);
+        if (seen.kind === 'drop') losses?.drop(seen.time + packetClock, seen.word);
       }
     },
     onEnd: (error) => traceEnded(error),
   });
   queues.look(microseconds());
-  return { tracker, trace, queues };
+  return { tracker, trace, queues, settle: () => losses?.settle(sys().clockUs(0)) };
 }
 
 /** Settles and looks at queues until it is time to end. @returns the error that ended the trace, or null */
-function untilEnd(duration: number | null, { tracker, queues }: Running): Promise<Error | null> {
+function untilEnd(duration: number | null, running: Running): Promise<Error | null> {
+  const { tracker, queues } = running;
   return new Promise((resolve) => {
-    const settle = setInterval(() => tracker.settle(microseconds()), 20);
+    const settle = setInterval(() => {
+      running.settle();
+      tracker.settle(microseconds());
+    }, 20);
     const look = setInterval(() => queues.look(microseconds()), 500);
     const timer = duration === null ? null : setTimeout(() => end(null), duration);
     const interrupt = (): void => end(null);

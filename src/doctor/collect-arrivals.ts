@@ -1,12 +1,12 @@
 /** What becomes of the SYNs that arrive while somebody looks, by a packet socket. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { Arrivals, Drops, type Loss } from '../linux/arrivals.ts';
 import { SockDiag, TcpState } from '../linux/sock-diag.ts';
 import { openSynTap, type SynTap } from '../linux/syn-tap.ts';
 import { type Sys, sys } from '../linux/sys.ts';
 import { interfaceIndex } from '../linux/tun.ts';
 import { formatAddress, parseAddress, unmap } from '../wire/address.ts';
-import { Arrivals, type Loss } from './arrivals.ts';
 import type { DropEvent } from './collect-attempts.ts';
 import type { Host, LostSyns } from './host.ts';
 import { attempt, type Source } from './read.ts';
@@ -39,7 +39,8 @@ export function watchArrivals(source: Source, proc: string): ArrivalWatch {
 }
 
 function follow(system: Sys, tap: SynTap): ArrivalWatch {
-  const arrivals = new Arrivals();
+  const known = new Drops();
+  const arrivals = new Arrivals(known);
   let left = mostPackets;
   const read = (): void => {
     left -= tap.read((packet) => arrivals.see(packet), left);
@@ -53,7 +54,7 @@ function follow(system: Sys, tap: SynTap): ArrivalWatch {
         read();
         const now = system.clockUs(0);
         const offset = now - system.clockUs(1);
-        for (const { time, word } of drops) arrivals.drop(time + offset, word);
+        for (const { time, word } of drops) known.add(time + offset, word);
         // Beyond the last packet that was read nothing is known.
         const losses = left > 0 ? arrivals.settle(now) : [];
         return { ok: true, where, value: grouped(system, losses) };

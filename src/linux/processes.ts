@@ -1,5 +1,5 @@
 /** Processes by their threads: name, systemd unit, container, pod, network namespace. Read from /proc, kept for a while. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 /** A process as /proc shows it. */
 interface ProcessInfo {
@@ -70,18 +70,3 @@ const namespaceOf = (link: string): number | null => {
   const inode = /\[(\d+)\]/.exec(link)?.[1];
   return inode === undefined ? null : Number(inode);
 };
-
-/** The network namespaces that processes live in, by inode, with one process of each. */
-export function networkNamespaces(): Map<number, number> {
-  const found = new Map<number, number>();
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      const inode = namespaceOf(readlinkSync(`/proc/${pid}/ns/net`));
-      if (inode !== null && !found.has(inode)) found.set(inode, Number(pid));
-    } catch {
-      // It has ended, or may not be looked at: another of its namespace will do.
-    }
-  }
-  return found;
-}

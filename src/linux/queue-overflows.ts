@@ -1,6 +1,6 @@
 /** Full accept queues, which no trace event tells: ListenOverflows of each network namespace, and the queues themselves. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { networkNamespaces } from './processes.ts';
+import { networkNamespaces } from './network-namespaces.ts';
 
 /** Looks at the namespaces from time to time and answers whether a listener's queue has overflowed. */
 export class QueueOverflows {
@@ -10,14 +10,19 @@ export class QueueOverflows {
 
   /** @param now µs of the caller's clock */
   look(now: number): void {
-    const spaces = networkNamespaces();
-    for (const [space, pid] of spaces) {
-      const overflows = overflowsOf(pid);
+    const spaces = new Map<number, string>();
+    for (const { inode, path } of networkNamespaces()) {
+      // Of one that only a mount keeps there is no /proc/PID/net, nor a listener.
+      const folder = /^\/proc\/\d+/.exec(path)?.[0];
+      if (folder !== undefined) spaces.set(inode, folder);
+    }
+    for (const [space, folder] of spaces) {
+      const overflows = overflowsOf(folder);
       if (overflows === null) continue;
       const before = this.#counters.get(space);
       this.#counters.set(space, overflows);
       if (before !== undefined && overflows > before) {
-        for (const listener of waitingListeners(pid)) this.#full.set(listener, now);
+        for (const listener of waitingListeners(folder)) this.#full.set(listener, now);
       }
     }
     for (const space of this.#counters.keys()) if (!spaces.has(space)) this.#counters.delete(space);
@@ -31,9 +36,9 @@ export class QueueOverflows {
   }
 }
 
-function overflowsOf(pid: number): number | null {
+function overflowsOf(folder: string): number | null {
   try {
-    const lines = readFileSync(`/proc/${pid}/net/netstat`, 'utf8').split('\n');
+    const lines = readFileSync(`${folder}/net/netstat`, 'utf8').split('\n');
     const names = lines.find((line) => line.startsWith('TcpExt: '))!.split(' ');
     const values = lines.filter((line) => line.startsWith('TcpExt: '))[1]!.split(' ');
     return Number(values[names.indexOf('ListenOverflows')]);
@@ -43,10 +48,10 @@ function overflowsOf(pid: number): number | null {
 }
 
 /** Listeners in whose queue somebody waits: they come first in /proc/net/tcp. */
-function waitingListeners(pid: number): string[] {
+function waitingListeners(folder: string): string[] {
   const found: string[] = [];
   for (const name of ['tcp', 'tcp6']) {
-    for (const line of head(`/proc/${pid}/net/${name}`).split('\n').slice(1)) {
+    for (const line of head(`${folder}/net/${name}`).split('\n').slice(1)) {
       const [, local = '', , state, queues = ''] = line.trim().split(/\s+/);
       if (state !== '0A') break;
       if (Number.parseInt(queues.slice(9), 16) === 0) continue;

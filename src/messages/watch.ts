@@ -74,6 +74,10 @@ Examples:
   itself: { en: 'connected to itself', zh: '连到了自己' },
   reset: { en: 'connected and was soon reset by the peer', zh: '连上后很快被对端复位' },
   refused: { en: 'refused after {time}', zh: '{time} 后被拒绝' },
+  noPackets: {
+    en: 'arriving packets cannot be looked at, so that drops on arrival are not told: {why}',
+    zh: '无法查看到达的分组，因此不报告到达时的丢弃：{why}',
+  },
   unsent: { en: 'failed at once ({error})', zh: '立即失败（{error}）' },
   unreachable: { en: 'failed after {time} ({error})', zh: '{time} 后失败（{error}）' },
   'timed-out': { en: 'timed out after {time}, {syns} SYNs', zh: '{time} 后超时，共 {syns} 个 SYN' },

@@ -78,6 +78,8 @@ export interface Attempt {
   readonly kernel: string | null;
   /** The error that the program got; 0 if none was seen. */
   readonly errno: number;
+  /** The inode of the network namespace in which its SYN, or the answer, was seen to arrive and be dropped. */
+  readonly namespace?: number;
 }
 
 /** Whether an attempt failed, or led astray. */

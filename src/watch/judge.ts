@@ -15,6 +15,8 @@ interface Known {
   readonly sent: readonly Syn[];
   readonly gotReset: boolean;
   readonly damaged: boolean;
+  /** The kernel's word for the drop of its SYN, or of the answer to it, where that arrived in a network of this machine. */
+  readonly lost: string | null;
   readonly errno: number;
 }
 
@@ -37,6 +39,9 @@ const reasonOfDrop: Readonly<Record<string, Reason>> = {
   NEIGH_CREATEFAIL: 'neighbour',
   TCP_LISTEN_OVERFLOW: 'queue-full',
 };
+
+/** What a drop with this word means. */
+export const reasonOf = (word: string): Reason => reasonOfDrop[word] ?? 'kernel-drop';
 
 /** ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH. */
 const errors = { timedOut: 110, refused: 111, hostUnreachable: 113, netUnreachable: 101 } as const;
@@ -82,6 +87,7 @@ function whyUnanswered(known: Known, overflowed: () => boolean): Omit<Verdict, '
   if (known.damaged) return { reason: 'checksum', certainty: 'certain', kernel: 'TCP_CSUM' };
   const drop = dropOf(known);
   if (drop !== null) return drop;
+  if (known.lost !== null) return { reason: reasonOf(known.lost), certainty: 'likely', kernel: known.lost };
   if (overflowed()) return { reason: 'queue-full', certainty: 'likely', kernel: null };
   // That no drop was seen here is no proof that there was none.
   return { reason: 'no-answer', certainty: 'likely', kernel: null };
@@ -98,7 +104,7 @@ function dropOf({ sent }: Known): Omit<Verdict, 'outcome'> | null {
   if (word === undefined) return null;
   const always = sure.length === alone.length && sure.length >= 2 && words.every((other) => other === word);
   return {
-    reason: reasonOfDrop[word] ?? 'kernel-drop',
+    reason: reasonOf(word),
     certainty: always ? 'certain' : 'likely',
     kernel: word,
   };

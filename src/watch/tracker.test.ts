@@ -147,6 +147,50 @@ describe('an attempt', () => {
   });
 });
 
+describe('a SYN that arrived in a network of this machine and was dropped there', () => {
+  const lost = { word: 'NETFILTER_DROP', wall: 5, namespace: 9 };
+  const toldOf = (
+    begin: readonly Seen[],
+    loss: Parameters<Tracker['lost']>[0],
+    end: readonly Seen[],
+  ): Attempt[] => {
+    const ended: Attempt[] = [];
+    const around = { who: () => who, overflowed: () => false, wall: (time: number) => time };
+    const tracker = new Tracker(around, (one) => ended.push(one));
+    for (const one of begin) tracker.see(one);
+    tracker.lost(loss);
+    for (const one of end) tracker.see(one);
+    tracker.settle(1e9);
+    return ended;
+  };
+
+  test('explains the attempt that it was of, and so does its answer', () => {
+    const expected = { who, outcome: 'timed-out', reason: 'firewall', certainty: 'likely', namespace: 9 };
+    for (const ends of [
+      { from, to, answer: false },
+      { from: to, to: from, answer: true },
+    ]) {
+      expect(toldOf([begin()], { ...ends, ...lost }, failed(3e6, 110))).toMatchObject([expected]);
+    }
+  });
+
+  test('is told as a stranger where its program is not on this machine', () => {
+    expect(toldOf([], { from, to, answer: false, ...lost }, [])).toMatchObject([
+      {
+        who: null,
+        from,
+        to,
+        outcome: 'dropped',
+        reason: 'firewall',
+        certainty: 'likely',
+        namespace: 9,
+        at: 5,
+      },
+    ]);
+    expect(toldOf([], { from: to, to: from, answer: true, ...lost }, [])).toEqual([]);
+  });
+});
+
 describe('a SYN from elsewhere', () => {
   test('that is refused or damaged here is told without a process', () => {
     const reset = { kind: 'sent-reset', time: 5, from: to, to: from, word: 'NO_SOCKET' } as const;

@@ -4,7 +4,7 @@
  * same CPU had just sent, which one such drop makes likely and a second one of the same kind certain.
  */
 import type { Attempt, Who } from './attempt.ts';
-import { judge, type Syn, type Verdict } from './judge.ts';
+import { judge, reasonOf, type Syn, type Verdict } from './judge.ts';
 
 /** What happened, as trace events tell it. Times in µs of one monotonic clock; `from` and `to` are ADDRESS:PORT. */
 export type Seen =
@@ -83,6 +83,9 @@ interface Open {
   gotReset: boolean;
   /** A segment of its tuple arrived on this machine with a wrong checksum. */
   damaged: boolean;
+  lost: string | null;
+  /** The network in which it was lost. */
+  lostIn: number | null;
   errno: number;
   itself: boolean;
 }
@@ -165,6 +168,8 @@ export class Tracker {
       sent: [],
       gotReset: false,
       damaged: false,
+      lost: null,
+      lostIn: null,
       errno: 0,
       itself: false,
     };
@@ -226,14 +231,47 @@ export class Tracker {
 
   readonly #closing: { open: Open; time: number; byItself: boolean }[] = [];
 
+  /** The attempt with these ends, if it is one of few. */
+  #find(from: string, to: string): Open | undefined {
+    if (this.#open.size > mostSearched) return undefined;
+    for (const open of this.#open.values()) {
+      if (open.to === to && (open.from === from || open.from.endsWith(':0'))) return open;
+    }
+    return undefined;
+  }
+
+  /**
+   * A SYN, or an answer to one, arrived in a network of this machine and was dropped there: it explains an attempt of this
+   * machine, or is told as a stranger's.
+   */
+  lost(loss: {
+    readonly from: string;
+    readonly to: string;
+    readonly answer: boolean;
+    readonly word: string;
+    readonly wall: number;
+    readonly namespace: number;
+  }): void {
+    const { from, to, answer, word, namespace } = loss;
+    const open = answer ? this.#find(to, from) : this.#find(from, to);
+    if (open !== undefined) {
+      open.lost = word;
+      open.lostIn = namespace;
+      return;
+    }
+    if (answer) return;
+    this.#onEnd({
+      ...{ at: loss.wall, duration: 0, who: null, from, to, syns: 1, errno: 0, namespace },
+      ...{ outcome: 'dropped', reason: reasonOf(word), certainty: 'likely', kernel: word },
+    });
+  }
+
   /** A checksum was wrong on arrival: of an attempt of this machine, or of a stranger's. */
   #damaged({ from, to, time }: Seen & { kind: 'bad-checksum' }): void {
-    if (this.#open.size <= mostSearched) {
-      for (const open of this.#open.values()) {
-        if (open.to !== to || (open.from !== from && !open.from.endsWith(':0'))) continue;
-        open.damaged = true;
-        return;
-      }
+    const open = this.#find(from, to);
+    if (open !== undefined) {
+      open.damaged = true;
+      return;
     }
     this.#tellStranger(`${from} ${to}`, time, 'checksum', 'TCP_CSUM');
   }
@@ -318,6 +356,7 @@ export class Tracker {
       to: open.to,
       syns: open.syns,
       errno: open.errno,
+      ...(open.lostIn === null ? {} : { namespace: open.lostIn }),
       ...verdict,
     });
   }

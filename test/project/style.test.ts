@@ -16,7 +16,7 @@ const arrows: Record<string, readonly string[]> = {
   embed: ['wire', 'tcp', 'host', 'sim'],
   explain: ['messages', 'wire'],
   view: ['messages', 'wire', 'tcp', 'host', 'sim', 'explain'],
-  doctor: ['messages', 'tcp', 'linux'],
+  doctor: ['messages', 'tcp', 'linux', 'wire'],
   watch: ['linux', 'wire'],
   guard: ['messages', 'tcp'],
   linux: ['messages', 'wire', 'sim', 'embed', 'drill'],

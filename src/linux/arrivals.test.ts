@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Arrivals } from './arrivals.ts';
+import { Arrivals, Drops } from './arrivals.ts';
 
 const syn = 2;
 const synAck = 18;
@@ -40,12 +40,13 @@ function lost(
   packets: readonly (readonly [flags: number, made: Made])[],
   drops: readonly (readonly [number, string])[] = [],
 ) {
-  const arrivals = new Arrivals();
+  const known = new Drops();
+  const arrivals = new Arrivals(known);
   for (const [index, [flags, made]] of packets.entries()) {
     const { outgoing = false, forUs = !outgoing } = made;
     arrivals.see({ time: 1000 * index, family: 4, outgoing, forUs, device: 2, bytes: bytesOf(flags, made) });
   }
-  for (const [at, word] of drops) arrivals.drop(at, word);
+  for (const [at, word] of drops) known.add(at, word);
   return arrivals.settle(1e6);
 }
 
@@ -94,7 +95,7 @@ describe('a SYN that arrives', () => {
 
   test('for another link address, or a moment ago, is none of ours', () => {
     expect(lost([[syn, { forUs: false }]])).toEqual([]);
-    const arrivals = new Arrivals();
+    const arrivals = new Arrivals(new Drops());
     arrivals.see({ time: 0, family: 4, outgoing: false, forUs: true, device: 2, bytes: bytesOf(syn, {}) });
     expect(arrivals.settle(100_000)).toEqual([]);
     expect(arrivals.settle(200_000)).toHaveLength(1);
@@ -136,7 +137,7 @@ test('an answer that arrives and is not passed on is lost', () => {
 });
 
 test('bytes that are no packet are passed over', () => {
-  const arrivals = new Arrivals();
+  const arrivals = new Arrivals(new Drops());
   for (let length = 0; length < 34; length++) {
     for (const family of [4, 6] as const) {
       const bytes = bytesOf(syn, {}).slice(0, length);

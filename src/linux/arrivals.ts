@@ -2,8 +2,8 @@
  * What becomes of the SYNs, and of the answers to its own, that arrive at a host: answered, refused, passed on, or nothing.
  * An initial sequence number names a SYN, since address translation changes all else. Pure: packets in, losses out.
  */
-import type { TappedPacket } from '../linux/syn-tap.ts';
-import { addressText } from './sockets.ts';
+import { formatAddress, ipv6 } from '../wire/address.ts';
+import type { TappedPacket } from './syn-tap.ts';
 
 /** Something that arrived and of which nothing came, or only a refusal. */
 export interface Loss {
@@ -45,14 +45,44 @@ const most = 20_000;
 
 const flag = { syn: 2, rst: 4, ack: 16 } as const;
 
-/** Follows what arrives. */
+/** Drops that the kernel has told of, for all networks of a machine: it does not say of which one each was. */
+export class Drops {
+  readonly #drops: { readonly at: number; readonly word: string }[] = [];
+
+  /** @param at µs of the packets' clock */
+  add(at: number, word: string): void {
+    if (this.#drops.length < most) this.#drops.push({ at, word });
+  }
+
+  /** The drop nearest to a time, which then is nobody else's. */
+  take(at: number): string | null {
+    let best = -1;
+    for (const [index, drop] of this.#drops.entries()) {
+      const after = drop.at - at;
+      if (after < -dropBefore || after > dropAfter) continue;
+      if (best < 0 || Math.abs(after) < Math.abs(this.#drops[best]!.at - at)) best = index;
+    }
+    return best < 0 ? null : this.#drops.splice(best, 1)[0]!.word;
+  }
+
+  /** Forgets those before a time. */
+  forget(before: number): void {
+    while (this.#drops.length > 0 && this.#drops[0]!.at < before) this.#drops.shift();
+  }
+}
+
+/** Follows what arrives in one network. */
 export class Arrivals {
   /** Packets that were not followed because there were too many. */
   passedOver = 0;
   readonly #waiting = new Map<number, Loss>();
   readonly #refused: Loss[] = [];
   readonly #answers = new Map<number, Loss>();
-  readonly #drops: { readonly at: number; readonly word: string }[] = [];
+  readonly #drops: Drops;
+
+  constructor(drops: Drops) {
+    this.#drops = drops;
+  }
 
   /** A packet, in their order. */
   see(packet: TappedPacket): void {
@@ -63,11 +93,6 @@ export class Arrivals {
       if (packet.outgoing) this.#refuse((ack - 1) >>> 0, segment.refusal);
     } else if ((flags & flag.ack) === 0) this.#syn(packet, segment, seq);
     else this.#answer(packet, segment, (ack - 1) >>> 0);
-  }
-
-  /** A drop that the kernel told of. @param at µs of the packets' clock */
-  drop(at: number, word: string): void {
-    if (this.#drops.length < most) this.#drops.push({ at, word });
   }
 
   #syn(packet: TappedPacket, segment: Segment, isn: number): void {
@@ -110,28 +135,16 @@ export class Arrivals {
    */
   settle(now: number): Loss[] {
     const losses = this.#refused.splice(0);
-    for (const loss of losses) loss.word = this.#wordOf(loss.at);
+    for (const loss of losses) loss.word = this.#drops.take(loss.at);
     for (const map of [this.#waiting, this.#answers]) {
       for (const [isn, loss] of map) {
         if (now - loss.at <= patience) continue;
         map.delete(isn);
-        loss.word = this.#wordOf(loss.at);
+        loss.word = this.#drops.take(loss.at);
         losses.push(loss);
       }
     }
-    while (this.#drops.length > 0 && now - this.#drops[0]!.at > 10 * patience) this.#drops.shift();
     return losses;
-  }
-
-  /** The drop nearest to a time, which then is nobody else's. */
-  #wordOf(at: number): string | null {
-    let best = -1;
-    for (const [index, drop] of this.#drops.entries()) {
-      const after = drop.at - at;
-      if (after < -dropBefore || after > dropAfter) continue;
-      if (best < 0 || Math.abs(after) < Math.abs(this.#drops[best]!.at - at)) best = index;
-    }
-    return best < 0 ? null : this.#drops.splice(best, 1)[0]!.word;
   }
 }
 
@@ -168,10 +181,9 @@ function ipOf(view: DataView, family: 4 | 6): IpHeader | null {
     const next = (view.getUint8(0) & 15) * 4;
     return { from: text(12), to: text(16), protocol: view.getUint8(9), next };
   }
-  const text = (start: number): string =>
-    addressText(
-      Uint32Array.from([0, 4, 8, 12], (at) => view.getUint32(start + at)),
-      0,
+  const text = (at: number): string =>
+    formatAddress(
+      ipv6(view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12)),
     );
   return { from: text(8), to: text(24), protocol: view.getUint8(6), next: 40 };
 }
