@@ -6,22 +6,21 @@ import { resetSack } from './sack-blocks.ts';
 import type { RxSegment } from './stored.ts';
 import { memoryInUse, windowFromMemory } from './window.ts';
 
-/** What counts of the new segment is its data: the peer only knows of that, not of what it costs here. */
-const fits = (conn: Connection, seg: Segment): boolean =>
-  memoryInUse(conn) + seg.payloadLength <= conn.rcvBuf;
+/** One segment is taken beyond the buffer: it does not count itself (tcp_can_ingest). */
+const fits = (conn: Connection): boolean => memoryInUse(conn) <= conn.rcvBuf;
 
 /** Sees to it that a segment can be kept: by a larger buffer, by tidying up, by throwing away what came out of order. */
 export function makeRoom(conn: Connection, seg: Segment): boolean {
-  if (fits(conn, seg)) return true;
+  if (fits(conn)) return true;
   if (memoryInUse(conn) === 0) return false;
   enlargeBuffer(conn);
-  if (fits(conn, seg)) return true;
+  if (fits(conn)) return true;
   const wasteful = (item: RxSegment): boolean => windowFromMemory(conn, item.memory) > item.data.length;
   conn.outOfOrder.collapse(conn.rcvBuf >> 3, wasteful);
   conn.receiveQueue.collapse(conn.copiedSeq, wasteful);
-  if (fits(conn, seg)) return true;
+  if (fits(conn)) return true;
   dropOutOfOrder(conn, seg);
-  return fits(conn, seg);
+  return fits(conn);
 }
 
 /** A buffer that nobody sized takes what it holds already; the window does not grow meanwhile (tcp_clamp_window). */
@@ -41,7 +40,7 @@ function dropOutOfOrder(conn: Connection, seg: Segment): void {
     pruned = true;
     goal -= queue.dropLast().memory;
     if (!queue.empty && goal > 0) continue;
-    if (fits(conn, seg)) break;
+    if (fits(conn)) break;
     goal = conn.rcvBuf >> 3;
   }
   if (pruned) resetSack(conn);
