@@ -73,6 +73,22 @@ function take(waitUs: number): void {
   }
 }
 
+/** How many that run commands in between are played at a time: nothing else happens while a shell runs. */
+const mostWithCommands = 4;
+
+const hasCommands = ({ scenario }: KernelTask): boolean =>
+  scenario.steps.some(({ stimulus }) => stimulus.kind === 'command');
+
+/** The next ones to play together: those that run commands apart from those that do not. */
+function batch(): KernelTask[] {
+  const commands = hasCommands(waiting[0]!);
+  const chosen = waiting.filter((task) => hasCommands(task) === commands);
+  chosen.length = Math.min(chosen.length, commands ? Math.min(most, mostWithCommands) : most);
+  const taken = new Set(chosen);
+  waiting.splice(0, waiting.length, ...waiting.filter((task) => !taken.has(task)));
+  return chosen;
+}
+
 const blockingThread = new URL('../linux/blocking-thread.js', import.meta.url);
 
 function prepare({ id, scenario, congestion }: KernelTask): void {
@@ -135,7 +151,7 @@ for (;;) {
     if (ended) break;
     continue;
   }
-  for (const task of waiting.splice(0, most)) prepare(task);
+  for (const task of batch()) prepare(task);
   // Not all at the same moment: one every two milliseconds.
   prepared.splice(0).forEach(({ scenario, ...it }, i) => {
     running.push({ ...it, player: new Player(scenario, it.system, 2000 * i) });

@@ -157,12 +157,13 @@ export class Player {
   private *command(text: string, step: number): Steps<void> {
     if (this.system.command === undefined) throw new DrillError('cannot-run', 'the stack runs no commands');
     const { status } = yield* settled(this.system.command(text));
-    if (noCommand.has(status)) return;
+    // What a namespace may choose is no matter of the stack: it gets what is asked for by its route.
+    if (noCommand.has(status) || text.includes('tcp_congestion_control')) return;
     this.seen.push({ kind: 'result', atUs: this.now(), step, fields: { status: status === 0 ? 0 : 1 } });
   }
 
-  /** @param atUs when a call that blocked ended, µs from the start */
-  private note(step: number, newFds: readonly number[], outcome: Outcome, atUs = this.now()): void {
+  /** @param endUs when a call that blocked ended, µs from the start; null if it did not block */
+  private note(step: number, newFds: readonly number[], outcome: Outcome, endUs: number | null = null): void {
     const given = outcome.fds ?? (outcome.value >= 0 && newFds.length > 0 ? [outcome.value] : []);
     given.forEach((live, i) => {
       const fd = newFds[i];
@@ -180,7 +181,8 @@ export class Player {
       fields.flags = outcome.message.flags;
       fields.control = outcome.message.control.map(({ level, type }) => `${level}:${type}`).join();
     }
-    this.seen.push({ kind: 'result', atUs, step, fields });
+    if (endUs === null) this.seen.push({ kind: 'result', atUs: this.now(), step, fields });
+    else this.seen.push({ kind: 'result', atUs: endUs, step, fields, blocked: true });
   }
 
   private *look(step: number, fd: number): Steps<void> {

@@ -79,6 +79,8 @@ export interface SeenResult {
   /** The number of the step. */
   readonly step: number;
   readonly fields: Readonly<Record<string, string | number>>;
+  /** Whether it is of a call that blocked. */
+  readonly blocked?: boolean;
 }
 
 export type Seen = SeenPacket | SeenResult;

@@ -287,7 +287,11 @@ export class KernelSystem implements SystemUnderTest {
   /** Runs a command in a real shell inside the namespace. This is no sandbox: it can do what the user can. */
   command(text: string): { status: number; output: string } {
     const sysctl = /^sysctl -q -w ([a-z0-9_.]+)="([^"]*)"$/.exec(text);
-    if (sysctl !== null) return this.sysctl(sysctl[1]!, sysctl[2]!);
+    if (sysctl !== null) {
+      const done = this.sysctl(sysctl[1]!, sysctl[2]!);
+      this.followCongestion(text);
+      return done;
+    }
     const result = this.namespace.run(() =>
       spawnSync('/bin/sh', ['-c', text], {
         cwd: this.options.folder,
