@@ -30,9 +30,13 @@ export function headline({ file, line, message: text }: Failure): string {
 
 /**
  * The whole message.
- * @param text the script, for the line that is to blame; none is shown if it is null
+ * @param text the script, for the line that is to blame; none is shown without it
  */
-export function formatFailure(failure: Failure, text: string | null, style: ReportStyle = plain): string {
+export function formatFailure(
+  failure: Failure,
+  text: string | null = null,
+  style: ReportStyle = plain,
+): string {
   const lines = [headline(failure)];
   lines.push(
     ...packetLines('script', failure.expected, style),

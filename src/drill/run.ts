@@ -1,4 +1,5 @@
 /** Runs a script on a system under test: its init command, its events in order, its cleanup, its snippets. */
+import type { AbortSignalLike } from '../wire/abort.ts';
 import type { Event, Script } from './ast.ts';
 import { schedule, type TimedEvent, timingProblem } from './clock.ts';
 import { configOf, type DrillConfig, networkOf } from './config.ts';
@@ -28,6 +29,11 @@ export interface RunOptions {
   readonly options?: readonly { readonly name: string; readonly value: string | null }[];
   /** Runs the snippets instead of the built-in Python subset. */
   readonly python?: PythonRunner;
+  /**
+   * Calls the run off when it aborts: looked at before each event, and heard while a system's promise is waited for. The
+   * system is closed, the script's cleanup does not run. `AbortSignal.timeout(ms)` is a time-out.
+   */
+  readonly signal?: AbortSignalLike;
 }
 
 /** How a run ended. */
@@ -53,14 +59,22 @@ export interface AsyncRunOptions extends Omit<RunOptions, 'open'> {
   readonly open: OpenAsyncSystem;
 }
 
-/** Runs a script. Whatever is wrong with it is in the result; nothing is thrown. */
+/**
+ * Runs a script. Whatever is wrong with it is in the result.
+ * @throws the signal's reason if it aborted before the end, and nothing else
+ */
 export function runScript(options: RunOptions): RunResult {
-  return throughAll(runSteps(options));
+  return unlessCalledOff(throughAll(runSteps(options)), options);
 }
 
-/** Runs a script on a system that may answer with promises. The promise is never rejected. */
-export function runScriptAsync(options: AsyncRunOptions): Promise<RunResult> {
-  return throughAllAsync(runSteps(options));
+/** Runs a script on a system that may answer with promises. Rejects with the signal's reason, and for nothing else. */
+export async function runScriptAsync(options: AsyncRunOptions): Promise<RunResult> {
+  return unlessCalledOff(await throughAllAsync(runSteps(options), options.signal), options);
+}
+
+function unlessCalledOff(result: RunResult, { signal }: AsyncRunOptions): RunResult {
+  if (signal?.aborted && result.failure !== null) throw signal.reason;
+  return result;
 }
 
 function* runSteps(options: AsyncRunOptions): Steps<RunResult> {
@@ -167,7 +181,7 @@ class Run {
     }
     this.endUs = this.machine.now();
     try {
-      if (initialised) yield* this.cleanup();
+      if (initialised && !this.isCalledOff()) yield* this.cleanup();
       if (failure === null) {
         this.output += runSnippets(this.options.file, this.snippets, this.options.python ?? null);
         yield* this.calls.end();
@@ -176,11 +190,17 @@ class Run {
       failure ??= this.failure(error);
     }
     try {
-      yield* settled(this.system.close?.());
+      const closed = this.system.close?.();
+      // A system that has not answered may not do so now either.
+      if (!this.isCalledOff()) yield* settled(closed);
     } catch (error) {
       failure ??= this.failure(error);
     }
     return failure;
+  }
+
+  private isCalledOff(): boolean {
+    return this.options.signal?.aborted === true;
   }
 
   private failure(error: unknown): Failure {
@@ -212,6 +232,7 @@ class Run {
   private *events(): Steps<void> {
     for (const event of this.script.events) {
       this.current = event;
+      if (this.isCalledOff()) throw new DrillError('internal', 'the run was called off', event.at);
       if (this.last === null && event.time.us !== 0) {
         throw new DrillError('semantic', 'first event should be at time 0', event.at);
       }

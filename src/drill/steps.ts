@@ -2,6 +2,7 @@
  * The runner in steps: generators that stop wherever a system under test answers with a promise. A synchronous system
  * never stops them, so that one runner serves both kinds.
  */
+import { type AbortSignalLike, unlessAborted } from '../wire/abort.ts';
 import { DrillError } from './failure.ts';
 import type { Answer } from './system-under-test.ts';
 
@@ -28,13 +29,16 @@ export function throughAll<T>(steps: Steps<T>): T {
   return step.value;
 }
 
-/** Goes through steps, waiting where they wait. A promise that is rejected is an error inside them. */
-export async function throughAllAsync<T>(steps: Steps<T>): Promise<T> {
+/**
+ * Goes through steps, waiting where they wait. A promise that is rejected is an error inside them, and so is a signal that
+ * aborts meanwhile.
+ */
+export async function throughAllAsync<T>(steps: Steps<T>, signal?: AbortSignalLike): Promise<T> {
   let step = steps.next();
   while (!step.done) {
     let value: unknown;
     try {
-      value = await step.value;
+      value = await unlessAborted(step.value, signal);
     } catch (error) {
       step = steps.throw(error);
       continue;

@@ -6,8 +6,8 @@
 import { Host, type HostOptions, OpenFlag, Socket } from '../host/index.ts';
 import { type RealClock, Realtime } from '../sim/realtime.ts';
 import { Errno } from '../tcp/errno.ts';
+import { type AbortSignalLike, onAbort } from '../wire/abort.ts';
 import { anyIpv4, anyIpv6, formatAddress, isPort, parseAddress } from '../wire/address.ts';
-import { type AbortSignalLike, onAbort } from './abort.ts';
 import { type ConnectionHandlers, type ConnectionServices, StackConnection } from './connection.ts';
 import { StackError } from './errors.ts';
 import { checkConnectOptions, checkOptions } from './options.ts';

@@ -2,13 +2,16 @@
  * What happened to every connection attempt in a capture, as a library: bytes in, attempts out. No files, no clock: runs in
  * browsers as well as in Node.
  */
+import type { AbortSignalLike } from '../wire/abort.ts';
 import { CaptureError } from '../wire/captured-packet.ts';
 import { CaptureReader } from '../wire/pcap-reader.ts';
+import { abortable } from './abortable.ts';
 import { Decapsulator } from './decode/decapsulate.ts';
 import { type Chunks, decompressed } from './decode/gunzip.ts';
 import { isKnownLink } from './decode/layers.ts';
 import { addressText } from './decode/options.ts';
 import { explainRecord } from './explain-record.ts';
+import { type Filter, filterOf } from './filter.ts';
 import type { Attempt } from './judge/attempt.ts';
 import type { Facts, Recorded } from './judge/evidence.ts';
 import { CleanJson } from './output/clean-json.ts';
@@ -189,18 +192,34 @@ export class Explainer {
   }
 }
 
+/** What {@link explain} may be told beside the capture. */
+export interface ExplainOptions {
+  /** What to tell about; the capture is still read and judged as a whole. */
+  readonly filter?: Filter;
+  /** Ends the reading when it aborts, also while it waits for bytes; `AbortSignal.timeout(ms)` is a time-out. */
+  readonly signal?: AbortSignalLike;
+}
+
 /**
  * Explains a capture.
  * @param chunks its bytes in pieces of any size, as they are or compressed with gzip
  * @returns the attempts as they end; what the generator returns is the summary
  * @throws CaptureError after the last attempt, if the capture is damaged or cut off
+ * @throws Error at the first attempt that is asked for, if the filter names a code or an address that does not exist
+ * @throws the signal's reason, once it aborts
  */
-export async function* explain(chunks: Chunks): AsyncGenerator<Attempt, CaptureSummary, undefined> {
+export async function* explain(
+  chunks: Chunks,
+  { filter, signal }: ExplainOptions = {},
+): AsyncGenerator<Attempt, CaptureSummary, undefined> {
+  const wanted = filter === undefined ? null : filterOf(filter);
   let ready: Attempt[] = [];
-  const explainer = new Explainer((attempt) => ready.push(attempt));
+  const explainer = new Explainer((attempt) => {
+    if (wanted === null || wanted(attempt)) ready.push(attempt);
+  });
   let problem: CaptureError | null = null;
   try {
-    for await (const chunk of decompressed(chunks)) {
+    for await (const chunk of decompressed(signal === undefined ? chunks : abortable(chunks, signal))) {
       explainer.push(chunk);
       if (ready.length > 0) {
         const batch = ready;

@@ -3,7 +3,7 @@
 export type { ByteStream, Chunks } from './decode/gunzip.ts';
 export type { NeighbourFinding } from './decode/neighbours.ts';
 export type { OptionSet } from './decode/options.ts';
-export { Explainer, explain } from './explain.ts';
+export { Explainer, type ExplainOptions, explain } from './explain.ts';
 export { type Filter, filterCodes, filterOf } from './filter.ts';
 export type { Trouble } from './judge/aftermath.ts';
 export { type Attempt, timeText } from './judge/attempt.ts';

@@ -18,3 +18,24 @@ export function onAbort(signal: AbortSignalLike, action: (reason: unknown) => vo
   signal.addEventListener('abort', listener);
   return off;
 }
+
+/** A promise, or the signal's reason as a rejection if it aborts first. A signal that has aborted before changes nothing. */
+export function unlessAborted<T>(
+  promise: PromiseLike<T>,
+  signal: AbortSignalLike | undefined,
+): PromiseLike<T> {
+  if (signal === undefined || signal.aborted) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const off = onAbort(signal, reject);
+    promise.then(
+      (value) => {
+        off();
+        resolve(value);
+      },
+      (error) => {
+        off();
+        reject(error);
+      },
+    );
+  });
+}
