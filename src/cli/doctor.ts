@@ -1,7 +1,7 @@
 /** `halfopen doctor`: what makes connections fail on this host. */
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs, styleText } from 'node:util';
+import { parseArgs } from 'node:util';
 import { type Acceptance, parseAcceptances, withoutAccepted } from '../doctor/accept.ts';
 import { type Check, type Examination, examine, shortened } from '../doctor/check.ts';
 import { checks } from '../doctor/checks.ts';
@@ -18,36 +18,13 @@ import {
   changesJson,
   humanReport,
   jsonReport,
-  type Paint,
   type Report,
 } from '../doctor/report.ts';
-
-const help = `Usage: halfopen doctor [OPTION]...
-
-Finds what makes TCP connections fail on this host. Reads /proc (and asks ss and tc), changes nothing, needs no root.
-As root it also sees other users' processes, the firewall's rules, and attempts that last moments (trace events).
-
-  --json            the whole report as JSON
-  --prometheus      metrics in Prometheus' text format
-  --fix             print a shell script of the fixes; nothing is run
-  --watch           go on until interrupted; print what changes
-  --interval S      seconds between the two samples of counters (default 1)
-  --only ID,...     only these checks
-  --ignore ID,...   all but these checks
-  --accept FILE     do not report or count the findings that FILE lists, a line each: ID or ID SUBJECT
-  --pid PID         the network of this process (a container's): its namespace is entered if this user may
-  --proc ROOT       another proc file system (its process 1 is meant), or a folder with copies of /proc/net and /proc/sys
-
-Exit: 0 nothing of severity high or worse, 1 something of it, 2 wrong usage, or nothing that the checks need could be read.
-
-Examples:
-  halfopen doctor
-  halfopen doctor --fix > fix.sh
-  halfopen doctor --only self-connected-socket,listener-in-ephemeral-range --json
-  halfopen doctor --pid "$(pidof -s nginx)"
-
-Checks:
-`;
+import { doctorTexts } from '../messages/doctor.ts';
+import { checkTexts } from '../messages/doctor-checks.ts';
+import { type Language, type Say, speaker } from '../messages/message.ts';
+import { argumentProblem, languageOf, machineLanguage } from './language.ts';
+import { complain, paint, print } from './output/print.ts';
 
 /** What the command line asks for. */
 interface Options {
@@ -59,64 +36,71 @@ interface Options {
   readonly acceptances: readonly Acceptance[];
   readonly pid: number | null;
   readonly proc: string;
+  readonly language: Language;
 }
+
+type Voice = Say<typeof doctorTexts>;
 
 /** Wrong usage: its message is all that the user needs. */
 class UsageError extends Error {}
 
 /** Runs the command. @returns the exit code */
 export async function run(args: string[]): Promise<number> {
+  const language = languageOf(args);
+  const say = speaker(doctorTexts, language);
   try {
-    const options = parse(args);
+    const options = parse(args, say);
     if (options === null) {
       const width = Math.max(...checks.map(({ id }) => id.length));
-      const rows = checks.map(({ id, title }) => `  ${id.padEnd(width)}  ${title}\n`);
-      process.stdout.write(help + rows.join(''));
+      const rows = checks.map(({ id }) => `  ${id.padEnd(width)}  ${checkTexts[id].title[language]}\n`);
+      print(say('help') + rows.join(''));
       return 0;
     }
-    return await inspect(options, args);
+    return await inspect(options, args, say);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`halfopen doctor: ${error.message}\n`);
+    complain('doctor', error.message);
     return 2;
   }
 }
 
 /** @returns null if help is asked for @throws UsageError */
-function parse(args: string[]): Options | null {
+function parse(args: string[], say: Voice): Options | null {
   const values = parseValues(args);
   if (values.help) return null;
   const formats = (['json', 'prometheus', 'fix'] as const).filter((name) => values[name]);
-  if (formats.length > 1) throw new UsageError(`--${formats.join(' and --')} exclude each other`);
+  if (formats.length > 1)
+    throw new UsageError(say('exclude', { formats: formats.map((name) => `--${name}`).join(', ') }));
   const format = formats[0] ?? 'human';
   if (values.watch && (format === 'prometheus' || format === 'fix')) {
-    throw new UsageError(`--watch does not go with --${format}`);
+    throw new UsageError(say('watchWith', { format }));
   }
   const interval = Number(values.interval ?? '1');
   if (!(interval >= 0.05 && interval <= 3600)) {
-    throw new UsageError(`--interval takes seconds from 0.05 to 3600, not '${values.interval}'`);
+    throw new UsageError(say('badInterval', { value: values.interval! }));
   }
   const proc = values.proc ?? '/proc';
   if (!isFolder(proc)) {
-    const hint =
-      process.platform === 'linux' ? '' : `; the doctor reads Linux's, and this is ${process.platform}`;
-    throw new UsageError(`there is no folder ${proc}${hint}`);
+    const { platform } = process;
+    throw new UsageError(
+      platform === 'linux' ? say('noFolder', { path: proc }) : say('noFolderHere', { path: proc, platform }),
+    );
   }
   let pid: number | null = null;
   if (values.pid !== undefined) {
     pid = Number(values.pid);
-    if (!/^[1-9]\d*$/.test(values.pid))
-      throw new UsageError(`--pid takes a process number, not '${values.pid}'`);
-    if (!isFolder(`${proc}/${pid}`)) throw new UsageError(`there is no process ${pid} in ${proc}`);
+    if (!/^[1-9]\d*$/.test(values.pid)) throw new UsageError(say('badPid', { value: values.pid }));
+    if (!isFolder(`${proc}/${pid}`)) throw new UsageError(say('noProcess', { pid, path: proc }));
   }
   return {
     format,
     watch: values.watch ?? false,
     interval: interval * 1000,
-    checks: choose(values.only, values.ignore),
-    acceptances: values.accept === undefined ? [] : readAcceptances(values.accept),
+    checks: choose(values.only, values.ignore, say),
+    acceptances: values.accept === undefined ? [] : readAcceptances(values.accept, say),
     pid,
     proc,
+    language: format === 'json' ? machineLanguage(args) : languageOf(args),
   };
 }
 
@@ -136,11 +120,12 @@ function parseValues(args: string[]) {
     accept: text,
     pid: text,
     proc: text,
+    lang: text,
   } as const;
   try {
     return parseArgs({ args, options, allowPositionals: false }).values;
   } catch (error) {
-    throw new UsageError(`${(error as Error).message.split('. ')[0]}; --help lists what it takes`);
+    throw new UsageError(argumentProblem(error, languageOf(args)));
   }
 }
 
@@ -152,31 +137,31 @@ function isFolder(path: string): boolean {
   }
 }
 
-function choose(only: string[] | undefined, ignore: string[] | undefined): readonly Check[] {
+function choose(only: string[] | undefined, ignore: string[] | undefined, say: Voice): readonly Check[] {
   const ids = (lists: string[] | undefined, option: string): string[] | undefined => {
     const split = lists?.flatMap((list) => list.split(','));
     const wrong = split?.find((id) => !checks.some((check) => check.id === id));
     if (wrong !== undefined) {
-      throw new UsageError(`--${option}: there is no check '${wrong}'; --help lists them`);
+      throw new UsageError(say('noCheck', { option, id: wrong }));
     }
     return split;
   };
   const wanted = ids(only, 'only');
   const unwanted = ids(ignore, 'ignore') ?? [];
   const chosen = checks.filter(({ id }) => (wanted?.includes(id) ?? true) && !unwanted.includes(id));
-  if (chosen.length === 0) throw new UsageError('--only and --ignore leave no check');
+  if (chosen.length === 0) throw new UsageError(say('noneLeft'));
   return chosen;
 }
 
-function readAcceptances(file: string): Acceptance[] {
+function readAcceptances(file: string, say: Voice): Acceptance[] {
   try {
     return parseAcceptances(readFileSync(file, 'utf8'), checks);
   } catch (error) {
-    throw new UsageError(`--accept ${file}: ${(error as Error).message}`);
+    throw new UsageError(say('badAcceptances', { file, why: (error as Error).message }));
   }
 }
 
-async function inspect(options: Options, args: string[]): Promise<number> {
+async function inspect(options: Options, args: string[], say: Voice): Promise<number> {
   let source = locate(options.proc, options.pid);
   if (source.namespace !== null && 'why' in source.sys) {
     const obstacle = whyNotEnter(source.namespace);
@@ -184,7 +169,7 @@ async function inspect(options: Options, args: string[]): Promise<number> {
       const program = [process.execPath, ...process.execArgv, process.argv[1]!];
       return runInside(source.namespace, [...program, 'doctor', ...args]);
     }
-    source = { ...source, sys: { why: `${source.sys.why}, and it cannot be entered: ${obstacle}` } };
+    source = { ...source, sys: { why: say('cannotEnter', { why: source.sys.why, obstacle }) } };
   }
   return options.watch ? watch(options, source) : once(options, source);
 }
@@ -208,7 +193,8 @@ async function look(options: Options, source: Source, before: Sample, signal?: A
     // Few checks look at them, and following them takes a moment to set up.
     attempts: !options.watch && options.checks.some(({ id }) => live.includes(id)),
   });
-  if (nothingRead(host)) throw new UsageError(`nothing could be read from ${source.net}`);
+  if (nothingRead(host))
+    throw new UsageError(speaker(doctorTexts, options.language)('nothingRead', { path: source.net }));
   const all = examine(host, options.checks);
   const owned = source.live ? withOwners(all.found, options.proc, options.pid) : all.found;
   const { found, accepted, unused } = withoutAccepted(owned, options.acceptances);
@@ -230,25 +216,22 @@ function exitCode({ checks, found, blind }: Examination): number {
   return blind.length === checks.length ? 2 : 0;
 }
 
-const paint: Paint = (style, text) =>
-  process.stdout.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text;
-
 async function once(options: Options, source: Source): Promise<number> {
   const report = await look(options, source, sample(source));
-  process.stdout.write(render(options, report));
+  print(render(options, report));
   return exitCode(report.examination);
 }
 
-function render({ format }: Options, report: Report): string {
+function render({ format, language }: Options, report: Report): string {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(jsonReport(report), null, 2)}\n`;
+      return `${JSON.stringify(jsonReport(report, language), null, 2)}\n`;
     case 'prometheus':
       return prometheusReport(report);
     case 'fix':
       return fixScript(report.examination.found, report.prefix);
     case 'human':
-      return humanReport(report, paint);
+      return humanReport(report, paint, language);
   }
 }
 
@@ -265,7 +248,7 @@ async function watch(options: Options, source: Source): Promise<number> {
       const seen = await look(options, source, before, stop.signal);
       const examination = last === null ? seen.examination : carriedOver(last.examination, seen.examination);
       const now: Look = { ...seen, examination };
-      process.stdout.write(renderChange(options, last, now));
+      print(renderChange(options, last, now));
       before = now.sample;
       last = now;
     }
@@ -279,10 +262,12 @@ function renderChange(options: Options, last: Report | null, now: Report): strin
   const at = new Date().toISOString();
   if (options.format === 'json') {
     const value =
-      last === null ? jsonReport(now) : changesJson(changes(last.examination, now.examination), now.prefix);
+      last === null
+        ? jsonReport(now, options.language)
+        : changesJson(changes(last.examination, now.examination), now.prefix, options.language);
     return `${JSON.stringify({ at, ...value })}\n`;
   }
-  if (last === null) return `${humanReport(now, paint)}\n`;
-  const lines = changeLines(changes(last.examination, now.examination), paint);
+  if (last === null) return `${humanReport(now, paint, options.language)}\n`;
+  const lines = changeLines(changes(last.examination, now.examination), paint, options.language);
   return lines.map((line) => `${at.slice(11, 19)} ${line}\n`).join('');
 }

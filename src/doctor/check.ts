@@ -1,4 +1,5 @@
 /** What a check is, what it finds, and how all of them are run over what was read from a host. Pure. */
+import type { CheckId } from '../messages/doctor-checks.ts';
 import { type Host, Unread } from './host.ts';
 import type { PortRange } from './ports.ts';
 
@@ -50,14 +51,10 @@ export interface Consequence {
   readonly summary: string;
 }
 
-/** One thing to look for. */
+/** One thing to look for. What it is called, and why it matters, is in src/messages/doctor-checks.ts. */
 export interface Check {
   /** Never changes: people put it into scripts and files of accepted findings. */
-  readonly id: string;
-  /** One line for lists. */
-  readonly title: string;
-  /** In one sentence, why it matters. */
-  readonly why: string;
+  readonly id: CheckId;
   /** Whether it looks at sockets: what is missing from them is then unknown to it. */
   readonly readsSockets?: boolean;
   /** Each finds on its own, so that what one cannot read hides nothing of the others. */

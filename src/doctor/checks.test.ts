@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { checkTexts } from '../messages/doctor-checks.ts';
 import { type Examination, examine } from './check.ts';
 import { checks, settings } from './checks.ts';
 import { type Differences, hostWith, type SocketText } from './testing.ts';
@@ -19,8 +20,8 @@ describe('the checks', () => {
   });
 
   test('say why they matter in one sentence', () => {
-    for (const { why } of checks)
-      expect(why).toMatch(/^[A-Z][^.]*(\d\.\d[^.]*)*\.$|\(RFC \d+(, section \d+)?\)\.$/);
+    for (const { id } of checks)
+      expect(checkTexts[id].why.en).toMatch(/^[A-Z][^.]*(\d\.\d[^.]*)*\.$|\(RFC \d+(, section \d+)?\)\.$/);
   });
 
   test('are silent on a healthy host and know everything about it', () => {

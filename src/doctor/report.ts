@@ -1,4 +1,8 @@
 /** An examination as text for people, as JSON, and as the changes between two. */
+
+import { doctorTexts } from '../messages/doctor.ts';
+import { checkTexts } from '../messages/doctor-checks.ts';
+import { type Language, type Say, speaker } from '../messages/message.ts';
 import type { Acceptance } from './accept.ts';
 import { type Examination, type Found, type Severity, severities, type Unknown } from './check.ts';
 import { connectTimeout } from './checks/path.ts';
@@ -26,6 +30,8 @@ const styles: Record<Severity, 'red' | 'yellow' | 'cyan'> = {
   info: 'cyan',
 };
 
+type Voice = Say<typeof doctorTexts>;
+
 /** How many findings of one check are shown to people one by one. */
 const mostShown = 3;
 
@@ -40,64 +46,84 @@ export function connectTimeoutSeconds(host: Host): number | null {
 }
 
 /** The report for people: the worst first, and at the end what is unknown. */
-export function humanReport(report: Report, paint: Paint): string {
+export function humanReport(report: Report, paint: Paint, language: Language = 'en'): string {
   const { host, examination, accepted, unused } = report;
-  const lines = [headline(report, paint), ''];
+  const say = speaker(doctorTexts, language);
+  const lines = [headline(report, paint, say), ''];
   const shown = new Map<string, number>();
   for (const finding of examination.found) {
     const before = shown.get(finding.check.id) ?? 0;
     shown.set(finding.check.id, before + 1);
-    if (before < mostShown) lines.push(...findingLines(finding, before === 0, report.prefix, paint), '');
+    if (before < mostShown)
+      lines.push(...findingLines(finding, before === 0, report.prefix, paint, language), '');
   }
   for (const [id, count] of shown) {
     if (count > mostShown) {
-      lines.push(`${count - mostShown} more of ${id}: halfopen doctor --json --only ${id}`, '');
+      lines.push(say('more', { count: count - mostShown, id }), '');
     }
   }
-  if (examination.unknown.length > 0) lines.push(...unknownLines(examination.unknown, paint), '');
-  if (accepted.length > 0) lines.push(`${accepted.length} accepted (not shown, not counted)`);
+  if (examination.unknown.length > 0) lines.push(...unknownLines(examination.unknown, paint, say), '');
+  if (accepted.length > 0) lines.push(say('accepted', { count: accepted.length }));
   for (const { check, subject, line } of unused) {
-    lines.push(
-      `line ${line} of the accepted findings was not found: ${check}${subject ? ` ${subject}` : ''}`,
-    );
+    lines.push(say('unusedLine', { line, what: `${check}${subject ? ` ${subject}` : ''}` }));
   }
   const serious = examination.found.some(({ severity }) => severity !== 'info');
   if (!serious && host.unseen.length > 0) {
-    lines.push('Not looked at:', ...host.unseen.map((sentence) => `  ${sentence}`), '');
+    lines.push(say('notLookedAt'), ...host.unseen.map((sentence) => `  ${sentence}`), '');
   }
   const timeout = connectTimeoutSeconds(host);
   if (timeout !== null && !shown.has('connect-timeout')) {
-    lines.push(`connect() to an address that does not answer fails after ${timeout} s.`);
+    lines.push(say('givesUp', { seconds: timeout }));
   }
   while (lines.at(-1) === '') lines.pop();
   return `${lines.join('\n')}\n`;
 }
 
-function headline({ host, examination }: Report, paint: Paint): string {
+function headline({ host, examination }: Report, paint: Paint, say: Voice): string {
   const counts: string[] = [];
   for (const severity of severities) {
     const count = examination.found.filter((finding) => finding.severity === severity).length;
-    if (count > 0) counts.push(paint(styles[severity], `${count} ${severity}`));
+    if (count > 0) counts.push(paint(styles[severity], `${count} ${say(severity)}`));
   }
-  if (counts.length === 0) counts.push('nothing found');
-  if (examination.unknown.length > 0) counts.push(`${examination.unknown.length} unknown`);
+  if (counts.length === 0) counts.push(say('nothingFound'));
+  if (examination.unknown.length > 0) counts.push(say('unknownCount', { count: examination.unknown.length }));
   const { length } = host.sockets.sockets;
-  const what = `${examination.checks.length} checks, ${length.toLocaleString('en-US')} sockets, ${host.seconds.toFixed(1)} s`;
+  const what = say('extent', {
+    checks: examination.checks.length,
+    sockets: length.toLocaleString('en-US'),
+    seconds: host.seconds.toFixed(1),
+  });
   return `${paint('bold', 'halfopen doctor')}: ${counts.join(', ')} ${paint('dim', `(${what})`)}`;
 }
 
-function findingLines(finding: Found, first: boolean, prefix: string, paint: Paint): string[] {
-  const row = (label: string, text: string): string => `  ${paint('dim', label.padEnd(5))} ${text}`;
-  const lines = [
-    `${paint(styles[finding.severity], finding.severity.toUpperCase().padEnd(8))} ${finding.summary}`,
-  ];
-  if (first) lines.push(row('why', finding.check.why));
-  for (const { summary } of finding.consequences ?? []) lines.push(row('so', summary));
-  for (const { where, what } of finding.evidence) lines.push(row('read', `${where}: ${what || '(empty)'}`));
+/** A word in so many columns; a Chinese character takes two. */
+const padded = (text: string, columns: number): string =>
+  text + ' '.repeat(Math.max(0, columns - [...text].reduce((sum, one) => sum + (one > '\u2e7f' ? 2 : 1), 0)));
+
+const severityText = (severity: Severity, say: Voice): string => padded(say(severity).toUpperCase(), 8);
+
+function findingLines(
+  finding: Found,
+  first: boolean,
+  prefix: string,
+  paint: Paint,
+  language: Language,
+): string[] {
+  const say = speaker(doctorTexts, language);
+  const { severity, summary, check } = finding;
+  const row = (label: 'why' | 'so' | 'read' | 'look' | 'fix' | 'id', text: string): string =>
+    `  ${paint('dim', padded(say(label), 5))} ${text}`;
+  // Summaries, evidence and advice are in English as yet: the title says in Chinese what was found.
+  const title = language === 'en' ? '' : `${checkTexts[check.id].title[language]}：`;
+  const lines = [`${paint(styles[severity], severityText(severity, say))} ${title}${summary}`];
+  if (first) lines.push(row('why', checkTexts[check.id].why[language]));
+  for (const consequence of finding.consequences ?? []) lines.push(row('so', consequence.summary));
+  for (const { where, what } of finding.evidence)
+    lines.push(row('read', `${where}: ${what || say('empty')}`));
   for (const fix of finding.fixes) {
     lines.push(row(fix.kind === 'look' ? 'look' : 'fix', fixText(fix, prefix)));
   }
-  lines.push(row('id', `${finding.check.id} ${finding.subject}`));
+  lines.push(row('id', `${check.id} ${finding.subject}`));
   return lines;
 }
 
@@ -116,19 +142,21 @@ function byReason(unknown: readonly Unknown[]): [string, string][] {
   ]);
 }
 
-function unknownLines(unknown: readonly Unknown[], paint: Paint): string[] {
+const unknownText = (say: Voice): string => padded(say('unknown').toUpperCase(), 8);
+
+function unknownLines(unknown: readonly Unknown[], paint: Paint, say: Voice): string[] {
   return byReason(unknown).flatMap(([reason, ids]) => [
-    `${paint('yellow', 'UNKNOWN ')} ${reason}`,
-    `  ${paint('dim', 'for  ')} ${ids}`,
+    `${paint('yellow', unknownText(say))} ${reason}`,
+    `  ${paint('dim', padded(say('for'), 5))} ${ids}`,
   ]);
 }
 
-const findingJson = (finding: Found, prefix: string): object => ({
+const findingJson = (finding: Found, prefix: string, language: Language): object => ({
   check: finding.check.id,
   severity: finding.severity,
   subject: finding.subject,
   summary: finding.summary,
-  why: finding.check.why,
+  why: checkTexts[finding.check.id].why[language],
   consequences: finding.consequences ?? [],
   evidence: finding.evidence,
   fixes: finding.fixes.map((fix) => ({ kind: fix.kind, text: fixText(fix, prefix) })),
@@ -137,14 +165,15 @@ const findingJson = (finding: Found, prefix: string): object => ({
 const unknownJson = ({ check, where, why }: Unknown): object => ({ check: check.id, where, why });
 
 /** The report as a value for JSON. Its fields are documented in docs/doctor.md. */
-export function jsonReport({ host, examination, accepted, unused, prefix }: Report): object {
+export function jsonReport(report: Report, language: Language = 'en'): object {
+  const { host, examination, accepted, unused, prefix } = report;
   return {
     checks: examination.checks.map(({ id }) => id),
     sockets: host.sockets.sockets.length,
     seconds: host.seconds,
     connectTimeoutSeconds: connectTimeoutSeconds(host),
-    findings: examination.found.map((finding) => findingJson(finding, prefix)),
-    accepted: accepted.map((finding) => findingJson(finding, prefix)),
+    findings: examination.found.map((finding) => findingJson(finding, prefix, language)),
+    accepted: accepted.map((finding) => findingJson(finding, prefix, language)),
     unusedAcceptances: unused.map(({ check, subject, line }) => ({ check, subject, line })),
     unknown: examination.unknown.map(unknownJson),
     unseen: host.unseen,
@@ -205,23 +234,28 @@ export function changes(before: Examination, now: Examination): Changes {
 }
 
 /** Changes for people, a line each: `+` new, `-` gone, `~` moved, `?` unknown. Empty if nothing changed. */
-export function changeLines({ appeared, gone, moved, lost, regained }: Changes, paint: Paint): string[] {
+export function changeLines(difference: Changes, paint: Paint, language: Language = 'en'): string[] {
+  const { appeared, gone, moved, lost, regained } = difference;
+  const say = speaker(doctorTexts, language);
   const line = (sign: string, finding: Found): string =>
-    `${sign} ${paint(styles[finding.severity], finding.severity.toUpperCase().padEnd(8))} ${finding.summary}`;
+    `${sign} ${paint(styles[finding.severity], severityText(finding.severity, say))} ${finding.summary}`;
   return [
     ...appeared.map((finding) => line('+', finding)),
     ...moved.map((finding) => line('~', finding)),
     ...gone.map((finding) => line('-', finding)),
-    ...byReason(lost).map(([reason, ids]) => `? ${paint('yellow', 'UNKNOWN ')} ${reason} (for ${ids})`),
-    ...byReason(regained).map(([reason, ids]) => `? KNOWN    again, it was: ${reason} (for ${ids})`),
+    ...byReason(lost).map(
+      ([reason, ids]) => `? ${paint('yellow', unknownText(say))} ${say('lost', { reason, ids })}`,
+    ),
+    ...byReason(regained).map(([reason, ids]) => `? ${say('known', { reason, ids })}`),
   ];
 }
 
 /** Changes as a value for JSON. */
-export function changesJson({ appeared, gone, moved, lost, regained }: Changes, prefix: string): object {
+export function changesJson(difference: Changes, prefix: string, language: Language = 'en'): object {
+  const { appeared, gone, moved, lost, regained } = difference;
   return {
-    appeared: appeared.map((finding) => findingJson(finding, prefix)),
-    moved: moved.map((finding) => findingJson(finding, prefix)),
+    appeared: appeared.map((finding) => findingJson(finding, prefix, language)),
+    moved: moved.map((finding) => findingJson(finding, prefix, language)),
     gone: gone.map(({ check, subject, severity }) => ({ check: check.id, subject, severity })),
     lost: lost.map(unknownJson),
     regained: regained.map(unknownJson),

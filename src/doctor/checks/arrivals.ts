@@ -152,8 +152,6 @@ function fixesFor({ device, to, from, ours }: LostSyns, firewall: boolean): Find
 
 const lostSyns: Check = {
   id: 'lost-syns',
-  title: 'SYNs or answers that arrive are dropped or rejected here',
-  why: 'The other host waits until it times out, or is refused, although both it and the service are well.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -166,8 +164,6 @@ const lostSyns: Check = {
 
 const listenerElsewhere: Check = {
   id: 'listener-elsewhere',
-  title: 'a client asks one address of this host for a service that listens on another one',
-  why: 'The client is refused although the service runs: it listens on loopback or on IPv4 only, or its name means another address.',
   readsSockets: true,
   rules: [
     (host) => {

@@ -6,8 +6,6 @@ import { advice, by, count, growing, grown, look, plural, rate, shortName } from
 
 const reversePath: Check = {
   id: 'reverse-path-drops',
-  title: 'packets are dropped because their source is not routed the way they came',
-  why: 'With asymmetric routes the reverse path filter drops every SYN of a client, in silence.',
   rules: [
     growing({
       name: 'TcpExt.IPReversePathFilter',
@@ -47,8 +45,6 @@ const reversePath: Check = {
 
 const misrouted: Check = {
   id: 'misrouted-packets',
-  title: 'packets arrive for addresses that this host does not have',
-  why: 'Without forwarding they are dropped in silence: a router, a NAT or a load balancer sends them to the wrong host, or this one should forward.',
   rules: [
     growing({
       name: 'Ip.InAddrErrors',
@@ -67,8 +63,6 @@ const misrouted: Check = {
 
 const checksums: Check = {
   id: 'checksum-errors',
-  title: 'segments are dropped because their checksum is wrong',
-  why: 'A damaged segment is dropped in silence: an interface, a tunnel or a NAT spoils packets, often by offloading that does not work.',
   rules: [
     growing({
       name: 'Tcp.InCsumErrors',
@@ -89,8 +83,6 @@ const dropShare = 100;
 
 const deviceDrops: Check = {
   id: 'device-drops',
-  title: 'an interface or its queue drops packets before TCP sees them',
-  why: 'A lost SYN costs a second, and no counter of TCP shows it.',
   rules: [
     (host) => {
       const dropped = growthOf(host, 'softnet.dropped');
@@ -215,8 +207,6 @@ const others: readonly [string, 'high' | 'warn' | 'info', string][] = [
 
 const otherDrops: Check = {
   id: 'other-drops',
-  title: 'another counter of lost segments grows',
-  why: 'Something that is not among the usual causes takes segments away, and this counter is what the kernel says of it.',
   rules: [
     (host) =>
       others.flatMap(([name, severity, means]) => {
@@ -242,8 +232,6 @@ const otherDrops: Check = {
 
 const firewallDrops: Check = {
   id: 'firewall-drops',
-  title: 'a firewall rule of this host takes away packets for a port that is in use here',
-  why: 'The client gets no answer, or a refusal, from a service that runs.',
   readsSockets: true,
   rules: [
     (host) => {

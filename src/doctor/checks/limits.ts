@@ -53,8 +53,6 @@ function neighbours(file: 'arp' | 'ndisc', thresholdName: string): (host: Host) 
 
 const neighbourTable: Check = {
   id: 'neighbour-table-full',
-  title: 'the table of neighbours (ARP, NDP) is full',
-  why: 'Packets to a neighbour that does not fit in it are dropped, SYNs as well, and connect() may fail with ENOBUFS or EINVAL.',
   rules: [
     neighbours('arp', 'net.ipv4.neigh.default.gc_thresh3'),
     neighbours('ndisc', 'net.ipv6.neigh.default.gc_thresh3'),
@@ -63,8 +61,6 @@ const neighbourTable: Check = {
 
 const unresolvedNeighbour: Check = {
   id: 'neighbour-silent',
-  title: 'connections wait for a neighbour that does not answer ARP',
-  why: 'The SYNs never leave this host: the address is on the own link and nobody has it, or a filter or VLAN is between.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -103,8 +99,6 @@ function memoryLimits(host: Host): number[] | null {
 
 const tcpMemory: Check = {
   id: 'tcp-memory',
-  title: 'TCP has used up the memory that it may use',
-  why: 'Above the limit segments are dropped and new connections fail, whatever the application does.',
   rules: [
     (host) => {
       const used = known(host.sockstat).get('TCP.mem');
@@ -156,8 +150,6 @@ const tcpMemory: Check = {
 
 const orphans: Check = {
   id: 'too-many-orphans',
-  title: 'there are more orphaned connections than may be',
-  why: 'Connections that a program has closed and the peer has not are then reset, and their data is lost.',
   rules: [
     (host) => {
       const limit = globalNumber(host, orphansName);

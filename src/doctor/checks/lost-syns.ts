@@ -19,8 +19,6 @@ const noRoutes = (host: Host): Growth[] =>
 
 const noWayBack: Check = {
   id: 'no-way-back',
-  title: 'SYNs are dropped because no route leads back to where they came from',
-  why: 'A SYN whose answer cannot be sent is dropped in silence: the client waits until it times out.',
   rules: [
     (host) => {
       const drops = growthOf(host, 'TcpExt.ListenDrops');
@@ -82,8 +80,6 @@ function earlierDrops(host: Host, drops: Growth): Finding[] {
 
 const listenDrops: Check = {
   id: 'unexplained-listen-drops',
-  title: 'SYNs are dropped at a listener and no counter beside it says why',
-  why: 'Each one is a client that waits at least a second longer, or fails.',
   rules: [
     (host) => {
       const drops = growthOf(host, 'TcpExt.ListenDrops');
@@ -140,8 +136,6 @@ function usedUp(host: Host, drop: Growth, failed: Growth): Finding[] {
 
 const conntrackDrops: Check = {
   id: 'conntrack-drops',
-  title: 'connection tracking drops the first packets of connections',
-  why: 'A SYN that finds no free port for its translation, or no room in the table, is dropped in silence.',
   rules: [
     (host, note) => {
       const samples = samplesOf(host, 'conntrack.drop');
@@ -184,8 +178,6 @@ const conntrackDrops: Check = {
 
 const noRouteOut: Check = {
   id: 'no-route',
-  title: 'packets and connects find no route',
-  why: 'A connect() fails at once with ENETUNREACH, or an answer cannot be sent.',
   rules: [
     (host) => {
       const routes = noRoutes(host);

@@ -23,8 +23,6 @@ const lookAtFirewall: Fix = { kind: 'look', command: 'nft list ruleset' };
 
 const synSentStuck: Check = {
   id: 'syn-sent-stuck',
-  title: 'connections wait in SYN-SENT without an answer',
-  why: 'The SYNs or their answers are lost: a firewall drops them, the route is wrong, or the other host is down.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -55,8 +53,6 @@ const synSentStuck: Check = {
 
 const retransmissions: Check = {
   id: 'retransmissions',
-  title: 'segments are sent again after a time-out',
-  why: 'Each time-out is a wait of at least 200 ms, and for a SYN of a second: packets are lost on the way.',
   rules: [
     growing({
       name: 'TcpExt.TCPSynRetrans',
@@ -98,8 +94,6 @@ function isAbsent(host: Host, name: string): boolean {
 
 const connectTimeoutCheck: Check = {
   id: 'connect-timeout',
-  title: 'connect() to an address that does not answer takes long to fail',
-  why: 'Callers have given up long before, so that the real reason of a failure shows up nowhere.',
   rules: [
     (host) => {
       const { giveUp, sendTimes } = connectTimeout(host);
@@ -128,8 +122,6 @@ const connectTimeoutCheck: Check = {
 
 const mtuBlackHole: Check = {
   id: 'pmtu-black-hole',
-  title: 'established connections send large segments that nobody acknowledges',
-  why: 'The path drops packets above some size and the ICMP messages that say so: handshakes work, and then everything hangs.',
   readsSockets: true,
   rules: [
     (host) => {

@@ -45,8 +45,6 @@ function reserveIfEphemeral(host: Host, port: number): Fix[] {
 
 const listenerInEphemeralRange: Check = {
   id: 'listener-in-ephemeral-range',
-  title: 'a service listens on a port that outgoing connections are given',
-  why: 'While the service is down a client that retries on this host can be given that very port, connects to itself, and the service cannot bind.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -99,8 +97,6 @@ function sameEnds(sockets: Sockets, row: number): boolean {
 
 const selfConnectedSocket: Check = {
   id: 'self-connected-socket',
-  title: 'a socket is connected to itself',
-  why: 'The client reads its own bytes as the answer, and the service whose port it holds cannot bind.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -193,8 +189,6 @@ function pressureFixes(host: Host, { taken, timeWait }: Destination, range: Port
 
 const ephemeralPressure: Check = {
   id: 'ephemeral-pressure',
-  title: 'outgoing connections to one destination use up the ephemeral ports',
-  why: 'When the last port is taken connect() fails with EADDRNOTAVAIL, and no kernel counter shows it.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -235,8 +229,6 @@ const ephemeralPressure: Check = {
 
 const nodePortOverlap: Check = {
   id: 'node-port-overlap',
-  title: 'ephemeral ports overlap with the NodePort range of Kubernetes (30000-32767)',
-  why: 'On a Kubernetes node an outgoing connection can take a NodePort, and traffic for the service then hits that connection or the other way round.',
   rules: [
     (host) => {
       const range = ephemeralRange(host);

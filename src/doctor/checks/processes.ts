@@ -31,8 +31,6 @@ const endpoints = (host: Host, { listeners }: ProcessReading): string[] => {
 
 const descriptors: Check = {
   id: 'descriptors-exhausted',
-  title: 'a process holds as many files as it may',
-  why: 'Then accept(), socket() and connect() fail with EMFILE: clients wait in the queue, or are accepted and closed at once.',
   rules: [
     (host) =>
       processesOf(host).flatMap((process): Finding[] => {
@@ -69,8 +67,6 @@ const descriptors: Check = {
 
 const stopped: Check = {
   id: 'listener-stopped',
-  title: 'the process of a listener is stopped',
-  why: 'The kernel goes on completing handshakes for it, so that clients connect and then wait for an answer that does not come.',
   rules: [
     (host) => {
       const all = processesOf(host);
@@ -110,8 +106,6 @@ const leastStuck = 0.25;
 
 const stuckQueue: Check = {
   id: 'listener-stuck',
-  title: 'connections wait at a listener and accept() takes none',
-  why: 'Handshakes complete and then nothing happens: the process is stuck, too slow, or one of several with the same port does not take its share.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -177,8 +171,6 @@ interface Held {
 
 const boundPorts: Check = {
   id: 'bound-ports-exhausted',
-  title: 'all ephemeral ports of an address are taken, whatever the destination',
-  why: 'A program that calls bind() with an address before connect() needs a port that nobody has: bind() fails with EADDRINUSE.',
   readsSockets: true,
   rules: [
     (host) => {
@@ -257,8 +249,6 @@ function heldPorts(host: Host, first: number, last: number): Map<number | string
 
 const selfConnectTrap: Check = {
   id: 'self-connect-trap',
-  title: 'a program keeps connecting to a local port that connect() hands out and nobody listens on',
-  why: 'Sooner or later it is given that very port as its own, connects to itself, and the service cannot bind.',
   readsSockets: true,
   rules: [
     (host) => {

@@ -28,8 +28,6 @@ function raiseSomaxconn(host: Host): Fix[] {
 
 const acceptQueueFull: Check = {
   id: 'accept-queue-full',
-  title: 'the accept queue of a listener is full',
-  why: 'New clients get no answer to their handshake and wait in SYN-SENT until it times out.',
   readsSockets: true,
   rules: [
     (host, note) => {
@@ -69,8 +67,6 @@ const overflowFixes = (host: Host): Fix[] => [...raiseSomaxconn(host), acceptFas
 
 const listenOverflows: Check = {
   id: 'listen-overflows',
-  title: 'connections are dropped because an accept queue is full',
-  why: 'Each one is a client that waits at least a second longer, or fails.',
   rules: [
     growing({
       name: 'TcpExt.ListenOverflows',
@@ -89,8 +85,6 @@ const raiseBacklog: Fix = {
 
 const synCookiesSent: Check = {
   id: 'syn-cookies-sent',
-  title: 'the queue of half-open connections is full and SYN cookies answer',
-  why: 'Connections made from a cookie lose options (window scaling and SACK without timestamps), and a backlog that is too small looks like an attack.',
   rules: ['TcpExt.TCPReqQFullDoCookies', 'TcpExt.SyncookiesSent'].map((name) =>
     growing({
       name,
@@ -106,8 +100,6 @@ const enableCookies: Fix = { kind: 'sysctl', name: 'net.ipv4.tcp_syncookies', va
 
 const synQueueDrops: Check = {
   id: 'syn-queue-drops',
-  title: 'SYNs are dropped when the queue of half-open connections is full',
-  why: 'Without SYN cookies a few hundred forged SYNs keep every client out.',
   rules: [
     growing({
       name: 'TcpExt.TCPReqQFullDrop',
@@ -133,8 +125,6 @@ const synQueueDrops: Check = {
 
 const smallBacklog: Check = {
   id: 'small-backlog',
-  title: 'the settings cut the backlog of every listener',
-  why: 'A burst of clients larger than the backlog is dropped although the service could have served it a moment later.',
   rules: [
     (host) => {
       const name = 'net.core.somaxconn';
@@ -179,8 +169,6 @@ const smallBacklog: Check = {
 
 const abortOnOverflow: Check = {
   id: 'abort-on-overflow',
-  title: 'a full accept queue answers with a reset',
-  why: 'A short burst becomes failed connections, where a dropped ACK would be sent again a moment later and get in.',
   rules: [
     (host) => {
       const name = 'net.ipv4.tcp_abort_on_overflow';
@@ -200,8 +188,6 @@ const abortOnOverflow: Check = {
 
 const halfOpenPiling: Check = {
   id: 'half-open-piling-up',
-  title: 'half-open connections pile up in SYN-RECEIVED',
-  why: 'Their SYN,ACKs go unanswered: the way back to the clients is broken, or the SYNs are forged.',
   readsSockets: true,
   rules: [
     (host) => {

@@ -15,8 +15,6 @@ const options: readonly { readonly name: string; readonly loss: string }[] = [
 
 const disabledOptions: Check = {
   id: 'disabled-options',
-  title: 'timestamps, window scaling or SACK are off',
-  why: 'Both ends must offer an option in the handshake, so every connection of this host does without.',
   rules: options.map(({ name, loss }) => (host: Host): Finding[] => {
     if (numberOf(host, name) !== 0) return [];
     return [
@@ -37,8 +35,6 @@ const leastBuckets = 65536;
 
 const timeWaitOverflow: Check = {
   id: 'time-wait-overflow',
-  title: 'there is no room for more TIME-WAIT',
-  why: 'Connections are forgotten at once, so that late segments of an old connection can disturb a new one with the same ports.',
   rules: [
     growing({
       name: 'TcpExt.TCPTimeWaitOverflow',
@@ -56,8 +52,6 @@ const timeWaitOverflow: Check = {
 
 const challengeAcks: Check = {
   id: 'challenge-acks',
-  title: 'segments arrive that do not fit their connection',
-  why: 'A peer that was restarted, a NAT that forgot, or somebody who guesses sends into live connections, and new ones on the same ports stall (RFC 5961).',
   rules: [
     growing({
       name: 'TcpExt.TCPSYNChallenge',
@@ -84,8 +78,6 @@ const challengeAcks: Check = {
 
 const pawsDrops: Check = {
   id: 'paws-drops',
-  title: 'segments are dropped because their timestamp is too old (PAWS)',
-  why: 'Clients behind one address have clocks of their own, and the one that is behind is not heard (RFC 7323, section 5).',
   rules: [
     growing({
       name: 'TcpExt.PAWSEstab',
@@ -117,8 +109,6 @@ const countName = 'net.netfilter.nf_conntrack_count';
 
 const conntrackFull: Check = {
   id: 'conntrack-full',
-  title: 'the connection tracking table is nearly full',
-  why: 'When it is full the firewall drops the first packet of every new connection.',
   rules: [
     (host) => {
       const reading = sysctl(host, maxName);
