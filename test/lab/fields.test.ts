@@ -30,13 +30,48 @@ function fieldsOf(events: readonly LabEvent[], n: number, isn: IsnSource = 'siph
 const why = (fields: readonly Field[], id: string): string => fields.find((it) => it.id === id)!.why.en;
 
 /** The packet list's texts. */
-function listOf(id: string, changes = ''): string[] {
+function listOf(id: string, changes = '', relative = false): string[] {
   const run = runScenario(scenarioOf(id), parseChanges(changes));
   const lines = (event: LabEvent): number => markLines(event, 'en').length;
   const { lanes } = scenarioOf(id);
   const drawing = drawingOf(run.events, lanes, timelineOf([run], lines), run.places, lines);
-  return infosOf(drawing.arrows).map(({ text }) => text);
+  return infosOf(drawing.arrows, relative).map(({ text }) => text);
 }
+
+describe('the packet list beside the traces of the material', () => {
+  test('has the marks that mislead in a self-connect, and its relative numbers', () => {
+    const marked = listOf('09-self-connect').slice(-3);
+    expect(marked.map((line) => /^\[TCP [\w -]+\]/.exec(line)?.[0] ?? '')).toEqual([
+      '',
+      '[TCP Out-Of-Order]',
+      '[TCP Window Update]',
+    ]);
+    const numbers = listOf('09-self-connect', '', true).slice(-3);
+    expect(numbers.map((line) => /Seq=\d+(?: Ack=\d+)?/.exec(line)?.[0])).toEqual([
+      'Seq=0',
+      'Seq=0 Ack=1',
+      'Seq=1 Ack=1',
+    ]);
+  });
+
+  test('says the same as the trace of the handshake, value for value, and of the SYNs but for their lateness', () => {
+    const traceOf = (id: string): string[] =>
+      scenarioOf(id).trace!.rows.map(({ info }) => info.slice(info.indexOf(' [SYN')).trim());
+    const bare = (line: string): string => line.slice(line.indexOf('[')).trim();
+    expect(listOf('01-three-way-handshake').slice(0, 2).map(bare)).toEqual(
+      traceOf('01-three-way-handshake').slice(0, 2),
+    );
+    const values = (line: string): string[] =>
+      line.match(/Seq=\d+|Win=\d+|MSS=\d+|WS=\d+|Retransmission/g) ?? [];
+    expect(listOf('07-nobody-answers').map(values)).toEqual(
+      scenarioOf('07-nobody-answers').trace!.rows.map(({ info }) => values(info)),
+    );
+  });
+
+  test('calls another connection on the same tuple a reused port, and no retransmission', () => {
+    expect(listOf('05c-reuse').filter((line) => line.startsWith('[TCP Port numbers reused]')).length).toBe(1);
+  });
+});
 
 describe('the texts of the diagram', () => {
   test('cut no number, however little room there is', () => {

@@ -27,8 +27,7 @@ test('every topic has statements, and each a step of the lab that is there, and 
   for (const { id, places, script } of rows) {
     expect(scripts, id).toContain(script);
     const steps = [...places!.matchAll(/(\w+)#(\d+)/g)];
-    // One is not in the lab yet, and the table says so.
-    if (steps.length === 0) expect(places, id).toBe('not in the lab');
+    expect(steps.length, id).toBeGreaterThan(0);
     for (const [, scenario, step] of steps)
       expect(scenarios.get(scenario!)?.steps[Number(step) - 1], `${id} ${scenario}#${step}`).toBeDefined();
   }

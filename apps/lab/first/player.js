@@ -19,7 +19,7 @@
   root.lang = language === 'zh' ? 'zh-CN' : 'en';
   const opening = document.querySelector('template[data-first]').dataset.first;
   const id = asked.get('s') ?? opening;
-  // Somebody who comes back, or who follows a link into the middle, waits for the page itself.
+  // Somebody who comes back, or who follows a link to another view, waits for the page itself.
   const plain = [...asked.keys()].every((key) => ['s', 'lang', 'theme', 'step'].includes(key));
   let way = null;
   try {
@@ -28,19 +28,19 @@
     // Nobody has been here.
   }
   const step = asked.get('step') ?? (asked.has('s') ? 1 : (way?.step ?? 0) + 1);
-  if (!plain || Number(step) !== 1 || !/^[\w-]+$/.test(id)) return;
+  if (!plain || Number(step) !== 1 || id !== opening) return;
 
-  const begin = () => {
+  const begin = (data) => {
     const box = document.getElementById('first');
-    const { data } = { data: box.dataset };
+    const words = box.dataset;
     const views = [...box.querySelectorAll('.diagram')];
     const button = box.querySelector('.play');
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    let [y, stop, playing, before, pressed] = [Number(data.y), Number(data.stop), true, null, null];
+    let [y, stop, playing, before, pressed] = [data.y, data.stop, true, null, null];
     const draw = () => {
       for (const view of views) {
         const svg = view.querySelector('.canvas');
-        svg.style.clipPath = `inset(0 0 ${100 * (1 - Math.max(y, 4) / Number(data.height))}% 0)`;
+        svg.style.clipPath = `inset(0 0 ${100 * (1 - Math.max(y, 4) / data.height)}% 0)`;
         const scroll = view.querySelector('.scroll');
         const at = (y * svg.clientWidth) / svg.viewBox.baseVal.width;
         if (at > scroll.scrollTop + scroll.clientHeight * 0.8)
@@ -49,7 +49,7 @@
     };
     const show = (on) => {
       playing = on;
-      const label = on ? data.pause : data.play;
+      const label = on ? words.pause : words.play;
       button.setAttribute('aria-label', label);
       button.querySelector('path').setAttribute('d', on ? 'M3 2h4v12H3zM9 2h4v12H9z' : 'M3 1.5v13L14 8z');
     };
@@ -65,27 +65,20 @@
     box.addEventListener('click', (event) => {
       const target = event.target.closest('button');
       if (target === button) {
-        if (!playing) stop = Number(data.end);
+        if (!playing) stop = data.end;
         show(!playing);
       } else if (target !== null) pressed = [...document.querySelectorAll('button')].indexOf(target);
     });
     show(true);
     requestAnimationFrame(frame);
     // The page's script takes over where this is.
-    window.firstView = () => ({ y, playing, beyond: stop > Number(data.stop), pressed });
+    window.firstView = () => ({ y, playing, beyond: stop > data.stop, pressed });
   };
-  const put = (html) => {
-    document.body.insertAdjacentHTML('afterbegin', html);
-    begin();
-  };
-  if (id === opening) put(document.querySelector(`template[data-lang="${language}"]`).innerHTML);
-  else
-    fetch(`first/${id}.${language}.html`)
-      .then((answer) => (answer.ok ? answer.text() : ''))
-      .then((html) => {
-        if (html !== '' && document.querySelector('[data-verdict]') === null) put(html);
-      })
-      .catch(() => {
-        // From a file, or without a network: the page itself says what is wrong.
-      });
+  const template = document.querySelector(`template[data-lang="${language}"]`);
+  const page = document.querySelector(`template[data-lang="${language}"]`).content.cloneNode(true);
+  const data = JSON.parse(page.querySelector('script').textContent);
+  page.querySelector('.picture').outerHTML = data.diagrams;
+  page.querySelector('script').remove();
+  document.body.prepend(page);
+  begin(data);
 })();

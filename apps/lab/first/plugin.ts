@@ -15,9 +15,9 @@ export const svelteOptions: Parameters<typeof svelte>[0] = {
   },
 };
 
-type FirstView = (id: string, language: 'en' | 'zh') => string;
+type Views = typeof import('./view.ts');
 
-async function withFirstView<T>(act: (view: FirstView) => T): Promise<T> {
+async function withViews<T>(act: (views: Views) => T): Promise<T> {
   const server = await createServer({
     configFile: false,
     root: folder,
@@ -28,16 +28,13 @@ async function withFirstView<T>(act: (view: FirstView) => T): Promise<T> {
     optimizeDeps: { noDiscovery: true },
   });
   try {
-    const { firstView } = (await server.ssrLoadModule('/first/view.ts')) as { firstView: FirstView };
-    return act(firstView);
+    return act((await server.ssrLoadModule('/first/view.ts')) as Views);
   } finally {
     await server.close();
   }
 }
 
-const idOf = (file: string): string => file.replace(/\.json$/, '');
-
-/** A page of every scenario in every language; the first scenario's are in index.html. */
+/** The first view of the first scenario in every language, as part of index.html. */
 export function firstViews(): Plugin {
   return {
     name: 'first-views',
@@ -45,15 +42,16 @@ export function firstViews(): Plugin {
     transformIndexHtml: {
       order: 'post',
       async handler(html, { bundle = {} }) {
-        const ids = readdirSync(join(folder, 'scenarios')).sort().map(idOf);
-        const views = await withFirstView((view) =>
-          ids.flatMap((id) => languages.map((language) => ({ id, language, html: view(id, language) }))),
-        );
-        for (const view of views.slice(languages.length)) {
-          const fileName = `first/${view.id}.${view.language}.html`;
-          this.emitFile({ type: 'asset', fileName, source: view.html });
-        }
-        return withParts(html, views.slice(0, languages.length), ids[0]!, stylesOf(bundle));
+        const [first] = readdirSync(join(folder, 'scenarios')).sort();
+        const id = first!.replace(/\.json$/, '');
+        const parts = await withViews(({ firstPage, firstView }) => {
+          return languages.map(
+            (language) =>
+              `<template data-lang="${language}" data-first="${id}">${firstPage(id, language)}` +
+              `<script type="application/json">${JSON.stringify(firstView(id, language)).replaceAll('<', '\\u003c')}</script></template>`,
+          );
+        });
+        return withParts(html, parts, stylesOf(bundle));
       },
     },
   };
@@ -68,17 +66,9 @@ const stylesOf = (bundle: Readonly<Record<string, unknown>>): Map<string, string
     }),
   );
 
-function withParts(
-  html: string,
-  views: readonly { readonly language: string; readonly html: string }[],
-  opening: string,
-  styles: ReadonlyMap<string, string>,
-): string {
+function withParts(html: string, templates: readonly string[], styles: ReadonlyMap<string, string>): string {
   const player = readFileSync(join(folder, 'first', 'player.js'), 'utf8').trim();
   const digest = createHash('sha256').update(player).digest('base64');
-  const templates = views
-    .map((it) => `<template data-lang="${it.language}" data-first="${opening}">${it.html}</template>`)
-    .join('\n');
   return (
     html
       .replace("default-src 'self';", `default-src 'self'; script-src 'self' 'sha256-${digest}';`)
@@ -87,6 +77,6 @@ function withParts(
         const css = styles.get(name);
         return css === undefined ? link : `<style>${css.trim()}</style>`;
       })
-      .replace('<body></body>', () => `<body>\n${templates}\n<script>${player}</script>\n</body>`)
+      .replace('<body></body>', () => `<body>\n${templates.join('\n')}\n<script>${player}</script>\n</body>`)
   );
 }

@@ -24,20 +24,34 @@ const bare = (html: string): string => html.replaceAll(/<!--.*?-->/gs, '').repla
 /** Widths of the diagram at 1440 and at 390 pixels. */
 const widths = { wide: 670, narrow: 372 } as const;
 
-/** Pixels of the diagram that are drawn: what a first look shows, and some more to play. */
-const mostPx = 1400;
+/** Pixels that are drawn beyond the end of the first step: something to play until the page itself is there. */
+const beyondPx = 500;
 
-/** The page of a scenario in a language. */
-export function firstView(id: string, language: 'en' | 'zh'): string {
-  lab.language = language;
+/** The picture, and how it is played. */
+interface FirstView {
+  readonly y: number;
+  readonly stop: number;
+  readonly end: number;
+  readonly height: number;
+  /** The diagram for wide and for narrow pages. */
+  readonly diagrams: string;
+}
+
+function open(id: string, language: 'en' | 'zh'): void {
   location.hash = `#s=${id}&lang=${language}`;
-  lab.open(id);
   lab.language = language;
+  lab.open(id);
   hold();
-  const page = bare(render(App).body);
-  const start = lab.y;
+  lab.tell(0);
+}
+
+/** The picture of a scenario. */
+export function firstView(id: string, language: 'en' | 'zh'): FirstView {
+  open(id, language);
+  const { y } = lab;
   const stop = lab.stepYs[0]!;
-  lab.y = lab.endY;
+  const end = Math.min(lab.endY, stop + beyondPx);
+  lab.y = end;
   const diagrams = (['wide', 'narrow'] as const).map((name) => {
     const props = {
       drawing: lab.drawing,
@@ -45,28 +59,43 @@ export function firstView(id: string, language: 'en' | 'zh'): string {
       lanes: lab.lanes,
       label: lab.t('diagram'),
       unlaid: widths[name],
-      drawn: mostPx,
+      drawn: Math.max(0, stop + beyondPx - 400),
     };
-    return bare(render(Diagram, { props }).body).replace('class="diagram', `class="${name} diagram`);
+    return scaled(bare(render(Diagram, { props }).body).replace('class="diagram', `class="${name} diagram`));
   });
-  const [before, after] = around(page);
-  const play = `data-y="${start}" data-stop="${stop}" data-end="${Math.min(lab.endY, mostPx)}" data-height="${lab.timeline.height}"`;
-  return `<div id="first" data-pause="${lab.t('pause')}" data-play="${lab.t('play')}" ${play}>${before}${diagrams.map(scaled).join('')}${after}</div>`;
+  return {
+    y,
+    stop,
+    end,
+    height: lab.timeline.height,
+    diagrams: diagrams.join(''),
+  };
 }
 
-/** What stands before and after the diagram. */
-function around(page: string): [string, string] {
+/** The page around them, of the first scenario, without a diagram. */
+export function firstPage(id: string, language: 'en' | 'zh'): string {
+  open(id, language);
+  const page = bare(render(App).body);
   const from = page.indexOf('<div class="diagram');
   const end = /<\/svg>\s*<\/div>\s*<\/div>/g;
   end.lastIndex = page.indexOf('class="canvas', from);
   const found = end.exec(page);
   if (from < 0 || found === null) throw new Error('the page has no diagram where it is looked for');
-  return [page.slice(0, from), page.slice(found.index + found[0].length)];
+  const [before, after] = [page.slice(0, from), page.slice(found.index + found[0].length)];
+  return `<div id="first" data-pause="${lab.t('pause')}" data-play="${lab.t('play')}">${before}<div class="picture"></div>${after}</div>`;
 }
 
-/** As wide as the page gives it. */
+/** As wide as the page gives it; numbers to a tenth of a pixel. */
 const scaled = (diagram: string): string =>
-  diagram.replaceAll(
-    /(<svg class="(?:heads|canvas)[^"]*") width="(\d+)" height="([\d.]+)"/g,
-    '$1 viewBox="0 0 $2 $3" width="100%"',
-  );
+  diagram
+    .replaceAll(
+      /(<svg class="(?:heads|canvas)[^"]*") width="(\d+)" height="([\d.]+)"/g,
+      '$1 viewBox="0 0 $2 $3" width="100%"',
+    )
+    .replaceAll(/(\d+\.\d)\d+/g, '$1')
+    // Nobody chooses a packet yet.
+    .replaceAll(
+      /<(line|path) class="hit[^>]*>(<\/\1>)?|<rect class="reach[^>]*>(<\/rect>)?|<title>.*?<\/title>/g,
+      '',
+    )
+    .replaceAll(/ (role|tabindex|aria-label|data-packet)="[^"]*"/g, '');

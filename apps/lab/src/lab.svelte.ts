@@ -11,7 +11,7 @@ import { hashOf, restoreView, type Theme } from './view-link.ts';
 import { type Changes, isChanged, noChanges, parseChanges, withAction } from './world/changes.ts';
 import type { Foreign } from './world/foreign.ts';
 import { hostPlaces } from './world/places.ts';
-import type { CallEvent } from './world/program.ts';
+import { type CallEvent, codeAt } from './world/program.ts';
 import { type LabEvent, type Run, runScenario } from './world/run.ts';
 import { laneTitle, type Scenario, type StoryStep, type Text } from './world/scenario.ts';
 import { scenarios } from './world/scenarios.ts';
@@ -139,6 +139,13 @@ class Lab {
   readonly atEnd: boolean = $derived(this.y >= this.endY - 1);
   readonly now: number = $derived(this.timeline.timeAt(this.y));
 
+  /** Which lines of the scenario's code have just run. */
+  readonly codeAt: readonly string[] = $derived(
+    codeAt(
+      this.run.events.filter((event) => event.kind === 'call'),
+      this.now,
+    ),
+  );
   readonly storyStep: StoryStep = $derived(this.scenario.steps[this.step]!);
   /** Where each step of the story ends, in the diagram's pixels. */
   readonly stepYs: readonly number[] = $derived.by(() => {

@@ -195,6 +195,24 @@ export const ui = {
   attempts: ['attempts', '次尝试'],
   close: ['Close', '关闭'],
   damaged: ['The capture is damaged or cut off', '抓包损坏或不完整'],
+  protocol: ['Protocol', '协议'],
+  relative: ['relative numbers', '相对序列号'],
+  markRetransmission: [
+    'These sequence numbers were sent before, and nothing acknowledged them in time.',
+    '这些序列号先前发过，未及时得到确认。',
+  ],
+  markOutOfOrder: [
+    'Misleading here: nothing was reordered. Wireshark tells directions apart by address and port, and here both are one: the SYN+ACK lies behind the SYN of “the same sender”.',
+    '这里会误导人：没有任何乱序。Wireshark 按地址和端口区分方向，而这里两个方向相同：SYN+ACK 落在“同一发送方”的 SYN 之后。',
+  ],
+  markWindowUpdate: [
+    'Only the window differs from the ACK before. In a self-connect that is misleading: it is the ACK that ends the handshake.',
+    '与前一个 ACK 只有窗口不同。在自连接里这会误导人：它其实是结束握手的 ACK。',
+  ],
+  markPortReused: [
+    'A new SYN on a four-tuple that was used before: another connection, not an error.',
+    '在用过的四元组上的新 SYN：是另一条连接，不是错误。',
+  ],
   allVerdicts: ['All verdicts', '全部结论'],
   addressFilter: ['Address or port', '地址或端口'],
   drawnOf: ['Drawn of its packets:', '画出的报文：'],

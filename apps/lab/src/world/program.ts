@@ -286,3 +286,16 @@ export class ProgramRun {
     this.stage.log({ kind: 'call', at: this.now, node, program, call, args, result: shown, since });
   }
 }
+
+/** Which kinds of code lines the calls up to a moment have just run. */
+export function codeAt(calls: readonly CallEvent[], now: number): readonly string[] {
+  const index = calls.findLastIndex(
+    ({ at, call }) => at <= now + 0.5 && (call === 'connect' || call === 'close'),
+  );
+  const last = calls[index];
+  if (last === undefined) return ['connect'];
+  if (last.call === 'close') return ['self', 'close'];
+  if (last.result !== '0') return ['connect', 'refused'];
+  const next = calls.slice(index + 1).find(({ program }) => program === last.program);
+  return next?.call === 'close' ? ['connect', 'self'] : ['connect', 'connected'];
+}

@@ -155,6 +155,11 @@ export interface StoryStep {
   readonly then: Text;
 }
 
+interface CodeLine {
+  readonly text: string;
+  readonly on?: 'connect' | 'refused' | 'self' | 'close' | 'connected';
+}
+
 export interface Scenario {
   /** The file's name without its ending. */
   readonly id: string;
@@ -175,6 +180,15 @@ export interface Scenario {
   readonly verdict: { readonly text: Text; readonly checks: readonly Check[] };
   /** What "compare" sets side by side with the scenario as it is: changes in the form of a link's. */
   readonly compare?: { readonly title: Text; readonly changes: string };
+  /** Code that is stepped through beside the run: lines, and on which call's outcome each is run. */
+  readonly code?: { readonly title: Text; readonly lines: readonly CodeLine[] };
+  /** The same on another kernel: rows of a packet list, as the material has them. */
+  readonly trace?: {
+    readonly title: Text;
+    /** What differs here, and why. */
+    readonly note: Text;
+    readonly rows: readonly { readonly time: string; readonly info: string }[];
+  };
   /** Its packetdrill script: a file of scripts/. */
   readonly script?: string;
 }
