@@ -15,6 +15,7 @@ import { Descriptors, OpenFlag, type Result, type Wait } from './file.ts';
 import { Network, parsePrefix, type RouteAttributes } from './network.ts';
 import { PortTable, type PortUse } from './ports.ts';
 import { Socket } from './socket.ts';
+import type { Stirred } from './socket-host.ts';
 import { Sysctls } from './sysctl.ts';
 
 /** One interface of a new host. */
@@ -77,7 +78,7 @@ export class Host {
   readonly files: Map<string, Uint8Array> = new Map();
   private waits: Waiting[] = [];
   /** Sockets whose observers have something to hear. */
-  private readonly stirredSockets: Socket[] = [];
+  private readonly stirredSockets: Stirred[] = [];
   private somethingStirred = false;
   private settling = false;
   private readonly uptimeUs: number;
@@ -228,7 +229,7 @@ export class Host {
   }
 
   /** @internal Something about a socket may have changed; observers and waits are served before the driver's next step. */
-  stirred(socket: Socket, events: number): void {
+  stirred(socket: Stirred, events: number): void {
     if (socket.observer !== null) {
       if (socket.untold === 0) this.stirredSockets.push(socket);
       socket.untold |= events;

@@ -7,5 +7,6 @@ export { OpenFile, OpenFlag, type Result, type Wait, type Watcher } from './file
 export { Host, type HostOptions, type InterfaceOptions } from './host.ts';
 export { type InterfaceAddress, parsePrefix, type RouteAttributes, type RouteEntry } from './network.ts';
 export { Socket } from './socket.ts';
+export type { SocketHost, Stirred } from './socket-host.ts';
 export { type Endpoint, Family, MessageFlag } from './socket-terms.ts';
 export { Sysctls } from './sysctl.ts';

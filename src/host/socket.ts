@@ -31,12 +31,12 @@ import {
 } from '../wire/address.ts';
 import { connectTarget } from './connect-target.ts';
 import { andThen, OpenFile, OpenFlag, type Result, waitUntil } from './file.ts';
-import type { Host } from './host.ts';
 import { PortUse } from './ports.ts';
+import type { SocketHost } from './socket-host.ts';
 import { type Endpoint, lingers, MessageFlag } from './socket-terms.ts';
 
 export class Socket extends OpenFile {
-  readonly host: Host;
+  readonly host: SocketHost;
   readonly family: 4 | 6;
   /** @internal What the protocol keeps of it. */
   readonly conn: Connection;
@@ -63,7 +63,7 @@ export class Socket extends OpenFile {
   untold = 0;
 
   /** @internal Made by `Host.socket` and `accept`. */
-  constructor(host: Host, family: 4 | 6, conn: Connection, flags: number) {
+  constructor(host: SocketHost, family: 4 | 6, conn: Connection, flags: number) {
     super(flags);
     this.host = host;
     this.family = family;
