@@ -3,6 +3,7 @@
  * follows it up). Data goes in and out as bytes.
  */
 import { Errno } from '../tcp/errno.ts';
+import { atMark, inQueueBytes, markBlocks } from '../tcp/receive/urgent.ts';
 import { readable } from '../tcp/socket/socket-calls.ts';
 import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import type { Address } from '../wire/address.ts';
@@ -20,11 +21,12 @@ const streamType = 1;
 const typeMask = 0xf;
 const tcpProtocol = 6;
 const fcntlCommand = { duplicate: 0, getDescriptor: 1, setDescriptor: 2, getFlags: 3, setFlags: 4 } as const;
-/** Requests of ioctl(): FIONREAD (SIOCINQ), TIOCOUTQ (SIOCOUTQ), SIOCOUTQNSD, FIONBIO. */
+/** Requests of ioctl(): FIONREAD (SIOCINQ), TIOCOUTQ (SIOCOUTQ), SIOCOUTQNSD, SIOCATMARK, FIONBIO. */
 const ioctlRequest = {
   inQueue: 0x541b,
   outQueue: 0x5411,
   outQueueUnsent: 0x894b,
+  atMark: 0x8905,
   nonBlocking: 0x5421,
 } as const;
 /** Flags of fcntl(F_SETFL) that can be changed. */
@@ -170,10 +172,14 @@ export class Calls {
     }
     if (!(file instanceof Socket)) return -Errno.ENOTTY;
     const { conn } = file;
+    if (request === ioctlRequest.atMark) {
+      written.value = atMark(conn) ? 1 : 0;
+      return 0;
+    }
     const queued = request === ioctlRequest.outQueue || request === ioctlRequest.outQueueUnsent;
     if (request !== ioctlRequest.inQueue && !queued) return -Errno.ENOTTY;
     if (conn.state === LISTEN) return -Errno.EINVAL;
-    if (!queued) written.value = readable(conn);
+    if (!queued) written.value = inQueueBytes(conn, readable(conn));
     else if (conn.state === CLOSED || conn.state === SYN_SENT || conn.state === SYN_RECEIVED)
       written.value = 0;
     else
@@ -259,6 +265,8 @@ export class Calls {
     if (source instanceof Socket && target instanceof PipeEnd) {
       const data = new Uint8Array(Math.min(length, target.room));
       const give = (n: number): number => (n > 0 ? target.write(data.subarray(0, n)) : n);
+      // At an urgent byte there is nothing to give.
+      if (markBlocks(source.conn) && readable(source.conn) > 0) return 0;
       return andThen(source.receive(data, 0), give);
     }
     return -Errno.EINVAL;

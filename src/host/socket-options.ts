@@ -56,18 +56,17 @@ const Ipv6Option = {
   trafficClass: 67,
 } as const;
 
-/** Options of SOL_SOCKET, IP and IPv6 without an effect here: kept, and read back. */
+const inline = 10;
+/** Options of SOL_SOCKET, IP and IPv6 without an effect here, SO_OOBINLINE apart: kept, and read back. */
 const inertOptions: Readonly<Record<number, readonly number[]>> = {
-  // debug, dontroute, broadcast, oobinline, no_check, priority, timestamp, mark, busy poll, pacing rate, incoming cpu,
-  // timestamp with 64 bits
-  [Level.socket]: [1, 5, 6, 10, 11, 12, 29, 36, 46, 47, 49, 63],
+  // debug, dontroute, broadcast, no_check, priority, timestamp (two), mark, busy poll, pacing rate, incoming cpu
+  [Level.socket]: [1, 5, 6, inline, 11, 12, 29, 36, 46, 47, 49, 63],
   // router alert, pktinfo, retopts, recvtos, recvttl, transparent, minttl
   [Level.ip]: [5, 8, 7, 13, 12, 19, 21],
   [Level.ipv6]: [8, 49, 51, 66, 70, 75],
 };
 
 const unopened = ({ state }: Connection): boolean => state === CLOSED || state === LISTEN;
-
 const smallestSendBuffer = 4608;
 const smallestReceiveBuffer = 2304;
 
@@ -110,6 +109,7 @@ function timevalOf(value: Uint8Array): number | null {
 export function setSocketOption(socket: Socket, level: number, option: number, value: Uint8Array): number {
   if (level === Level.tcp) return setTcp(socket, option, value);
   if (inertOptions[level]?.includes(option)) {
+    if (level === Level.socket && option === inline) socket.conn.setOption('oobInline', intOf(value) !== 0);
     socket.inert ??= new Map();
     socket.inert.set(`${level}/${option}`, intOf(value) ?? 0);
     return 0;

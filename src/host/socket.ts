@@ -4,6 +4,7 @@
  */
 import type { Connection } from '../tcp/connection.ts';
 import { Errno } from '../tcp/errno.ts';
+import { receiveUrgent } from '../tcp/receive/urgent.ts';
 import {
   accept,
   beginFastOpen,
@@ -292,8 +293,8 @@ export class Socket extends OpenFile {
   receive(into: Uint8Array, flags: number): Result {
     const { conn } = this;
     this.host.touch();
-    if ((flags & MessageFlag.oob) !== 0) return conn.state === CLOSED ? -Errno.ENOTCONN : -Errno.EINVAL;
     const peek = (flags & MessageFlag.peek) !== 0;
+    if ((flags & MessageFlag.oob) !== 0) return receiveUrgent(conn, into, peek);
     const target =
       (flags & MessageFlag.waitAll) !== 0
         ? into.length

@@ -129,6 +129,9 @@ export class Connection implements Tuple, TimerOwner {
   sndSml = 0;
   sndUp = 0;
   urgentMode = false;
+  /** The urgent byte of the peer (`Urgent` of receive/urgent.ts), and where it stands in the stream. */
+  urgentData = 0;
+  urgentSeq = 0;
 
   // Receive sequence space.
   irs = 0;

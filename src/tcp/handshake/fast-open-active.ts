@@ -55,8 +55,13 @@ function sendTogether(conn: Connection, syn: TxSegment, data: Uint8Array): void 
   rest.end = seqAdd(syn.end, data.length);
   rest.packets = 1;
   rest.sentAt = rest.firstSentAt = packet.sentAt;
-  conn.sendQueue.append(rest);
-  conn.sendQueue.sendHead = null;
+  const { sendQueue } = conn;
+  sendQueue.append(rest);
+  sendQueue.sendHead = null;
+  // What went out was these two: the packet itself must never be held for lost.
+  sendQueue.unsort(packet);
+  sendQueue.sortLast(syn);
+  sendQueue.sortLast(rest);
   conn.writeSeq = rest.end;
   conn.packetsOut++;
   conn.synData = true;

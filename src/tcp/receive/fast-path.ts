@@ -32,5 +32,6 @@ export function atHand(conn: Connection, packetLength: number): boolean {
 
 /** From here on segments may be predicted (tcp_fast_path_check). */
 export function openFastPath(conn: Connection): void {
-  if (conn.outOfOrder.empty && conn.rcvWnd > 0 && memoryInUse(conn) < conn.rcvBuf) conn.fastPath = true;
+  if (conn.outOfOrder.empty && conn.rcvWnd > 0 && memoryInUse(conn) < conn.rcvBuf && conn.urgentData === 0)
+    conn.fastPath = true;
 }

@@ -31,6 +31,8 @@ export class Options {
   readonly notsentLowat: number = 0;
   /** TCP_INQ: recvmsg() tells how much is left to read. */
   readonly tellsInq: boolean = false;
+  /** SO_OOBINLINE: urgent bytes are read with the rest. */
+  readonly oobInline: boolean = false;
   /** SO_RCVLOWAT in bytes. */
   readonly rcvLowat: number = 1;
   /** The application has set the buffer's size: it does not grow by itself. */

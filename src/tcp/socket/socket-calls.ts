@@ -16,6 +16,7 @@ import { Poll, wakeAll } from '../poll.ts';
 import { afterCopy } from '../receive/autotune.ts';
 import { afterRead } from '../receive/delayed-ack.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
+import { markBlocks, passedMark, readableAround, Urgent } from '../receive/urgent.ts';
 import { initialRto } from '../recovery/rtt.ts';
 import { forget } from '../recovery/state.ts';
 import type { Route } from '../route.ts';
@@ -201,13 +202,17 @@ export const inqHint = (conn: Connection): number => readable(conn) || (conn.fin
  */
 export function receive(conn: Connection, into: Uint8Array, peek: boolean): number {
   if (conn.state === LISTEN) return -Errno.ENOTCONN;
-  const n = Math.min(readable(conn), into.length);
+  let skip = 0;
+  let most = readable(conn);
+  if (conn.urgentData !== Urgent.none) [skip, most] = readableAround(conn, most, peek);
+  const n = Math.min(most, into.length);
   if (n > 0) {
     const first = Math.min(conn.receiveQueue.firstLength(conn.copiedSeq), n);
-    conn.receiveQueue.read(conn.copiedSeq, into.subarray(0, n), peek);
+    conn.receiveQueue.read((conn.copiedSeq + skip) | 0, into.subarray(0, n), peek);
     if (!peek) {
       const copiedTo = seqAdd(conn.copiedSeq, first);
       conn.copiedSeq = seqAdd(conn.copiedSeq, n);
+      passedMark(conn);
       afterCopy(conn, copiedTo);
       if (conn.state !== CLOSED) afterRead(conn, n);
     }
@@ -235,7 +240,9 @@ export function pollMask(conn: Connection): number {
   if (conn.shutdown === 3 || conn.state === CLOSED) mask |= Poll.hup;
   if ((conn.shutdown & 1) !== 0) mask |= Poll.in | Poll.rdNorm | Poll.rdHup;
   if (conn.state !== SYN_SENT && (conn.state !== SYN_RECEIVED || conn.earlyRequest !== null)) {
-    if (readable(conn) >= Math.max(conn.options.rcvLowat, 1)) mask |= Poll.in | Poll.rdNorm;
+    const least = Math.max(conn.options.rcvLowat, 1) + (markBlocks(conn) ? 1 : 0);
+    if ((conn.urgentData & Urgent.here) !== 0) mask |= Poll.pri;
+    if (readable(conn) >= least) mask |= Poll.in | Poll.rdNorm;
     if ((conn.shutdown & 2) !== 0 || writable(conn)) mask |= Poll.out | Poll.wrNorm;
     else conn.noSpace = true;
   } else if (conn.deferredConnect && conn.state === SYN_SENT) mask |= Poll.out | Poll.wrNorm;

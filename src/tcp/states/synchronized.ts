@@ -14,6 +14,7 @@ import { ackIfDue } from '../receive/delayed-ack.ts';
 import { acceptCwr, countMark } from '../receive/ecn.ts';
 import { isPredicted } from '../receive/fast-path.ts';
 import { queueData } from '../receive/receive.ts';
+import { takeUrgent, Urgent } from '../receive/urgent.ts';
 import { sendResetFor } from '../reset.ts';
 import { allAcked, handleAck } from '../send/ack.ts';
 import { wakeWriter } from '../send/send-buffer.ts';
@@ -47,6 +48,7 @@ export function synchronized(services: ConnectionServices, conn: Connection, seg
   }
   const predicted = conn.state === ESTABLISHED && isPredicted(conn, seg);
   if (!onAck(services, conn, seg)) return;
+  if ((seg.flags & Flag.urg) !== 0 || conn.urgentData === Urgent.awaited) takeUrgent(conn, seg);
   if (!onData(services, conn, seg, predicted)) return;
   pushFrames(conn);
   wakeWriter(conn);
