@@ -15,7 +15,7 @@ import { fsPath } from './output/names.ts';
 const usage = `Usage: halfopen explain [OPTION]... FILE...|-
 
 Says for each TCP connection attempt in a capture what happened in its handshake, why, and how it is known.
-Reads pcap and pcapng (µs, ns, either byte order, gzip; zstd where Node can), from files or a pipe (-).
+Reads pcap, pcapng and snoop (µs, ns, either byte order, gzip; zstd where Node can), from files or a pipe (-).
 
   --all               every attempt in full: sentence, evidence, packets, options
   --attempt N         one attempt in full

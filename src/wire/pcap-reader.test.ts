@@ -113,6 +113,46 @@ describe('classic pcap', () => {
     expect(read(classic(0xa1b2c3d4, true, 0, 0x2400_0001)).seen[0]!.linkType).toBe(1);
   });
 
+  test.each([2, 3, 543])('version 2.%i, whose records may have the lengths in the other order', (minor) => {
+    const capture = classic(0xa1b2c3d4, true, 0);
+    const view = new DataView(capture.buffer);
+    view.setUint16(6, minor, true);
+    // The first record in the old order, the second in the new one.
+    view.setUint32(24 + 8, 60, true);
+    view.setUint32(24 + 12, 4, true);
+    const { seen, problem } = read(capture);
+    expect(problem).toBe(null);
+    expect(seen.map(({ wireLength, bytes }) => [wireLength, bytes.length])).toEqual([
+      [60, 4],
+      [60, 4],
+    ]);
+  });
+
+  test('snoop (RFC 1761), in pieces of every size; a record that is shorter than its packet is damage', () => {
+    const words = [
+      0x736e6f6f, 0x70000000, 2, 4, 60, 5, 32, 0, 1_700_000_000, 123_456, 0x01020304, 0x05000000,
+    ];
+    const capture = new Uint8Array(4 * words.length);
+    const view = new DataView(capture.buffer);
+    words.forEach((word, n) => {
+      view.setUint32(4 * n, word);
+    });
+    const wanted = {
+      frame: 1,
+      seconds: 1_700_000_000,
+      nanoseconds: 123_456_000,
+      linkType: 1,
+      wireLength: 60,
+      bytes: [1, 2, 3, 4, 5],
+    };
+    for (let chunk = 1; chunk <= capture.length; chunk++)
+      expect(read(capture, chunk), `pieces of ${chunk}`).toEqual({ seen: [wanted], problem: null });
+    view.setUint32(24, 20);
+    expect(read(capture).problem).toContain('the file is damaged');
+    view.setUint32(8, 3);
+    expect(read(capture).problem).toContain('another version than 2');
+  });
+
   test('what the writer writes is read', () => {
     const capture = join(pcapHeader(228), pcapPacket(1_700_000_000_123_456_789n, Uint8Array.of(7), 9));
     expect(read(capture).seen).toEqual([
@@ -239,7 +279,7 @@ describe('damage gives what was before it and one message with its place', () =>
     const text = new TextEncoder().encode('#!/bin/sh\necho no capture\n');
     expect(bad(text)).toEqual({
       packets: 0,
-      problem: 'the file begins with 23212f62: not a pcap or pcapng capture (at byte 0)',
+      problem: 'the file begins with 23212f62: not a pcap, pcapng or snoop capture (at byte 0)',
     });
     expect(bad(Uint8Array.of(0x1f, 0x8b, 8, 0)).problem).toMatch(/^a gzip file that was not decompressed/);
     expect(bad(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd)).problem).toMatch(

@@ -1,9 +1,17 @@
 /**
  * Reads captures as a stream: chunks of any size in, one call per packet out, without copying or allocating per packet.
- * Classic pcap (µs, ns, both byte orders, Kuznetzov's modified format) here, pcapng in pcapng-blocks.ts.
+ * Classic pcap (µs, ns, both byte orders, Kuznetzov's modified format, versions before 2.3) and snoop (RFC 1761) here, pcapng in
+ * pcapng-blocks.ts.
  */
 import { type CapturedPacket, CaptureError, type Step } from './captured-packet.ts';
 import { createBlockReader, MAX_PACKET_BYTES } from './pcapng-blocks.ts';
+
+/** `snoop` and three zeros. */
+const SNOOP = 0x736e6f6f;
+const SNOOP_REST = 0x70000000;
+const SNOOP_HEADER = 24;
+/** Link types of snoop by those of pcap: IEEE 802.3 and Ethernet, FDDI. */
+const snoopLinks: Readonly<Record<number, number>> = { 0: 1, 4: 1, 8: 10 };
 
 type Parse = (data: Uint8Array, view: DataView, at: number, end: number) => number;
 
@@ -136,10 +144,11 @@ export class CaptureReader {
       this.step.need = 12;
       return at;
     }
+    if (magic === SNOOP) return this.beginSnoop(view, at, end);
     const little = magic === 0xd4c3b2a1 || magic === 0x4d3cb2a1 || magic === 0x34cdb2a1;
     const ordered = little ? view.getUint32(at, true) : magic;
     if (ordered !== 0xa1b2c3d4 && ordered !== 0xa1b23c4d && ordered !== 0xa1b2cd34) {
-      throw new CaptureError(`${described(magic)}: not a pcap or pcapng capture`, 0);
+      throw new CaptureError(`${described(magic)}: not a pcap, pcapng or snoop capture`, 0);
     }
     if (end - at < 24) {
       this.step.need = 24;
@@ -148,17 +157,23 @@ export class CaptureReader {
     // The upper half of the field tells about frame check sequences.
     this.packet.linkType = view.getUint32(at + 20, little) & 0xffff;
     const header = ordered === 0xa1b2cd34 ? 24 : 16;
-    this.parse = this.records(little, header, ordered === 0xa1b23c4d ? 1 : 1000);
+    // Before version 2.3 the two lengths of a record stood in the other order, in 2.3 in either, and in DG/UX's 2.543.
+    const minor = view.getUint16(at + 6, little);
+    const isOld = view.getUint16(at + 4, little) === 2 && (minor <= 3 || minor === 543);
+    this.parse = this.records(little, header, ordered === 0xa1b23c4d ? 1 : 1000, isOld);
     this.step.need = header;
     return at + 24;
   }
 
   /** The loop over the records of a classic pcap file. */
-  private records(little: boolean, header: number, nanosecondsPerTick: number): Parse {
+  private records(little: boolean, header: number, nanosecondsPerTick: number, isOld: boolean): Parse {
     const { step, packet, onPacket } = this;
     return (_data, view, at, end) => {
       while (end - at >= header) {
-        const length = view.getUint32(at + 8, little);
+        // Of the two lengths, what was captured is never the longer one.
+        const length = isOld
+          ? Math.min(view.getUint32(at + 8, little), view.getUint32(at + 12, little))
+          : view.getUint32(at + 8, little);
         if (length > MAX_PACKET_BYTES) {
           step.problem = `packet ${this.frames + 1} claims ${length} bytes, more than any capture holds: the file is damaged`;
           return at;
@@ -169,7 +184,9 @@ export class CaptureReader {
         }
         packet.seconds = view.getUint32(at, little);
         packet.nanoseconds = view.getUint32(at + 4, little) * nanosecondsPerTick;
-        packet.wireLength = view.getUint32(at + 12, little);
+        packet.wireLength = isOld
+          ? Math.max(view.getUint32(at + 8, little), view.getUint32(at + 12, little))
+          : view.getUint32(at + 12, little);
         packet.start = at + header;
         at += header + length;
         packet.end = at;
@@ -177,6 +194,48 @@ export class CaptureReader {
         onPacket(packet);
       }
       step.need = header;
+      return at;
+    };
+  }
+
+  private beginSnoop(view: DataView, at: number, end: number): number {
+    if (end - at < 16) {
+      this.step.need = 16;
+      return at;
+    }
+    if (view.getUint32(at + 4) !== SNOOP_REST || view.getUint32(at + 8) !== 2)
+      throw new CaptureError('a snoop capture of another version than 2 (RFC 1761)', 0);
+    const type = view.getUint32(at + 12);
+    this.packet.linkType = snoopLinks[type] ?? 0xff00 + (type & 0xff);
+    this.parse = this.snoopRecords();
+    this.step.need = SNOOP_HEADER;
+    return at + 16;
+  }
+
+  /** The loop over the records of a snoop file: lengths on the wire, in the file, and of the record with its padding. */
+  private snoopRecords(): Parse {
+    const { step, packet } = this;
+    return (_data, view, at, end) => {
+      while (end - at >= SNOOP_HEADER) {
+        const length = view.getUint32(at + 4);
+        const record = view.getUint32(at + 8);
+        if (record > MAX_PACKET_BYTES || record < SNOOP_HEADER + length) {
+          step.problem = `packet ${this.frames + 1} claims ${length} bytes in a record of ${record}: the file is damaged`;
+          return at;
+        }
+        if (end - at < record) {
+          step.need = record;
+          return at;
+        }
+        packet.wireLength = view.getUint32(at);
+        packet.seconds = view.getUint32(at + 16);
+        packet.nanoseconds = view.getUint32(at + 20) * 1000;
+        packet.start = at + SNOOP_HEADER;
+        packet.end = packet.start + length;
+        at += record;
+        this.deliver();
+      }
+      step.need = SNOOP_HEADER;
       return at;
     };
   }

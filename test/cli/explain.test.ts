@@ -155,7 +155,7 @@ describe('bad input gives what was before the damage, one message and exit 1', (
 
   for (const [file, message] of [
     ['empty', 'the capture is empty (at byte 0)'],
-    ['text.txt', 'the file begins with 74686973: not a pcap or pcapng capture (at byte 0)'],
+    ['text.txt', 'the file begins with 74686973: not a pcap, pcapng or snoop capture (at byte 0)'],
     ['missing.pcap', 'there is no such file'],
   ] as const)
     test(`${file}: nothing but the message`, () => {
