@@ -1,8 +1,19 @@
 /** What is told of several files and several attempts together. */
 import type { TextCapture } from '../explain/decode/text-capture.ts';
 import type { Attempt } from '../explain/judge/attempt.ts';
+import type { CaptureSummary } from '../explain/output/summary.ts';
+import { type Brief, briefOf } from '../explain/stories/brief.ts';
+import { dialsOf, dialText } from '../explain/stories/dials.ts';
 import { bothEnds, type End, endsText } from '../explain/stories/ends.ts';
 import { legsOf, legsText } from '../explain/stories/legs.ts';
+import {
+  oneSignsOf,
+  oneSignsText,
+  proxiesOf,
+  proxyText,
+  unaskedOf,
+  unaskedText,
+} from '../explain/stories/proxies.ts';
 import { visible } from '../wire/visible.ts';
 import type { Options } from './explain-args.ts';
 import { type Frames, type Source, type Together, together } from './explain-files.ts';
@@ -65,6 +76,7 @@ export class Stories {
   /** For the other end. */
   readonly kept: Attempt[] = [];
   private readonly legs: Attempt[] = [];
+  private readonly briefs: Brief[] = [];
   private readonly keeps: boolean;
   private readonly say: Options['say'];
 
@@ -75,15 +87,25 @@ export class Stories {
 
   add(a: Attempt): void {
     if (this.keeps && this.kept.length < MOST_KEPT) this.kept.push(a);
+    if (this.briefs.length < MOST_LEGS) this.briefs.push(briefOf(a));
     if (a.evidence.leg !== 0 && this.legs.length < MOST_LEGS) this.legs.push(a);
   }
 
-  /** A sentence for each connect() with several legs. */
-  texts(): string[] {
-    const all = legsOf(this.legs);
-    const texts = all.slice(0, MOST_TOLD).map(legsText);
-    if (all.length > MOST_TOLD) texts.push(this.say('moreLegs', { count: all.length - MOST_TOLD }));
-    return texts;
+  /** A sentence for each connect() with several legs, and for whatever else several attempts show together. */
+  texts(names: CaptureSummary['names']): string[] {
+    const attempts = this.briefs.sort((a, b) => a.number - b.number);
+    const told = <T>(all: readonly T[], text: (one: T) => string): string[] => {
+      const texts = all.slice(0, MOST_TOLD).map(text);
+      if (all.length > MOST_TOLD) texts.push(this.say('moreLegs', { count: all.length - MOST_TOLD }));
+      return texts;
+    };
+    return [
+      ...told(legsOf(this.legs), legsText),
+      ...told(dialsOf(attempts, names), dialText),
+      ...told(proxiesOf(attempts), proxyText),
+      ...told(unaskedOf(attempts), unaskedText),
+      ...told(oneSignsOf(attempts), oneSignsText),
+    ];
   }
 }
 

@@ -92,7 +92,7 @@ async function explainSource(
     if (!options.wanted(a)) return;
     table?.add(a);
     page?.add(a);
-    stories.add(a);
+    if (options.mode !== 'json') stories.add(a);
     if (options.mode === 'json')
       out.line(attemptJson(a, ring?.place(a.evidence.firstFrame).file ?? capture, options.host));
     else if (options.mode === 'attempt') {
@@ -137,7 +137,7 @@ async function explainSource(
     );
     const none = tally.total === 0 && attempts > 0;
     out.line(none ? 'None of them is what was asked for.' : summaryLines(tally, style).join('\n'));
-    for (const text of stories.texts()) out.line(`\n${text}`);
+    for (const text of stories.texts(summary.names)) out.line(`\n${text}`);
     for (const n of summary.neighbours) out.line(`\n${neighbourText(n)}`);
   }
   ends?.push({ name: file, attempts: stories.kept });

@@ -158,6 +158,7 @@ export class Explainer {
       neighbours: this.batch[0]!.neighbours.any
         ? this.batch[0]!.neighbours.findings((address) => this.heard.has(address))
         : [],
+      names: this.batch[0]!.names.byName,
       leftOut: this.batch[0]!.encapsulations.leftOut,
       unread: this.unread,
     };

@@ -21,6 +21,7 @@ const summary = (count: number): CaptureSummary => ({
   orphanIcmp: 0,
   leftOut: 0,
   neighbours: [],
+  names: new Map(),
 });
 
 function pageOf(list: typeof attempts, name = 'a.pcap', problem: string | null = null): string {

@@ -6,6 +6,7 @@ import type { CapturedPacket } from '../../wire/captured-packet.ts';
 import { Encapsulations, Layer } from './encapsulations.ts';
 import { Reassembler } from './fragments.ts';
 import { afterLink, afterPpp, bothAddresses, greHeaderLength, mplsBottom, within } from './layers.ts';
+import { Names } from './names.ts';
 import { Neighbours } from './neighbours.ts';
 import type { Next } from './next.ts';
 import { hasWrongUdpSum } from './sums.ts';
@@ -30,15 +31,13 @@ export class Decapsulator {
   /** Bytes of TCP header and payload by the IP header's word. */
   segmentLength = 0;
   ttl = 0;
-  /** IPv4 identification; 0 for IPv6. */
-  ipId = 0;
+  ipId = 0; // 0 for IPv6
   /** Number of the layers around it, of {@link encapsulations}. */
   encapsulation = 0;
   /** Of an ICMP error: type, code, and who sent it. */
   icmpType = 0;
   icmpCode = 0;
-  /** Its word behind the checksum: the MTU where the packet was too big. */
-  icmpParameter = 0;
+  icmpParameter = 0; // the MTU where the packet was too big
   readonly icmpSender: Int32Array = new Int32Array(4);
   /** One of {@link Found}. Then, when it was captured, and the hash of its tuple (by whoever needs it). */
   found = 0;
@@ -49,6 +48,7 @@ export class Decapsulator {
   readonly encapsulations: Encapsulations;
   readonly fragments: Reassembler;
   readonly neighbours: Neighbours;
+  readonly names: Names;
   /** The UDP checksum of a tunnel around it is wrong, and not as a sender leaves it whose card computes it. */
   badOuter = false;
   /** Bytes that the packet had on the wire beyond those captured. */
@@ -60,9 +60,10 @@ export class Decapsulator {
     this.encapsulations = sibling?.encapsulations ?? new Encapsulations();
     this.fragments = sibling?.fragments ?? new Reassembler();
     this.neighbours = sibling?.neighbours ?? new Neighbours();
+    this.names = sibling?.names ?? new Names();
   }
 
-  /** Looks at a packet. Returns one of {@link Found}. The packet's buffer is not copied. */
+  /** @returns one of {@link Found}; the packet's buffer is not copied */
   decode(packet: CapturedPacket): number {
     this.frame = packet.frame;
     this.seconds = packet.seconds;
@@ -187,9 +188,8 @@ export class Decapsulator {
   private ipv4(at: number, end: number, protocolIs = -1): number {
     const { view } = this;
     if (end - at < 20) return Found.nothing;
-    const first = view.getUint8(at);
-    const header = (first & 15) << 2;
-    if (first >>> 4 !== 4 || header < 20) return Found.nothing;
+    const header = (view.getUint8(at) & 15) << 2;
+    if (view.getUint8(at) >>> 4 !== 4 || header < 20) return Found.nothing;
     // A total length of 0 is what segmentation offload leaves: then the frame's length counts.
     let total = view.getUint16(at + 2);
     if (total === 0) total = end - at + this.missing;
@@ -232,8 +232,7 @@ export class Decapsulator {
 
   /** Goes on in a reassembled datagram. */
   private adopt(whole: Uint8Array, addressesAt: number): void {
-    this.data = whole;
-    this.view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength);
+    [this.data, this.view] = [whole, new DataView(whole.buffer, whole.byteOffset, whole.byteLength)];
     this.addressesAt = addressesAt;
     this.missing = 0;
   }
@@ -358,7 +357,10 @@ export class Decapsulator {
 
   private udp(at: number, end: number): number {
     const inner = inUdp(this.view, at, end);
-    if (inner === null) return Found.nothing;
+    if (inner === null) {
+      this.names.heard(this.view, at, end);
+      return Found.nothing;
+    }
     this.badOuter ||= hasWrongUdpSum(this.view, at, end, this.addressesAt, this.isIpv6);
     const { layer, id } = inner;
     if (layer !== 0) this.encapsulations.add(layer, Math.max(id, 0), id < 0 ? this.tunnel() : 0);
@@ -377,8 +379,7 @@ export class Decapsulator {
     const isError = isIpv6 ? type >= 1 && type <= 4 : type === 3 || type === 11 || type === 12 || type === 4;
     if (!isError) return Found.nothing;
     const quoted = at + 8;
-    const minimum = isIpv6 ? 48 : 28;
-    if (end - quoted < minimum) return Found.nothing;
+    if (end - quoted < (isIpv6 ? 48 : 28)) return Found.nothing;
     const header = isIpv6 ? 40 : (view.getUint8(quoted) & 15) << 2;
     const protocol = view.getUint8(quoted + (isIpv6 ? 6 : 9));
     if (protocol !== 6 || header < 20 || end - quoted - header < 8) return Found.nothing;

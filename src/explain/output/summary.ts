@@ -16,6 +16,8 @@ export interface CaptureSummary {
   readonly orphanIcmp: number;
   /** Addresses that were asked for without an answer, or that two machines answer for. */
   readonly neighbours: readonly NeighbourFinding[];
+  /** Addresses of names, by the DNS answers in the capture. */
+  readonly names: ReadonlyMap<string, ReadonlySet<string>>;
   /** Packets that may carry TCP in a form that cannot be read: compressed by the link (Van Jacobson), or by IPComp. */
   readonly leftOut: number;
   /** Link types (LINKTYPE_ numbers) that cannot be read, and how many packets have each. */
