@@ -3,17 +3,11 @@ import type { TextCapture } from '../explain/decode/text-capture.ts';
 import type { Attempt } from '../explain/judge/attempt.ts';
 import type { CaptureSummary } from '../explain/output/summary.ts';
 import { type Brief, briefOf } from '../explain/stories/brief.ts';
-import { dialsOf, dialText } from '../explain/stories/dials.ts';
+import { dialsOf } from '../explain/stories/dials.ts';
 import { bothEnds, type End, endsText } from '../explain/stories/ends.ts';
-import { legsOf, legsText } from '../explain/stories/legs.ts';
-import {
-  oneSignsOf,
-  oneSignsText,
-  proxiesOf,
-  proxyText,
-  unaskedOf,
-  unaskedText,
-} from '../explain/stories/proxies.ts';
+import { legsOf } from '../explain/stories/legs.ts';
+import { oneSignsOf, proxiesOf, unaskedOf } from '../explain/stories/proxies.ts';
+import { type StoryWords, storyWords } from '../view/story-words.ts';
 import { visible } from '../wire/visible.ts';
 import type { Options } from './explain-args.ts';
 import { type Frames, type Source, type Together, together } from './explain-files.ts';
@@ -79,10 +73,12 @@ export class Stories {
   private readonly briefs: Brief[] = [];
   private readonly keeps: boolean;
   private readonly say: Options['say'];
+  private readonly words: StoryWords;
 
-  constructor(keeps: boolean, say: Options['say']) {
+  constructor(keeps: boolean, say: Options['say'], language: Options['language']) {
     this.keeps = keeps;
     this.say = say;
+    this.words = storyWords[language];
   }
 
   add(a: Attempt): void {
@@ -93,6 +89,7 @@ export class Stories {
 
   /** A sentence for each connect() with several legs, and for whatever else several attempts show together. */
   texts(names: CaptureSummary['names']): string[] {
+    const { words } = this;
     const attempts = this.briefs.sort((a, b) => a.number - b.number);
     const told = <T>(all: readonly T[], text: (one: T) => string): string[] => {
       const texts = all.slice(0, MOST_TOLD).map(text);
@@ -100,11 +97,11 @@ export class Stories {
       return texts;
     };
     return [
-      ...told(legsOf(this.legs), legsText),
-      ...told(dialsOf(attempts, names), dialText),
-      ...told(proxiesOf(attempts), proxyText),
-      ...told(unaskedOf(attempts), unaskedText),
-      ...told(oneSignsOf(attempts), oneSignsText),
+      ...told(legsOf(this.legs), words.legs),
+      ...told(dialsOf(attempts, names), words.dial),
+      ...told(proxiesOf(attempts), words.proxy),
+      ...told(unaskedOf(attempts), words.unasked),
+      ...told(oneSignsOf(attempts), words.oneSigns),
     ];
   }
 }

@@ -7,12 +7,13 @@ import type { Attempt } from '../explain/judge/attempt.ts';
 import { CleanJson } from '../explain/output/clean-json.ts';
 import { attemptJson } from '../explain/output/json.ts';
 import type { CaptureSummary } from '../explain/output/summary.ts';
-import { counted, neighbourText, Tally, unreadText } from '../explain/output/summary.ts';
+import { Tally } from '../explain/output/summary.ts';
 import type { End } from '../explain/stories/ends.ts';
 import { attemptLines, summaryLines, type TextStyle } from '../view/attempt-text.ts';
+import { storyWords } from '../view/story-words.ts';
 import { CaptureError } from '../wire/captured-packet.ts';
 import { visible } from '../wire/visible.ts';
-import { help, type Options, parse } from './explain-args.ts';
+import { help, type Options, parse, usageProblem } from './explain-args.ts';
 import { Frames, type Source } from './explain-files.ts';
 import { type Progress, readCapture, startsAsText } from './explain-input.ts';
 import { captureFrom } from './explain-interface.ts';
@@ -21,6 +22,7 @@ import { standardOutput } from './explain-output.ts';
 import { Tables } from './explain-parquet.ts';
 import { headingOf, inFiles, named, Stories, sourcesOf, tellEnds } from './explain-stories.ts';
 import { Lines, mayHaveThread } from './explain-thread.ts';
+import { languageOf } from './language.ts';
 import { WriteError } from './output/errors.ts';
 import { isDrafting, writeOutput } from './output/file.ts';
 import { colour, columns, complain, print } from './output/print.ts';
@@ -39,11 +41,11 @@ export async function run(args: string[]): Promise<number> {
   try {
     options = parse(args);
   } catch (error) {
-    complain('explain', visible((error as Error).message));
+    complain('explain', visible(usageProblem(error, languageOf(args))));
     return 2;
   }
   if (options === null) {
-    print(help());
+    print(help(languageOf(args)));
     return 0;
   }
   const { mode } = options;
@@ -79,8 +81,10 @@ async function explainSource(
   ends: End[] | null,
 ): Promise<number> {
   const file = source.name;
+  const { language, tell } = options;
+  const words = storyWords[language];
   const ring = source.files.length > 1 ? new Frames() : null;
-  const stories = new Stories(ends !== null, options.say);
+  const stories = new Stories(ends !== null, options.say, language);
   const out = standardOutput();
   const tally = new Tally();
   const page = options.html === null ? null : new (await import('../view/attempt-page.ts')).AttemptPage();
@@ -98,13 +102,13 @@ async function explainSource(
     else if (options.mode === 'attempt') {
       if (a.number !== options.attempt) return;
       found = true;
-      out.line(attemptLines(a, style).join('\n'));
+      out.line(attemptLines(a, style, language).join('\n'));
       if (ring !== null) out.line(`  ${inFiles(a, ring)}`);
     } else {
       tally.add(a);
       if (options.mode === 'all') {
         const files = ring === null ? '' : `\n  ${inFiles(a, ring)}`;
-        out.line(`${attemptLines(a, style).join('\n')}${files}\n`);
+        out.line(`${attemptLines(a, style, language).join('\n')}${files}\n`);
       }
     }
   };
@@ -133,27 +137,33 @@ async function explainSource(
   if (!nothing && (options.mode === 'summary' || options.mode === 'all')) {
     const { packets, segments, attempts } = summary;
     out.line(
-      `${counted(packets, 'packet')}, ${counted(segments, 'TCP segment')}, ${counted(attempts, 'connection attempt')}`,
+      tell('counts', {
+        packets: words.counted(packets, 'packet'),
+        segments: words.counted(segments, 'TCP segment'),
+        attempts: words.counted(attempts, 'connection attempt'),
+      }),
     );
     const none = tally.total === 0 && attempts > 0;
-    out.line(none ? 'None of them is what was asked for.' : summaryLines(tally, style).join('\n'));
+    out.line(none ? tell('noneWanted') : summaryLines(tally, style, language).join('\n'));
     for (const text of stories.texts(summary.names)) out.line(`\n${text}`);
-    for (const n of summary.neighbours) out.line(`\n${neighbourText(n)}`);
+    for (const n of summary.neighbours) out.line(`\n${words.neighbour(n)}`);
   }
   ends?.push({ name: file, attempts: stories.kept });
   out.flush();
   if (page !== null) writeOutput(options.html!, page.html(visible(nameOf(file)), summary, problem));
-  const unread = unreadText(summary);
-  const hint = unread === null ? null : `${unread} (docs/explain.md lists the link types)`;
+  const unread = words.unread(summary);
+  const hint = unread === null ? null : tell('linkTypes', { what: unread });
   for (const complaint of [problem, hint])
     if (complaint !== null) complain('explain', `${visible(file)}: ${complaint}`);
   if (problem !== null || isUnread(summary)) return 1;
   if (options.mode === 'attempt' && !found) {
     complain(
       'explain',
-      `${visible(file)} has ${summary.attempts} attempts, no attempt ${options.attempt}${
-        options.attempt <= summary.attempts ? ' that the filter lets through' : ''
-      }`,
+      tell(options.attempt <= summary.attempts ? 'noAttemptFiltered' : 'noAttempt', {
+        file: visible(file),
+        count: summary.attempts,
+        number: options.attempt,
+      }),
     );
     return 1;
   }
@@ -204,7 +214,7 @@ async function feed(
   } catch (error) {
     if (error instanceof WriteError) throw error;
     if (error instanceof CaptureError) damage = error;
-    problem = inWords(error as NodeJS.ErrnoException);
+    problem = inWords(options, error as NodeJS.ErrnoException);
   } finally {
     stop?.();
   }
@@ -233,10 +243,10 @@ function nextFile(explainer: Explainer, before: string): string | null {
 }
 
 /** Why a file cannot be read. */
-function inWords({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'EISDIR') return 'is a folder, not a capture';
-  return code === 'EACCES' ? 'you may not read it' : message;
+function inWords({ tell }: Options, { code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return tell('noFile');
+  if (code === 'EISDIR') return tell('folderNoCapture');
+  return code === 'EACCES' ? tell('mayNot') : message;
 }
 
 /** Shows how far reading is, on a terminal only. A call with 0 clears it. */

@@ -87,15 +87,15 @@ const DELTA_COLUMNS = 9;
  * The ladder as lines of text.
  * @param width columns, at least 60; no line is wider
  */
-export function ladderLines(a: Attempt, width: number, colour: boolean): string[] {
-  const packets = ladderPackets(a);
+export function ladderLines(a: Attempt, width: number, colour: boolean, language: Language = 'en'): string[] {
+  const packets = ladderPackets(a, language);
   const digits = Math.max(5, ...packets.map(({ frame }) => String(frame).length));
   const side = digits + 1 + DELTA_COLUMNS + 1;
   const middle = Math.max(60, width) - side - 2;
   const paint = (text: string, code: number): string =>
     colour && text.trim() !== '' ? `\u001b[${code}m${text}\u001b[0m` : text;
   const ends = [endpoint(a.client, a.clientPort), endpoint(a.server, a.serverPort)] as const;
-  const head = `${padStart('frame', digits)} ${padStart('Δt', DELTA_COLUMNS)} `;
+  const head = `${padStart(attemptWords[language].frame, digits)} ${padStart('Δt', DELTA_COLUMNS)} `;
   const lines: string[] = [];
   if (columns(ends[0]) + columns(ends[1]) + 2 <= middle + 2)
     lines.push(paint(`${head}${ends[0]}${padStart(ends[1], middle + 2 - columns(ends[0]))}`, 1));

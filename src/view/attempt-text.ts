@@ -1,6 +1,6 @@
 /** Attempts and summaries for the terminal: nothing wider than it is, and colour only where asked for. */
 import { type Attempt, timeText } from '../explain/judge/attempt.ts';
-import { notes, type Verdict } from '../explain/judge/verdicts.ts';
+import type { Verdict } from '../explain/judge/verdicts.ts';
 import { durationText } from '../explain/output/sentences.ts';
 import type { Tally } from '../explain/output/summary.ts';
 import { ladderLines } from './attempt-ladder.ts';
@@ -49,16 +49,17 @@ function labelled(label: string, text: string, width: number): string[] {
 }
 
 /** An attempt in full: sentence, evidence, ladder, notes and figures. */
-export function attemptLines(a: Attempt, style: TextStyle): string[] {
+export function attemptLines(a: Attempt, style: TextStyle, language: Language = 'en'): string[] {
   const width = Math.max(LEAST, style.width);
   const number = paint(style, bold, `#${a.number}`);
+  const words = attemptWords[language];
   return [
-    `${number} ${paint(style, colourOf(a.verdict), a.verdict)} (${a.certainty})`,
-    ...labelled('  ', a.sentence, width),
-    ...labelled('  ', shownText(a), width),
+    `${number} ${paint(style, colourOf(a.verdict), a.verdict)}${language === 'zh' ? `（${words.certainty[a.certainty]}）` : ` (${a.certainty})`}`,
+    ...labelled('  ', words.sentence(a), width),
+    ...labelled('  ', shownText(a, language), width),
     '',
-    ...ladderLines(a, width - 2, style.colour).map((line) => `  ${line}`),
-    ...details(a, width),
+    ...ladderLines(a, width - 2, style.colour, language).map((line) => `  ${line}`),
+    ...details(a, width, language),
   ];
 }
 
@@ -69,12 +70,12 @@ export function shownText(a: Attempt, language: Language = 'en'): string {
   return attemptWords[language].shown(a.frames, text.replace(/(?:000)?Z$/, ' UTC'), a.encapsulation);
 }
 
-function details(a: Attempt, width: number): string[] {
+function details(a: Attempt, width: number, language: Language): string[] {
   const lines: string[] = [];
   const add = (label: string, text: string): void => {
     lines.push(...labelled(`  ${padEnd(label, 12)}`, text, width));
   };
-  for (const { label, text } of facts(a)) add(label, text);
+  for (const { label, text } of facts(a, language)) add(label, text);
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
@@ -116,14 +117,16 @@ function forceText(f: NonNullable<Attempt['inForce']>, words: AttemptWords): str
 }
 
 /** The summary: verdicts with their counts and top destinations, and what stands out. */
-export function summaryLines(tally: Tally, style: TextStyle): string[] {
+export function summaryLines(tally: Tally, style: TextStyle, language: Language = 'en'): string[] {
   const rows = tally.verdicts();
-  if (rows.length === 0) return ['No TCP connection attempts.'];
+  const words = attemptWords[language];
+  const titles = words.table;
+  if (rows.length === 0) return [titles.none];
   const room = Math.max(LEAST, style.width);
-  const width = Math.max(...rows.map(({ verdict }) => verdict.length), 'verdict'.length);
-  const digits = Math.max(...rows.map(({ count }) => String(count).length), 'count'.length);
-  const examples = Math.max(...rows.map(({ example }) => String(example).length + 1), 'first'.length);
-  const head = `${padEnd('verdict', width)}  ${padStart('count', digits)}  ${padStart('first', examples)}  top destinations`;
+  const width = Math.max(...rows.map(({ verdict }) => verdict.length), columns(titles.verdict));
+  const digits = Math.max(...rows.map(({ count }) => String(count).length), columns(titles.count));
+  const examples = Math.max(...rows.map(({ example }) => String(example).length + 1), columns(titles.first));
+  const head = `${padEnd(titles.verdict, width)}  ${padStart(titles.count, digits)}  ${padStart(titles.first, examples)}  ${titles.top}`;
   const lines = [paint(style, bold, head)];
   for (const { verdict, count, example, top } of rows) {
     const start = `${padEnd(verdict, width)}  ${padStart(String(count), digits)}  ${padStart(`#${example}`, examples)}  `;
@@ -140,11 +143,11 @@ export function summaryLines(tally: Tally, style: TextStyle): string[] {
   }
   const standing = tally.notes();
   if (standing.length === 0) return lines;
-  lines.push('', paint(style, bold, 'What stands out:'));
+  lines.push('', paint(style, bold, titles.standing));
   const most = Math.max(...standing.map(({ count }) => String(count).length));
   for (const { note, count, example } of standing) {
     const label = `  ${padStart(String(count), most)} × `;
-    lines.push(...labelled(label, `${notes[note].title} (${note}; first #${example})`, room));
+    lines.push(...labelled(label, words.standing(note, example), room));
   }
   return lines;
 }

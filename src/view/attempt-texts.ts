@@ -23,6 +23,10 @@ export interface AttemptWords {
   readonly certainty: Readonly<Record<Certainty, string>>;
   readonly points: Readonly<Record<NonNullable<Attempt['capturePoint']>, string>>;
   readonly patterns: Readonly<Record<NonNullable<Attempt['backOff']>['pattern'], string>>;
+  /** Of the summary. */
+  readonly table: Readonly<Record<'verdict' | 'count' | 'first' | 'top' | 'none' | 'standing', string>>;
+  standing(note: Note, example: number): string;
+  readonly frame: string;
   readonly same: string;
   readonly again: string;
   readonly stray: string;

@@ -27,7 +27,7 @@ const notes: Readonly<Record<Note, string>> = {
   'fast-open-rejected': 'Fast Open：SYN 携带的数据未被接受',
   'fast-open-fallback': 'Fast Open：带数据的 SYN 没有应答，不带数据的有应答',
   'syn-cookie': '以 SYN cookie 应答',
-  'accept-queue-full': '服务器的 accept 队列已满',
+  'accept-queue-full': '服务器的 全连接队列已满',
   'port-reused': '四元组仍在使用时建立新连接',
   'challenge-ack': '以旧连接的 ACK 应答',
   'one-sided': '抓包中只有一个方向',
@@ -229,7 +229,7 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
     const but =
       strange === null ? '' : `，只有一个没有确认它、因而必须忽略的 ${strange === 'rst' ? 'RST' : 'SYN+ACK'}`;
     const others = a.evidence.othersServed
-      ? '；同一时段有别的客户端连接成功，所以可能是 accept 队列已满，或者途中丢弃了这个客户端的 SYN'
+      ? '；同一时段有别的客户端连接成功，所以可能是 全连接队列已满，或者途中丢弃了这个客户端的 SYN'
       : '';
     return `${client(a)} 发给 ${server(a)} 的${syns(a)}，在此抓包中没有得到应答${waited(a)}${but}${others}${fails}`;
   },
@@ -261,18 +261,18 @@ const sentences: Readonly<Record<Verdict, (a: Attempt) => string>> = {
   'fast-open-fallback': (a) =>
     `${client(a)} 带 Fast Open 的 SYN 没有得到 ${server(a)} 的应答，改发普通 SYN 后得到应答`,
   'syn-cookie': (a) =>
-    `${server(a)} 以 SYN cookie 应答 ${client(a)}：时间戳的低六位保存着选项，Linux 在 SYN 队列满时就是这样`,
+    `${server(a)} 以 SYN cookie 应答 ${client(a)}：时间戳的低六位保存着选项，Linux 在 半连接队列满时就是这样`,
   'accept-queue-full': (a) => {
     const fate = queueStory(a).taken
       ? '后来服务器接受了连接'
       : '客户端已经连接，但在此抓包中服务器一直没有接受';
-    return `${client(a)} 连接到 ${server(a)}${took(a)}，但服务器已收到 ACK 和数据，却又发送 SYN+ACK：accept 队列已满，或者它自己的防火墙丢弃了它们；${fate}`;
+    return `${client(a)} 连接到 ${server(a)}${took(a)}，但服务器已收到 ACK 和数据，却又发送 SYN+ACK：全连接队列已满，或者它自己的防火墙丢弃了它们；${fate}`;
   },
   'final-ack-ignored': (a) => {
     const { sent, taken } = queueStory(a);
     const waits = sent
-      ? '客户端发送了数据，所以服务器不是在等待数据（TCP_DEFER_ACCEPT）：accept 队列已满，或者 ACK 和数据没有到达服务器（防火墙，或另一条回程路径）'
-      : '服务器可能在等待数据（TCP_DEFER_ACCEPT），accept 队列可能已满，或者 ACK 没有到达';
+      ? '客户端发送了数据，所以服务器不是在等待数据（TCP_DEFER_ACCEPT）：全连接队列已满，或者 ACK 和数据没有到达服务器（防火墙，或另一条回程路径）'
+      : '服务器可能在等待数据（TCP_DEFER_ACCEPT），全连接队列可能已满，或者 ACK 没有到达';
     return `${client(a)} 连接到 ${server(a)}${took(a)}，但已得到确认的服务器又发送 SYN+ACK：${waits}；${taken ? '后来服务器接受了连接' : '在此抓包中它一直没有接受'}`;
   },
   'answer-unmatched': (a) =>
@@ -339,6 +339,16 @@ export const chinese: AttemptWords = {
     constant: '固定',
     other: '不规则',
   },
+  table: {
+    verdict: '结论',
+    count: '数量',
+    first: '首见',
+    top: '主要目的地',
+    none: '没有 TCP 连接尝试。',
+    standing: '值得注意：',
+  },
+  standing: (note, example) => `${notes[note]}（${note}；首见 #${example}）`,
+  frame: '帧',
   same: '与之前相同',
   again: '（重复抓取）',
   stray: '（不属于这次尝试）',

@@ -163,3 +163,26 @@ testNeeding('test/cli/explain-cases.test.ts', 'netns')(
     );
   },
 );
+
+test('everything on the terminal is Chinese where that is asked for: attempts, stories, help and errors', () =>
+  inFolder((folder) => {
+    const run = (...args: string[]): string => {
+      const { stdout, stderr } = explainCommand(['--lang', 'zh', ...args], folder);
+      return `${stdout}${stderr}`;
+    };
+    const path = join(folder, 'one.pcap');
+    const made = new Film();
+    new Talk(made, { server: '198.51.100.1' }).c(0, 'S');
+    new Talk(made, { clientPort: 9 }).shake(10);
+    writeFileSync(path, made.toPcapng());
+    const all = run('--all', path);
+    for (const text of ['没有得到应答', '备注', '主要目的地', '4 个报文', '（可能）', '值得注意'])
+      expect(all).toContain(text);
+    const english = all.replace(/[\w.:-]*\d[\w.:-]*|\([\w-]+\)|（[\w-]+[^）]*）/g, '');
+    expect(english).not.toMatch(/\b(the|was|in|of|connected|answer|frame|captured)\b/);
+    expect(run('--help')).toContain('用法：halfopen explain');
+    expect(run('--port', 'x', path)).toContain('--port 要 0 到 65535 的整数');
+    expect(run('--nonsense', path)).toMatch(/[\u4e00-\u9fff]/);
+    expect(run('missing.pcap')).toContain('没有这个文件');
+    expect(run('--ring', '--each', path, path)).toContain('--ring, --each 不能同时使用');
+  }));
