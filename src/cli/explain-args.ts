@@ -43,7 +43,11 @@ export interface Options {
 /** Wrong usage: its message is all that the user needs. */
 class UsageError extends Error {}
 
-const named = (options: readonly string[]): string => options.map((option) => `--${option}`).join(', ');
+/** Options that do not go together. */
+const pair = (options: readonly string[]): { first: string; last: string } => {
+  const all = options.map((option) => `--${option}`);
+  return { first: all.slice(0, -1).join(', '), last: all[all.length - 1]! };
+};
 
 function wrapped(words: readonly string[], width: number): string {
   const lines = [' '];
@@ -100,10 +104,10 @@ export function parse(args: string[]): Options | null {
   if (from !== undefined && positionals.length > 0) throw new UsageError(tell('noFilesBeside'));
   if (values.seconds !== undefined && from === undefined) throw new UsageError(tell('secondsAlone'));
   const ways = (['ring', 'ends', 'each'] as const).filter((name) => values[name] === true);
-  if (ways.length > 1) throw new UsageError(tell('exclude', { options: named(ways) }));
+  if (ways.length > 1) throw new UsageError(tell('exclude', pair(ways)));
   if (positionals.length === 0 && from === undefined) throw new UsageError(tell('which'));
   const modes = (['all', 'json', 'attempt'] as const).filter((name) => values[name] !== undefined);
-  if (modes.length > 1) throw new UsageError(tell('exclude', { options: named(modes) }));
+  if (modes.length > 1) throw new UsageError(tell('exclude', pair(modes)));
   const attempt = values.attempt === undefined ? 0 : whole(tell, 'attempt', values.attempt, 1, 2 ** 31);
   const filter: Filter = {
     ...(values.host !== undefined && { host: values.host }),

@@ -83,7 +83,7 @@ Codes for --verdict:
     zh: '--interface 自己抓包：不要再给文件',
   },
   secondsAlone: { en: '--seconds goes with --interface', zh: '--seconds 要与 --interface 一起使用' },
-  exclude: { en: '{options} exclude each other', zh: '{options} 不能同时使用' },
+  exclude: { en: '{first} and {last} exclude each other', zh: '{first} 与 {last} 不能同时使用' },
   which: {
     en: 'which capture? Give files, or - for a pipe (--help says more)',
     zh: '读哪个抓包？请给出文件，或以 - 表示管道（详见 --help）',

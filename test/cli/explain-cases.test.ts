@@ -184,5 +184,5 @@ test('everything on the terminal is Chinese where that is asked for: attempts, s
     expect(run('--port', 'x', path)).toContain('--port 要 0 到 65535 的整数');
     expect(run('--nonsense', path)).toMatch(/[\u4e00-\u9fff]/);
     expect(run('missing.pcap')).toContain('没有这个文件');
-    expect(run('--ring', '--each', path, path)).toContain('--ring, --each 不能同时使用');
+    expect(run('--ring', '--each', path, path)).toContain('--ring 与 --each 不能同时使用');
   }));
