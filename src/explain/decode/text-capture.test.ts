@@ -63,6 +63,27 @@ describe('the text that people paste', () => {
     ]);
   });
 
+  test('numbers that begin with 1 are relative, also of a server whose own are close to 2^32', () => {
+    const line = (time: string, rest: string): string => `12:00:0${time} IP ${rest}, length 0\n`;
+    const [a] = explained(
+      line('0.0', '192.0.2.1.40000 > 192.0.2.2.80: Flags [S], seq 1684654810, win 1, options [mss 1460]') +
+        line(
+          '0.1',
+          '192.0.2.2.80 > 192.0.2.1.40000: Flags [S.], seq 4232260733, ack 1684654811, win 1, options [mss 1460]',
+        ) +
+        line('0.2', '192.0.2.1.40000 > 192.0.2.2.80: Flags [.], ack 1, win 1') +
+        line('5.0', '192.0.2.2.80 > 192.0.2.1.40000: Flags [F.], seq 1, ack 1, win 1') +
+        line('5.1', '192.0.2.1.40000 > 192.0.2.2.80: Flags [F.], seq 1, ack 2, win 1'),
+    );
+    expect(a).toMatchObject({ verdict: 'completed' });
+  });
+
+  test('ICMP errors are counted as left out', () => {
+    const text =
+      '12:00:00.0 IP 192.0.2.9 > 192.0.2.1: ICMP host 192.0.2.2 unreachable - admin prohibited, length 68\n';
+    expect(readText(text).skipped).toBe(1);
+  });
+
   test('what a line does not say is unknown: options that are not shown count as not captured', () => {
     const [a] = explained(
       '12:00:00.000000 IP 192.0.2.1.40000 > 192.0.2.2.80: Flags [S], seq 1000, win 64240',

@@ -11,7 +11,7 @@ export interface TextCapture {
   /** The capture in pcapng. */
   readonly bytes: Uint8Array;
   readonly packets: number;
-  /** Lines that look like packets but were not understood. */
+  /** Lines that look like packets but were not understood, and ICMP errors, of which a line does not say enough. */
   readonly skipped: number;
   /** By made-up address: the name that the text has. */
   readonly names: ReadonlyMap<string, string>;
@@ -68,6 +68,8 @@ class TextReader {
   private readonly told: Told[] = [];
   private skipped = 0;
   private numbersKnown = true;
+  /** A number 1 behind a SYN: then all of them count from the connection's own, whatever they are. */
+  private countsFromOne = false;
   /** What a line of `tcpdump -v` said before the line with the ports. */
   private before: { time: bigint; ttl: number; id: number } | null = null;
   private day = 0n;
@@ -98,6 +100,7 @@ class TextReader {
       return;
     }
     if (time === null) return;
+    if (/\bICMP6?\b/.test(rest)) this.skipped++;
     const ttl = /\bttl (\d+)/.exec(rest) ?? /\bhlim (\d+)/.exec(rest);
     const id = /\bid (\d+)/.exec(rest);
     this.before = { time, ttl: Number(ttl?.[1] ?? 0), id: Number(id?.[1] ?? 0) };
@@ -129,6 +132,7 @@ class TextReader {
     const seq = /\bseq (\d+)(?::(\d+))?/.exec(rest!);
     const ack = /\back (\d+)/.exec(rest!);
     if (ack !== null) flags |= 16;
+    if ((flags & 2) === 0 && (ack?.[1] === '1' || seq?.[1] === '1')) this.countsFromOne = true;
     const options = /\boptions \[([^\]]*)\]/.exec(rest!);
     const length = /\blength (\d+)/.exec(rest!);
     this.told.push({
@@ -184,7 +188,7 @@ class TextReader {
       id: 0,
       relative: true,
       // What tshark saw of the numbers and does not print.
-      fresh: /Port numbers reused/i.test(rest!),
+      fresh: /Port numbers reused/i.test(rest!) && !/Retransmission/i.test(rest!),
     });
   }
 
@@ -217,6 +221,12 @@ class TextReader {
     };
   }
 
+  /** Whether a number counts from the connection's first: as a whole one it would lie before it, or far beyond. */
+  private isRelative(value: number, isn: number): boolean {
+    const ahead = (value - isn) | 0;
+    return this.countsFromOne || ahead <= 0 || ahead > 0x1000_0000;
+  }
+
   /** Numbers that count from the SYN become whole ones. */
   private absolute(p: Told, mine: string, other: string, isns: Map<string, number>): void {
     const syn = (p.flags & 2) !== 0;
@@ -233,13 +243,13 @@ class TextReader {
     const base = isns.get(mine);
     const theirs = isns.get(other);
     // Small numbers behind a known SYN are relative; of a connection that began before they mean nothing beyond order.
-    if (p.relative && p.seq !== null && base !== undefined && isRelative(p.seq, base))
+    if (p.relative && p.seq !== null && base !== undefined && this.isRelative(p.seq, base))
       p.seq = (base + p.seq) >>> 0;
-    if (p.relative && p.ack !== null && theirs !== undefined && isRelative(p.ack, theirs))
+    if (p.relative && p.ack !== null && theirs !== undefined && this.isRelative(p.ack, theirs))
       p.ack = (theirs + p.ack) >>> 0;
     if (theirs !== undefined)
       p.sacks = p.sacks.map(([left, right]) =>
-        isRelative(left, theirs) ? [(theirs + left) >>> 0, (theirs + right) >>> 0] : [left, right],
+        this.isRelative(left, theirs) ? [(theirs + left) >>> 0, (theirs + right) >>> 0] : [left, right],
       );
     // tcpdump leaves out the number of packets without data: it is the next one, as far as known.
     if (p.seq === null) p.seq = base === undefined ? 0 : (isns.get(`${mine} next`) ?? base + 1) >>> 0;
@@ -250,12 +260,6 @@ class TextReader {
 /** The blocks of a SACK option, at most four. */
 const blocks = (text: string, form: RegExp): [number, number][] =>
   [...text.matchAll(form)].slice(0, 4).map((it) => [Number(it[1]), Number(it[2])]);
-
-/** Whether a number counts from the connection's first: as a whole one it would lie before it, or far beyond. */
-function isRelative(value: number, isn: number): boolean {
-  const ahead = (value - isn) | 0;
-  return ahead <= 0 || ahead > 0x1000_0000;
-}
 
 /** A number for a side whose own is not told: the same for the same side. */
 function invented(text: string): number {
