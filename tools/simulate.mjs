@@ -2,7 +2,7 @@
 // what is due (test/simulation/liveness). Ends when so many virtual hours, or worlds, are over. A finding is printed with its seed and the
 // command that repeats it, and the exit code is 1. Virtual hours are those until the programs of a world are done.
 import { parseArgs } from 'node:util';
-import { install, runTool } from './setup.mjs';
+import { compiled } from './compiled.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -25,12 +25,7 @@ const first = number('seed');
 const mostFindings = number('findings');
 
 // --built names a folder that holds the simulator already: for tests that plant faults into it.
-let folder = values.built;
-if (folder === undefined) {
-  install();
-  runTool('tsc', ['-p', 'tsconfig.simulate.json']);
-  folder = new URL('../.cache/simulate/', import.meta.url).href;
-}
+const folder = values.built ?? compiled();
 const { runWorld } = await import(new URL('test/simulation/liveness/run.js', folder).href);
 
 const total = { worlds: 0, us: 0, packets: 0, bytes: 0, findings: 0 };

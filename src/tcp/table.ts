@@ -35,6 +35,11 @@ export class TupleTable<T extends Tuple> {
   size = 0;
   private readonly key0: number;
   private readonly key1: number;
+  /** The IPv4 tuple that was hashed last, and its hash; 0 (no hash) before the first. */
+  private lastPorts = 0;
+  private lastLocal = 0;
+  private lastRemote = 0;
+  private lastHash = 0;
 
   /** @param key0 with `key1` 64 secret bits, so that nobody outside can aim for one chain */
   constructor(key0: number, key1: number) {
@@ -55,11 +60,22 @@ export class TupleTable<T extends Tuple> {
     r3: number,
     remotePort: number,
   ): number {
-    words[0] = (localPort << 16) | remotePort;
+    const ports = (localPort << 16) | remotePort;
+    const short = (l0 | l1 | r0 | r1) === 0;
+    // A tuple that is added was looked for just before.
+    if (
+      short &&
+      this.lastHash !== 0 &&
+      ports === this.lastPorts &&
+      l3 === this.lastLocal &&
+      r3 === this.lastRemote
+    )
+      return this.lastHash;
+    words[0] = ports;
     words[1] = l3;
     words[2] = r3;
     let n = 3;
-    if ((l0 | l1 | r0 | r1) !== 0) {
+    if (!short) {
       words[3] = l0;
       words[4] = l1;
       words[5] = l2;
@@ -68,7 +84,14 @@ export class TupleTable<T extends Tuple> {
       words[8] = r2;
       n = 9;
     }
-    return halfSipHash13(this.key0, this.key1, words, n) || 1;
+    const hash = halfSipHash13(this.key0, this.key1, words, n) || 1;
+    if (short) {
+      this.lastPorts = ports;
+      this.lastLocal = l3;
+      this.lastRemote = r3;
+      this.lastHash = hash;
+    }
+    return hash;
   }
 
   private hashOf(t: Tuple): number {

@@ -222,8 +222,8 @@ export class Watched {
   }
 
   private get longestSilence(): number {
-    // A window that is shut is probed in multiples of a time-out that may be backed off itself.
-    const shut = this.window === 0 && this.outstanding.length === 0;
+    // A window that takes nothing is probed in multiples of a time-out that may be backed off itself.
+    const shut = this.outstanding.length === 0;
     const factor = (shut ? 4 : 2) ** Math.min(this.again, 12);
     return Math.min(longestTimer, this.base * factor) + margin;
   }

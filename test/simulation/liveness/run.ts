@@ -321,7 +321,9 @@ class Trial {
   /** How long the programs may take, µs. */
   private get allowed(): number {
     const losses = Math.max(...this.watched.map((it) => it.lossCost));
-    return patience * this.ideal + losses + grace;
+    // A clock that jumps makes a round trip of the jump, and the next time-out may be as long as one can be.
+    const jumps = this.plan.sleeps.reduce((sum, { us }) => sum + Math.min(120_000_000, 5 * us), 0);
+    return patience * this.ideal + losses + jumps + grace;
   }
 
   run(): void {
