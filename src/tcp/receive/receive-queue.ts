@@ -9,6 +9,8 @@ export class ReceiveQueue {
   private head = 0;
   /** Bytes, as the receive buffer counts them. */
   memory = 0;
+  /** Nothing came since data was moved together: trying again would cost time and gain nothing. */
+  private tidy = false;
 
   get empty(): boolean {
     return this.items === null || this.head === this.items.length;
@@ -21,6 +23,7 @@ export class ReceiveQueue {
     if (last !== undefined && this.head < this.items.length && join(last, item)) return;
     this.items.push(item);
     this.memory += item.memory;
+    this.tidy = false;
   }
 
   /** Nobody will read it any more. */
@@ -51,6 +54,7 @@ export class ReceiveQueue {
       if (!peek && skip + n === item.data.length) {
         this.memory -= item.memory;
         this.head++;
+        this.tidy = false;
       }
     }
     if (this.head > 64 && 2 * this.head > items.length) {
@@ -62,7 +66,8 @@ export class ReceiveQueue {
 
   /** Moves data together so that it costs less, from sequence number `from` on (tcp_collapse). */
   collapse(from: number, wasteful: (item: RxSegment) => boolean): void {
-    if (this.items === null) return;
+    if (this.items === null || this.tidy) return;
+    this.tidy = true;
     this.items = collapsed(this.items.slice(this.head), from, wasteful);
     this.head = 0;
     this.memory = this.items.reduce((sum, it) => sum + it.memory, 0);
@@ -97,6 +102,8 @@ export class OutOfOrderQueue {
   private segments: RxSegment[] = noSegments;
   /** Bytes, as the receive buffer counts them. */
   memory = 0;
+  /** As above. */
+  private tidy = false;
 
   get empty(): boolean {
     return this.segments.length === 0;
@@ -173,12 +180,14 @@ export class OutOfOrderQueue {
     }
     list.splice(at, covered - at, segment);
     this.memory += segment.memory;
+    this.tidy = false;
     if (!overlaps) return fresh;
     return { duplicate: { seq: left, end: right }, kept: true, joined: false, merged: covered - at };
   }
 
   /** A segment was joined to the one before `at`: what it covers now is of no use, and nothing is said of that. */
   #dropCovered(at: number, end: number): Overlap {
+    this.tidy = false;
     let covered = at;
     while (covered < this.segments.length && seqLe(this.segments[covered]!.end, end))
       this.memory -= this.segments[covered++]!.memory;
@@ -207,7 +216,8 @@ export class OutOfOrderQueue {
    * left alone, until those make up `bound` bytes.
    */
   collapse(bound: number, wasteful: (item: RxSegment) => boolean): void {
-    if (this.segments.length === 0) return;
+    if (this.segments.length === 0 || this.tidy) return;
+    this.tidy = true;
     let tiny = 0;
     const parts = stretches(this.segments);
     const result: RxSegment[] = [];

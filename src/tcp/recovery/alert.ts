@@ -189,8 +189,10 @@ function markAfterTimeout(conn: Connection): void {
     recoveryOf(conn).sackReneged = true;
   } else if (!conn.sackOk) conn.sackedOut = 0;
   for (let s = head; s !== null && s !== sendHead; s = s.next) {
-    if (reneging) s.sacked = false;
-    else if (s !== head && untilLost(conn, s, 0) > 0) continue;
+    if (reneging) {
+      s.sacked = false;
+      s.sackedUpTo = null;
+    } else if (s !== head && untilLost(conn, s, 0) > 0) continue;
     markLost(conn, s);
   }
   conn.sendQueue.retransmitHint = null;

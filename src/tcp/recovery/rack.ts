@@ -46,27 +46,44 @@ function reorderingWindow(conn: Connection): number {
 export const untilLost = (conn: Connection, segment: TxSegment, window: number): number =>
   conn.rackRtt + window - (conn.services.now - segment.sentAt);
 
+/** Held for lost, and not sent again yet. */
+const isMarked = (s: TxSegment): boolean => s.lost && !s.retransmitted;
+
 /**
  * Marks what is lost.
  * @param mark what to do with a lost segment
  * @returns µs until the last of the others that were overtaken counts as lost; 0 if there are none
  */
 export function detectLoss(conn: Connection, mark: (conn: Connection, segment: TxSegment) => void): number {
-  let wait = 0;
   const window = reorderingWindow(conn);
   const { sendQueue } = conn;
-  for (let s = sendQueue.sortedHead; s !== null; ) {
+  const overtaken = (s: TxSegment): boolean =>
+    sentAfter(conn.rackSentAt, conn.rackEnd, s.sentAt, s.end) || isMarked(s);
+  for (let s = sendQueue.sortedHead; s !== null && overtaken(s); ) {
     const next: TxSegment | null = s.sortedNext;
-    if (!s.lost || s.retransmitted) {
-      if (!sentAfter(conn.rackSentAt, conn.rackEnd, s.sentAt, s.end)) break;
-      const remaining = untilLost(conn, s, window);
-      if (remaining <= 0) {
-        mark(conn, s);
-        sendQueue.unsort(s);
-      } else wait = Math.max(wait, remaining);
+    if (!isMarked(s)) {
+      // Those sent later have to wait longer.
+      if (untilLost(conn, s, window) > 0) break;
+      mark(conn, s);
+      sendQueue.unsort(s);
     }
     s = next;
   }
+  // What was overtaken stays so: the search for the last one goes on where it ended.
+  let last = sendQueue.overtakenUpTo;
+  for (
+    let s = last === null ? sendQueue.sortedHead : last.sortedNext;
+    s !== null && overtaken(s);
+    s = s.sortedNext
+  )
+    last = s;
+  sendQueue.overtakenUpTo = last;
+  while (
+    last !== null &&
+    (isMarked(last) || !sentAfter(conn.rackSentAt, conn.rackEnd, last.sentAt, last.end))
+  )
+    last = last.sortedPrevious;
+  const wait = last === null ? 0 : Math.max(untilLost(conn, last, window), 0);
   return wait;
 }
 

@@ -167,19 +167,15 @@ function validBlock(conn: Connection, duplicate: boolean, left: number, right: n
   return !seqLt(left, (right - conn.maxWindow) | 0);
 }
 
-/** Where a walk to `seq` begins: where the last one found its data, if that is not beyond. */
-function firstSegment(conn: Connection, seq: number): TxSegment | null {
-  const hint = conn.sendQueue.sackHint;
-  return hint !== null && seqLe(hint.seq, seq) ? hint : conn.sendQueue.head;
-}
-
 function tagBlock(conn: Connection, left: number, right: number, duplicate: boolean, out: AckOutcome): void {
   const { sendQueue } = conn;
-  for (let s = firstSegment(conn, left); s !== null && s !== sendQueue.sendHead; s = s.next) {
+  for (let s = sendQueue.find(left); s !== null && s !== sendQueue.sendHead; s = s.next) {
     if (!seqLt(s.seq, right)) return;
-    if (!seqGt(s.end, left)) continue;
     sendQueue.sackHint = s;
-    if (s.sacked && !duplicate) continue;
+    if (s.sacked && !duplicate) {
+      s = sendQueue.endOfSacked(s);
+      continue;
+    }
     const covered = cutToBlock(conn, s, left, right);
     if (covered === 'stop') return;
     if (covered === 'no') continue;

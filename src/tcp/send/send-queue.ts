@@ -1,4 +1,5 @@
 /** The data of a connection on its way out: what is sent and not acknowledged, and what waits to be sent. */
+import { seqLe, seqLt } from '../../wire/seq.ts';
 import { Flag } from '../../wire/tcp.ts';
 
 /**
@@ -36,6 +37,8 @@ export class TxSegment {
   sorted = false;
   sortedNext: TxSegment | null = null;
   sortedPrevious: TxSegment | null = null;
+  /** Of a SACKed segment: one behind it up to which all are SACKed, as far as is known. */
+  sackedUpTo: TxSegment | null = null;
 
   constructor(seq: number, flags: number, capacity: number) {
     this.seq = seq;
@@ -47,6 +50,9 @@ export class TxSegment {
 }
 
 const noBytes: Uint8Array = new Uint8Array(0);
+const noSegments: TxSegment[] = [];
+/** A search by sequence number leaves a landmark after so many steps. */
+const landmarkEvery = 32;
 
 /** The send queue: what is sent and not acknowledged, then what was not sent yet. */
 export class SendQueue {
@@ -59,10 +65,17 @@ export class SendQueue {
   /** What was sent longest ago, and last. */
   sortedHead: TxSegment | null = null;
   private sortedTail: TxSegment | null = null;
+  /** The last in that order that others, sent after it, are known to have overtaken; null if the first one was not. */
+  overtakenUpTo: TxSegment | null = null;
   /** Where the search for lost segments to send again begins; null for the head. */
   retransmitHint: TxSegment | null = null;
   /** Where the last SACK block ended. */
   sackHint: TxSegment | null = null;
+  /**
+   * Segments that were sent, in order: where searches begin, so that none takes time in proportion to what is out.
+   * Searches leave them behind; shared while there is none.
+   */
+  private landmarks: TxSegment[] = noSegments;
 
   append(segment: TxSegment): void {
     segment.previous = this.tail;
@@ -128,12 +141,65 @@ export class SendQueue {
   unsort(segment: TxSegment): void {
     if (!segment.sorted) return;
     const { sortedNext, sortedPrevious } = segment;
+    if (this.overtakenUpTo === segment) this.overtakenUpTo = sortedPrevious;
     if (sortedPrevious === null) this.sortedHead = sortedNext;
     else sortedPrevious.sortedNext = sortedNext;
     if (sortedNext === null) this.sortedTail = sortedPrevious;
     else sortedNext.sortedPrevious = sortedPrevious;
     segment.sorted = false;
     segment.sortedNext = segment.sortedPrevious = null;
+  }
+
+  /** How many landmarks stand at or before a sequence number. */
+  private landmarksTo(seq: number): number {
+    const { landmarks } = this;
+    let low = 0;
+    let high = landmarks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (seqLe(landmarks[middle]!.seq, seq)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The first segment that was sent and ends beyond `seq`, or null. */
+  find(seq: number): TxSegment | null {
+    const at = this.landmarksTo(seq);
+    let s = at > 0 ? this.landmarks[at - 1]! : this.head;
+    const hint = this.sackHint;
+    if (s !== null && hint !== null && seqLe(hint.seq, seq) && seqLt(s.seq, hint.seq)) s = hint;
+    const left: TxSegment[] = [];
+    for (let steps = 1; s !== null && s !== this.sendHead && seqLe(s.end, seq); s = s.next)
+      if (steps++ % landmarkEvery === 0) left.push(s);
+    if (left.length > 0) {
+      if (this.landmarks === noSegments) this.landmarks = [];
+      this.landmarks.splice(at, 0, ...left);
+    }
+    return s === this.sendHead ? null : s;
+  }
+
+  /** The last of the SACKed segments that follow each other from `s` on. */
+  endOfSacked(s: TxSegment): TxSegment {
+    let last = s;
+    for (;;) {
+      const { sackedUpTo, next } = last;
+      if (sackedUpTo !== null && sackedUpTo !== last) last = sackedUpTo;
+      else if (next !== null && next !== this.sendHead && next.sacked) last = next;
+      else break;
+    }
+    // Whoever comes this way again takes one step.
+    for (let it: TxSegment | null = s; it !== null && it !== last; ) {
+      const further: TxSegment | null = it.sackedUpTo ?? it.next;
+      it.sackedUpTo = last;
+      it = further;
+    }
+    return last;
+  }
+
+  private removeLandmark(segment: TxSegment): void {
+    const at = this.landmarksTo(segment.seq) - 1;
+    if (this.landmarks[at] === segment) this.landmarks.splice(at, 1);
   }
 
   /** Fills a segment that was never sent up to `size` bytes with what waits behind it (tcp_grow_skb). */
@@ -181,6 +247,7 @@ export class SendQueue {
     if (rest.next === null) this.tail = segment;
     else rest.next.previous = segment;
     this.unsort(rest);
+    if (this.landmarks.length > 0) this.removeLandmark(rest);
     if (this.retransmitHint === rest) this.retransmitHint = segment;
     if (this.sackHint === rest) this.sackHint = segment;
     this.bytes -= overhead;
@@ -194,6 +261,7 @@ export class SendQueue {
     else this.head.previous = null;
     if (this.sendHead === first) this.sendHead = this.head;
     this.unsort(first);
+    if (this.landmarks[0] === first) this.landmarks.shift();
     if (this.retransmitHint === first) this.retransmitHint = null;
     if (this.sackHint === first) this.sackHint = null;
     this.bytes -= overhead + first.length;
@@ -210,7 +278,9 @@ export class SendQueue {
 
   clear(): void {
     this.head = this.tail = this.sendHead = this.sortedHead = this.sortedTail = null;
+    this.overtakenUpTo = null;
     this.retransmitHint = this.sackHint = null;
+    this.landmarks = noSegments;
     this.bytes = 0;
   }
 }
