@@ -35,7 +35,9 @@ const progress = () =>
   `${total.worlds} worlds, ${(total.us / 3.6e9).toFixed(2)} virtual hours, ${(total.bytes / 1e6).toFixed(0)} MB in ` +
   `${total.packets} packets, ${total.findings} findings, ${((performance.now() - began) / 1000).toFixed(0)} s`;
 let seed = first;
-while (total.worlds < worlds && total.us < hours * 3.6e9 && total.findings < mostFindings) {
+let stopped = false;
+process.once('SIGTERM', () => (stopped = true)).once('SIGINT', () => (stopped = true));
+while (!stopped && total.worlds < worlds && total.us < hours * 3.6e9 && total.findings < mostFindings) {
   const { finding, tookUs, packets, bytes } = runWorld(seed);
   total.worlds++;
   total.us += tookUs;
@@ -46,6 +48,8 @@ while (total.worlds < worlds && total.us < hours * 3.6e9 && total.findings < mos
     console.log(`seed ${seed}: ${finding.message}\n  npm run simulate -- --seed ${seed} --worlds 1`);
   }
   seed++;
+  // Signals are heard between worlds.
+  if (seed % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
   if (performance.now() - told < 10_000) continue;
   told = performance.now();
   process.stderr.write(`${progress()} (seed ${seed} next)\n`);

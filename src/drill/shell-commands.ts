@@ -1,4 +1,5 @@
 /** The commands of the virtual host: what scripts need of sysctl, ip, tc, ethtool, nstat, ss and the small tools. */
+import { CLOSED, LISTEN } from '../tcp/state.ts';
 import {
   type CommandResult,
   type Invocation,
@@ -182,7 +183,7 @@ const stateNames =
 function ss({ args, context }: Invocation): CommandResult {
   const { flags } = options(args);
   const wanted = (it: ListedSocket): boolean =>
-    flags.has('a') || (flags.has('l') ? it.state === 10 : it.state !== 10 && it.state !== 7);
+    flags.has('a') || (flags.has('l') ? it.state === LISTEN : it.state !== LISTEN && it.state !== CLOSED);
   const end = (ipText: string, port: number, family: number): string =>
     `${family === 6 ? `[${ipText}]` : ipText}:${port === 0 ? '*' : port}`;
   const rows = context.host.sockets().filter(wanted);
