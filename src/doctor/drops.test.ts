@@ -327,6 +327,12 @@ describe('a client that keeps connecting to a port that it may be given', () => 
     expect(finding!.severity).toBe('high');
   });
 
+  test('is worth a line when it was refused once: the service may be about to start', () => {
+    const [finding] = look(attempts({}));
+    expect(finding!.severity).toBe('info');
+    expect(look(attempts({ outcome: 'itself' }))[0]!.severity).toBe('high');
+  });
+
   test('is none when it gets through, goes elsewhere, or the port is not handed out', () => {
     expect(found(attempts({ outcome: 'other' }, { loopback: false }, { port: 8080 }))).toEqual([]);
     expect(found({ ...attempts({}), settings: { 'net.ipv4.ip_local_reserved_ports': '40002' } })).toEqual([]);

@@ -274,12 +274,15 @@ const selfConnectTrap: Check = {
       }
       return [...groups].map(([key, { failed, itself }]) => {
         const port = Number(key.slice(key.lastIndexOf(':') + 1));
+        const times = failed + itself;
         const met = itself > 0 ? `, and met itself ${itself === 1 ? 'once' : `${itself} times`}` : '';
         const [client = '', to = ''] = key.split(' to ');
+        // One refusal can be that of a service which is just being restarted.
+        const keeps = times > 1 || itself > 0;
         return {
-          severity: 'high',
+          severity: keeps ? 'high' : 'info',
           subject: to,
-          summary: `${client} keeps connecting to ${to}, where nobody listens: ${plural(failed + itself, 'attempt')} in ${host.seconds.toFixed(1)} s (${rate(host, failed + itself)})${met}`,
+          summary: `${client} ${keeps ? 'keeps connecting' : 'was refused once when it connected'} to ${to}, where nobody listens: ${plural(times, 'attempt')} in ${host.seconds.toFixed(1)} s (${rate(host, times)})${met}`,
           evidence: [
             { where: host.attempts.where, what: `${failed} failed, ${itself} connected to itself` },
             settingEvidence(host, rangeName),
