@@ -133,10 +133,10 @@ async function watch(options: Options, say: Say<Texts>): Promise<number> {
     if (!(error instanceof TraceError)) throw error;
     throw new UsageError(say('cannot', { why: error.message }));
   }
-  if (!options.json)
-    printError(
-      `${options.metrics === undefined ? say('watching') : say('serving', { at: options.metrics })}\n`,
-    );
+  // Also for machines, on standard error: what begins before this is not seen.
+  printError(
+    `${options.metrics === undefined ? say('watching') : say('serving', { at: options.metrics })}\n`,
+  );
   metrics?.attach(running.tracker, running.trace);
   const why = await untilEnd(options.duration, running);
   running.trace.drain();
@@ -181,7 +181,7 @@ function followLosses(taps: Taps, tracker: Tracker): Losses {
       from: formatEndpoint(parseAddress(from), fromPort),
       to: formatEndpoint(parseAddress(to), toPort),
     };
-    tracker.lost({ ...ends, answer, word: word ?? '?', wall: at / 1000, namespace });
+    tracker.lost({ ...ends, answer, word: word ?? '?', time: microseconds(), wall: at / 1000, namespace });
   });
   taps.give((namespace, packet) => losses.packet(namespace, packet));
   return losses;

@@ -108,7 +108,7 @@ describe('a SYN that arrives', () => {
         [[syn, {}]],
         [
           [40, 'NETFILTER_DROP'],
-          [900, 'TCP_CSUM'],
+          [1900, 'TCP_CSUM'],
         ],
       ),
     ).toMatchObject([{ word: 'NETFILTER_DROP' }]);

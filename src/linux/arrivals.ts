@@ -54,12 +54,13 @@ export class Drops {
     if (this.#drops.length < most) this.#drops.push({ at, word });
   }
 
-  /** The drop nearest to a time, which then is nobody else's. */
+  /** The drop nearest to a time, which then is nobody else's; null if none is near, or several of different kinds are. */
   take(at: number): string | null {
     let best = -1;
     for (const [index, drop] of this.#drops.entries()) {
       const after = drop.at - at;
       if (after < -dropBefore || after > dropAfter) continue;
+      if (best >= 0 && drop.word !== this.#drops[best]!.word) return null;
       if (best < 0 || Math.abs(after) < Math.abs(this.#drops[best]!.at - at)) best = index;
     }
     return best < 0 ? null : this.#drops.splice(best, 1)[0]!.word;

@@ -87,8 +87,8 @@ function whyUnanswered(known: Known, overflowed: () => boolean): Omit<Verdict, '
   if (known.damaged) return { reason: 'checksum', certainty: 'certain', kernel: 'TCP_CSUM' };
   const drop = dropOf(known);
   if (drop !== null) return drop;
-  if (known.lost !== null) return { reason: reasonOf(known.lost), certainty: 'likely', kernel: known.lost };
   if (overflowed()) return { reason: 'queue-full', certainty: 'likely', kernel: null };
+  if (known.lost !== null) return { reason: reasonOf(known.lost), certainty: 'likely', kernel: known.lost };
   // That no drop was seen here is no proof that there was none.
   return { reason: 'no-answer', certainty: 'likely', kernel: null };
 }

@@ -148,7 +148,7 @@ describe('an attempt', () => {
 });
 
 describe('a SYN that arrived in a network of this machine and was dropped there', () => {
-  const lost = { word: 'NETFILTER_DROP', wall: 5, namespace: 9 };
+  const lost = { word: 'NETFILTER_DROP', time: 0, wall: 5, namespace: 9 };
   const toldOf = (
     begin: readonly Seen[],
     loss: Parameters<Tracker['lost']>[0],

@@ -70,6 +70,24 @@ const mostOpen = 200_000;
 /** Attempts among which one is looked for by its tuple. */
 const mostSearched = 2000;
 
+/** How long a loss waits for its attempt to be told, and how long it is kept for one that goes on, µs. */
+const strangerPatience = 500_000;
+const lossMemory = 150_000_000;
+/** How long the ends of an attempt that was told are remembered, µs. */
+const doneMemory = 5_000_000;
+
+/** A SYN, or an answer to one, that arrived in a network of this machine and was dropped there. */
+interface Loss {
+  readonly from: string;
+  readonly to: string;
+  readonly answer: boolean;
+  readonly word: string;
+  /** µs of the events' clock, and ms since 1970. */
+  readonly time: number;
+  readonly wall: number;
+  readonly namespace: number;
+}
+
 interface Open {
   readonly socket: number;
   readonly begun: number;
@@ -83,9 +101,6 @@ interface Open {
   gotReset: boolean;
   /** A segment of its tuple arrived on this machine with a wrong checksum. */
   damaged: boolean;
-  lost: string | null;
-  /** The network in which it was lost. */
-  lostIn: number | null;
   errno: number;
   itself: boolean;
 }
@@ -103,6 +118,10 @@ export class Tracker {
   readonly #answers = new Map<string, { readonly time: number; readonly word: string }>();
   /** Errors that sockets were given, by tuple. */
   readonly #errors = new Map<string, { readonly time: number; readonly errno: number }>();
+  /** What arrived and was dropped, by the ends of its attempt. */
+  readonly #losses = new Map<string, Loss>();
+  /** Ends of attempts that were told, and when. */
+  readonly #done = new Map<string, number>();
   readonly #around: Surroundings;
   readonly #onEnd: (attempt: Attempt) => void;
 
@@ -168,8 +187,6 @@ export class Tracker {
       sent: [],
       gotReset: false,
       damaged: false,
-      lost: null,
-      lostIn: null,
       errno: 0,
       itself: false,
     };
@@ -241,29 +258,43 @@ export class Tracker {
   }
 
   /**
-   * A SYN, or an answer to one, arrived in a network of this machine and was dropped there: it explains an attempt of this
-   * machine, or is told as a stranger's.
+   * A SYN, or an answer to one, arrived in a network of this machine and was dropped there. It is kept for the attempt with
+   * these ends, whose port is known for sure only when it ends; what is nobody's here is told as a stranger's.
    */
-  lost(loss: {
-    readonly from: string;
-    readonly to: string;
-    readonly answer: boolean;
-    readonly word: string;
-    readonly wall: number;
-    readonly namespace: number;
-  }): void {
-    const { from, to, answer, word, namespace } = loss;
-    const open = answer ? this.#find(to, from) : this.#find(from, to);
-    if (open !== undefined) {
-      open.lost = word;
-      open.lostIn = namespace;
-      return;
+  lost(loss: Loss): void {
+    const { from, to, answer } = loss;
+    const key = answer ? `${to} ${from}` : `${from} ${to}`;
+    if (this.#losses.size >= mostSearched) this.#losses.delete(this.#losses.keys().next().value!);
+    if (!this.#done.has(key)) this.#losses.set(key, loss);
+  }
+
+  #settleLosses(now: number): void {
+    for (const [key, loss] of this.#losses) {
+      if (now - loss.time < strangerPatience) continue;
+      const { from, to, answer, word, namespace, wall } = loss;
+      const ours = answer ? { from: to, to: from } : { from, to };
+      if (this.#mayBeOpen(ours.from, ours.to) && now - loss.time < lossMemory) continue;
+      this.#losses.delete(key);
+      if (answer || this.#done.has(key)) continue;
+      this.#onEnd({
+        ...{ at: wall, duration: 0, who: null, from, to, syns: 1, errno: 0, namespace },
+        ...{ outcome: 'dropped', reason: reasonOf(word), certainty: 'likely', kernel: word },
+      });
     }
-    if (answer) return;
-    this.#onEnd({
-      ...{ at: loss.wall, duration: 0, who: null, from, to, syns: 1, errno: 0, namespace },
-      ...{ outcome: 'dropped', reason: reasonOf(word), certainty: 'likely', kernel: word },
-    });
+    for (const [key, time] of this.#done) {
+      if (now - time <= doneMemory) break;
+      this.#done.delete(key);
+    }
+  }
+
+  /** Whether an attempt that has not ended can have these ends. */
+  #mayBeOpen(from: string, to: string): boolean {
+    if (this.#open.size > mostSearched) return true;
+    const address = from.slice(0, from.lastIndexOf(':'));
+    for (const open of this.#open.values()) {
+      if (open.to === to && (open.from === from || open.from === `${address}:0`)) return true;
+    }
+    return false;
   }
 
   /** A checksum was wrong on arrival: of an attempt of this machine, or of a stranger's. */
@@ -319,6 +350,7 @@ export class Tracker {
         kernel: null,
       });
     }
+    this.#settleLosses(now);
     for (const [tuple, { time }] of this.#errors) {
       if (now - time <= answerWindow) break;
       this.#errors.delete(tuple);
@@ -344,10 +376,15 @@ export class Tracker {
     const nobodyListens = this.#answers.get(tuple)?.word ?? null;
     this.#answers.delete(tuple);
     const overflowed = (): boolean => this.#around.overflowed(open.to, time - open.begun);
-    return judge(open, { nobodyListens, byItself, overflowed });
+    const lost = this.#losses.get(tuple)?.word ?? null;
+    return judge({ ...open, lost }, { nobodyListens, byItself, overflowed });
   }
 
   #tell(open: Open, time: number, verdict: Verdict): void {
+    const key = `${open.from} ${open.to}`;
+    const loss = this.#losses.get(key);
+    this.#losses.delete(key);
+    if (this.#done.size < mostOpen) this.#done.set(key, time);
     this.#onEnd({
       at: this.#around.wall(open.begun),
       duration: Math.max(0, time - open.begun),
@@ -356,7 +393,7 @@ export class Tracker {
       to: open.to,
       syns: open.syns,
       errno: open.errno,
-      ...(open.lostIn === null ? {} : { namespace: open.lostIn }),
+      ...(loss === undefined ? {} : { namespace: loss.namespace }),
       ...verdict,
     });
   }

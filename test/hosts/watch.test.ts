@@ -24,6 +24,9 @@ function watching(...args: string[]) {
     child,
     attempts,
     errors: () => errors,
+    ready: async (): Promise<void> => {
+      while (!errors.includes('watching') && child.exitCode === null) await delay(20);
+    },
     end: async (): Promise<number | null> => {
       child.kill('SIGTERM');
       return (await closed)[0] as number | null;
@@ -71,7 +74,7 @@ async function provoke(count: number): Promise<{ truths: Truth[]; told: readonly
   try {
     await until('ready');
     const watch = watching('--json', '--all');
-    await delay(1500);
+    await watch.ready();
     child.stdin.write('\n');
     await until('done');
     await delay(300);
@@ -122,7 +125,7 @@ describe('halfopen watch', () => {
     try {
       const file = join(folder, 'failures.pcapng');
       const watch = watching('--json', '--pcap', file);
-      await delay(1500);
+      await watch.ready();
       const code = `import socket
 s = socket.create_server(('127.0.0.1', 7001)); c = socket.create_connection(('127.0.0.1', 7001)); a = s.accept()[0]; c.close(); a.close()
 try: socket.create_connection(('127.0.0.1', 7002))
