@@ -164,26 +164,27 @@ describe('without it', () => {
     expect(guarded.stdout).toContain('bound');
   });
 
-  testNeeding(
-    here,
-    'netns',
-    'go',
-    'python3',
-  )('Go notices by itself, and its ordinary close keeps the port', () => {
-    if (!full) return;
-    go();
-    const { stdout } = inNamespace([
-      'sh',
-      '-c',
-      bindToo,
-      join(built, 'output'),
-      join(built, 'dial'),
-      port,
-      '2000',
-    ]);
-    expect(stdout).not.toContain('connected');
-    expect(stdout).not.toContain('bound');
-  });
+  // Building takes a while; without HALFOPEN_FULL the test is not there, and not one that tests nothing.
+  if (full)
+    testNeeding(
+      here,
+      'netns',
+      'go',
+      'python3',
+    )('Go notices by itself, and its ordinary close keeps the port', () => {
+      go();
+      const { stdout } = inNamespace([
+        'sh',
+        '-c',
+        bindToo,
+        join(built, 'output'),
+        join(built, 'dial'),
+        port,
+        '2000',
+      ]);
+      expect(stdout).not.toContain('connected');
+      expect(stdout).not.toContain('bound');
+    });
 });
 
 test('the guard class of the docs is the one that is tested', async () => {
