@@ -4,7 +4,8 @@
  * same CPU had just sent, which one such drop makes likely and a second one of the same kind certain.
  */
 import type { Attempt, Who } from './attempt.ts';
-import { judge, reasonOf, type Syn, type Verdict } from './judge.ts';
+import { judge, type Syn, type Verdict } from './judge.ts';
+import { type Loss, LossBook } from './loss-book.ts';
 
 /** What happened, as trace events tell it. Times in µs of one monotonic clock; `from` and `to` are ADDRESS:PORT. */
 export type Seen =
@@ -70,24 +71,6 @@ const mostOpen = 200_000;
 /** Attempts among which one is looked for by its tuple. */
 const mostSearched = 2000;
 
-/** How long a loss waits for its attempt to be told, and how long it is kept for one that goes on, µs. */
-const strangerPatience = 500_000;
-const lossMemory = 150_000_000;
-/** How long the ends of an attempt that was told are remembered, µs. */
-const doneMemory = 5_000_000;
-
-/** A SYN, or an answer to one, that arrived in a network of this machine and was dropped there. */
-interface Loss {
-  readonly from: string;
-  readonly to: string;
-  readonly answer: boolean;
-  readonly word: string;
-  /** µs of the events' clock, and ms since 1970. */
-  readonly time: number;
-  readonly wall: number;
-  readonly namespace: number;
-}
-
 interface Open {
   readonly socket: number;
   readonly begun: number;
@@ -118,10 +101,7 @@ export class Tracker {
   readonly #answers = new Map<string, { readonly time: number; readonly word: string }>();
   /** Errors that sockets were given, by tuple. */
   readonly #errors = new Map<string, { readonly time: number; readonly errno: number }>();
-  /** What arrived and was dropped, by the ends of its attempt. */
-  readonly #losses = new Map<string, Loss>();
-  /** Ends of attempts that were told, and when. */
-  readonly #done = new Map<string, number>();
+  readonly #losses = new LossBook();
   readonly #around: Surroundings;
   readonly #onEnd: (attempt: Attempt) => void;
 
@@ -257,34 +237,9 @@ export class Tracker {
     return undefined;
   }
 
-  /**
-   * A SYN, or an answer to one, arrived in a network of this machine and was dropped there. It is kept for the attempt with
-   * these ends, whose port is known for sure only when it ends; what is nobody's here is told as a stranger's.
-   */
+  /** A SYN, or an answer to one, arrived in a network of this machine and was dropped there. */
   lost(loss: Loss): void {
-    const { from, to, answer } = loss;
-    const key = answer ? `${to} ${from}` : `${from} ${to}`;
-    if (this.#losses.size >= mostSearched) this.#losses.delete(this.#losses.keys().next().value!);
-    if (!this.#done.has(key)) this.#losses.set(key, loss);
-  }
-
-  #settleLosses(now: number): void {
-    for (const [key, loss] of this.#losses) {
-      if (now - loss.time < strangerPatience) continue;
-      const { from, to, answer, word, namespace, wall } = loss;
-      const ours = answer ? { from: to, to: from } : { from, to };
-      if (this.#mayBeOpen(ours.from, ours.to) && now - loss.time < lossMemory) continue;
-      this.#losses.delete(key);
-      if (answer || this.#done.has(key)) continue;
-      this.#onEnd({
-        ...{ at: wall, duration: 0, who: null, from, to, syns: 1, errno: 0, namespace },
-        ...{ outcome: 'dropped', reason: reasonOf(word), certainty: 'likely', kernel: word },
-      });
-    }
-    for (const [key, time] of this.#done) {
-      if (now - time <= doneMemory) break;
-      this.#done.delete(key);
-    }
+    this.#losses.add(loss);
   }
 
   /** Whether an attempt that has not ended can have these ends. */
@@ -350,7 +305,7 @@ export class Tracker {
         kernel: null,
       });
     }
-    this.#settleLosses(now);
+    this.#losses.settle(now, (from, to) => this.#mayBeOpen(from, to), this.#onEnd);
     for (const [tuple, { time }] of this.#errors) {
       if (now - time <= answerWindow) break;
       this.#errors.delete(tuple);
@@ -376,15 +331,12 @@ export class Tracker {
     const nobodyListens = this.#answers.get(tuple)?.word ?? null;
     this.#answers.delete(tuple);
     const overflowed = (): boolean => this.#around.overflowed(open.to, time - open.begun);
-    const lost = this.#losses.get(tuple)?.word ?? null;
+    const lost = this.#losses.of(open)?.word ?? null;
     return judge({ ...open, lost }, { nobodyListens, byItself, overflowed });
   }
 
   #tell(open: Open, time: number, verdict: Verdict): void {
-    const key = `${open.from} ${open.to}`;
-    const loss = this.#losses.get(key);
-    this.#losses.delete(key);
-    if (this.#done.size < mostOpen) this.#done.set(key, time);
+    const loss = this.#losses.take(open, time);
     this.#onEnd({
       at: this.#around.wall(open.begun),
       duration: Math.max(0, time - open.begun),
