@@ -42,7 +42,8 @@ export async function bundle(root) {
   const entries = [...publicEntries(root), ...programs];
   const build = await rolldown({
     input: Object.fromEntries(entries.map((name) => [name, join(root, 'build', `${name}.js`)])),
-    platform: 'node',
+    // For browsers too: the runtime that rolldown adds for Node imports node:module.
+    platform: 'neutral',
     external: [/^node:/, 'koffi', 'hyparquet-writer'],
     // What package.json says of side effects is about dist/.
     treeshake: { moduleSideEffects: true },

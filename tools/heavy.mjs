@@ -12,7 +12,7 @@ export const kits = {
   bun: { bun: '1.4.5' },
   deno: { deno: '2.9.6' },
   /** The site: TypeDoc needs a TypeScript with an interface in JavaScript, and finds no other than the one beside it. */
-  site: { typedoc: '0.28.20', typescript: '6.0.3', marked: '16.4.2', pagefind: '1.6.0' },
+  site: { typedoc: '0.28.20', typescript: '6.0.3', marked: '16.4.2' },
 };
 
 /** The folder in which a kit's packages lie, whether they are there or not. */

@@ -3,6 +3,7 @@
 export type { ByteStream, Chunks } from './decode/gunzip.ts';
 export type { NeighbourFinding } from './decode/neighbours.ts';
 export type { OptionSet } from './decode/options.ts';
+export type { Sum } from './decode/sums.ts';
 export { Explainer, type ExplainOptions, explain } from './explain.ts';
 export { type Filter, filterCodes, filterOf } from './filter.ts';
 export type { Trouble } from './judge/aftermath.ts';
@@ -18,6 +19,7 @@ export {
 } from './judge/details.ts';
 export type { Aftermath, Evidence, PacketSeen } from './judge/evidence.ts';
 export type { Handshake } from './judge/handshake.ts';
+export type { Hint } from './judge/hints.ts';
 export {
   type Certainty,
   type Meaning,

@@ -23,7 +23,7 @@ function fallBack(): void {
   );
 }
 
-/** How this thread is guarded; undefined before {@link install}. */
+/** How this thread is guarded; undefined before it is guarded. */
 export function guardMode(): GuardMode | undefined {
   return place[installed];
 }

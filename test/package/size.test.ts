@@ -1,11 +1,12 @@
 /** What the package weighs and holds, and what a program that uses a part of it has to load. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { describe, expect, test } from 'vitest';
-import { root } from '../support/needs.ts';
+import { full, root } from '../support/needs.ts';
 
 interface Packed {
   readonly size: number;
@@ -62,6 +63,31 @@ describe('the package', () => {
     expect(internal).toEqual([]);
     expect(names).toContain('dist/embed/stack.d.ts');
   });
+});
+
+test.runIf(full)('packs the same bytes from two clones at different places and times', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'halfopen-same-'));
+  const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0');
+  const packs = ['a', join('b', 'deeper, with a blank')].map((place) => {
+    const clone = join(folder, place);
+    for (const name of files.filter((it) => it !== '' && existsSync(join(root, it))))
+      cpSync(join(root, name), join(clone, name));
+    for (const modules of ['node_modules', join('apps', 'lab', 'node_modules')])
+      symlinkSync(join(root, modules), join(clone, modules), 'dir');
+    const build =
+      "import { build } from './tools/setup.mjs'; import { buildLab } from './tools/lab.mjs'; await build(); buildLab();";
+    execFileSync(process.execPath, ['--input-type=module', '-e', build], { cwd: clone, stdio: 'pipe' });
+    execFileSync('npm', ['pack', '--silent', '--ignore-scripts'], {
+      cwd: clone,
+      shell: process.platform === 'win32',
+    });
+    const tarball = readdirSync(clone).find((name) => name.endsWith('.tgz'))!;
+    return createHash('sha256')
+      .update(readFileSync(join(clone, tarball)))
+      .digest('hex');
+  });
+  rmSync(folder, { recursive: true });
+  expect(packs[0]).toBe(packs[1]);
 });
 
 /** Bytes of a program after bundling, minified. */
