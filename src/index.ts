@@ -3,12 +3,11 @@
 export type { ConnectionHandlers, EndpointText, StackConnection } from './embed/connection.ts';
 export { StackError, type StackErrorDetails } from './embed/errors.ts';
 export type { ConnectionInfo } from './embed/info.ts';
+export type { StackConnectOptions, StackOptions } from './embed/options.ts';
 export {
   Stack,
-  type StackConnectOptions,
   type StackListener,
   type StackListenOptions,
-  type StackOptions,
 } from './embed/stack.ts';
 export { VirtualTime } from './embed/virtual-time.ts';
 export type { IsnGenerator } from './tcp/handshake/isn.ts';

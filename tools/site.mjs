@@ -88,7 +88,7 @@ const pages = [
     .map((name) => join('docs', name)),
 ].filter((name) => existsSync(join(root, name)));
 
-const escape = (text) =>
+const escaped = (text) =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 
 /** The anchor of a heading, as the forges make it. */
@@ -145,7 +145,7 @@ async function document(page) {
     .join('\n');
   const html = `<!DOCTYPE html>
 <html lang="${page.includes('.zh.') ? 'zh' : 'en'}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escape(title)}</title><style>${style}</style>
+<title>${escaped(title)}</title><style>${style}</style>
 <nav>${nav}</nav>
 <main data-pagefind-body>
 ${await marked.parse(text)}

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { HalfopenError } from '../wire/errors.ts';
 import type { StackConnection } from './connection.ts';
 import { StackError } from './errors.ts';
-import { Stack, type StackOptions } from './stack.ts';
+import type { StackOptions } from './options.ts';
+import { Stack } from './stack.ts';
 import { connect, listen } from './streams.ts';
 import { VirtualTime } from './virtual-time.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Stack, type StackOptions } from './stack.ts';
+import type { StackOptions } from './options.ts';
+import { Stack } from './stack.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 describe('a stack and its virtual time', () => {

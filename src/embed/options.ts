@@ -1,7 +1,51 @@
-/** Whether a stack can be made from what its program asks for. */
-import { parsePrefix } from '../host/index.ts';
+/** What a program asks of a stack, and whether it can be had. */
+import { type HostOptions, parsePrefix } from '../host/index.ts';
+import type { RealClock } from '../sim/realtime.ts';
+import type { AbortSignalLike } from '../wire/abort.ts';
 import { isPort, parseAddress } from '../wire/address.ts';
-import type { StackConnectOptions, StackOptions } from './stack.ts';
+
+/** What a `Stack` is made from. */
+export interface StackOptions {
+  /** The stack's addresses with their prefix lengths, such as `192.0.2.1/24` or `2001:db8::1/64`. */
+  readonly addresses: readonly string[];
+  /** Takes each IP packet that the stack sends; the bytes are the callee's to keep. */
+  readonly transmit: (packet: Uint8Array) => void;
+  /** Next hop of the default route; without it only the addresses' own networks can be reached. */
+  readonly gateway?: string;
+  /** Bytes, IP header included, from 68 (1280 with an IPv6 address) to 65,535; 1500 if not given. */
+  readonly mtu?: number;
+  /** Linux sysctls by name, such as `{ 'net.ipv4.tcp_syn_retries': 3 }`. */
+  readonly sysctls?: Readonly<Record<string, string | number>>;
+  /** The clock; the system's if not given. `VirtualTime` is one that a test moves. */
+  readonly clock?: RealClock;
+  /** 32 random bits (0 to 2^32 - 1) at each call; the system's secure ones if not given. */
+  readonly random?: () => number;
+  /** How initial sequence numbers are chosen. */
+  readonly isn?: HostOptions['isn'];
+  /** Unix time of the clock's 0, µs. */
+  readonly epochUs?: number;
+  /**
+   * The most connections from outside at a time; further ones wait in their listeners' backlogs, and beyond these their SYNs
+   * are dropped, as Linux does where a program does not accept. No limit if not given. An idle one takes about 3 KB, one with
+   * full buffers up to the sysctls net.ipv4.tcp_rmem and tcp_wmem together.
+   */
+  readonly maxConnections?: number;
+}
+
+/** How a `Stack` connects, beside where to. */
+export interface StackConnectOptions {
+  /** Gives the attempt or the connection up when it aborts: `closed` gets ECONNABORTED with the signal's reason as `cause`. */
+  readonly signal?: AbortSignalLike;
+  /** How long the handshake may take, µs; ETIMEDOUT afterwards. TCP's own patience, about two minutes, if not given. */
+  readonly timeoutUs?: number;
+  /** The own address, one of the stack's; and the own port. The stack chooses what is not given. */
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  /** See `StackConnection.setNoDelay`. */
+  readonly noDelay?: boolean;
+  /** See `StackConnection.setKeepAlive`; a number is seconds of silence. */
+  readonly keepAlive?: boolean | number;
+}
 
 const isWord = (value: unknown): boolean =>
   Number.isInteger(value) && Number(value) >= -(2 ** 31) && Number(value) < 2 ** 32;

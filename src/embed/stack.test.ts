@@ -3,7 +3,8 @@ import { dial } from '../host/index.ts';
 import { parseAddress } from '../wire/address.ts';
 import type { ConnectionHandlers, StackConnection } from './connection.ts';
 import type { StackError } from './errors.ts';
-import { Stack, type StackOptions } from './stack.ts';
+import type { StackOptions } from './options.ts';
+import { Stack } from './stack.ts';
 import { connect, listen } from './streams.ts';
 import { VirtualTime } from './virtual-time.ts';
 

@@ -3,57 +3,15 @@
  * TCP for programs: a stack that takes and gives IP packets. It runs on any clock: the real one, or a virtual one that a
  * test moves by hand.
  */
-import { Host, type HostOptions, OpenFlag, Socket } from '../host/index.ts';
-import { type RealClock, Realtime } from '../sim/realtime.ts';
+import { Host, OpenFlag, Socket } from '../host/index.ts';
+import { Realtime } from '../sim/realtime.ts';
 import { Errno } from '../tcp/errno.ts';
 import { type AbortSignalLike, onAbort } from '../wire/abort.ts';
 import { anyIpv4, anyIpv6, formatAddress, isPort, parseAddress } from '../wire/address.ts';
 import { type ConnectionHandlers, type ConnectionServices, StackConnection } from './connection.ts';
 import { StackError } from './errors.ts';
-import { checkConnectOptions, checkOptions } from './options.ts';
+import { checkConnectOptions, checkOptions, type StackConnectOptions, type StackOptions } from './options.ts';
 import { systemClock, systemRandom } from './system.ts';
-
-export interface StackOptions {
-  /** The stack's addresses with their prefix lengths, such as `192.0.2.1/24` or `2001:db8::1/64`. */
-  readonly addresses: readonly string[];
-  /** Takes each IP packet that the stack sends; the bytes are the callee's to keep. */
-  readonly transmit: (packet: Uint8Array) => void;
-  /** Next hop of the default route; without it only the addresses' own networks can be reached. */
-  readonly gateway?: string;
-  /** Bytes, IP header included, from 68 (1280 with an IPv6 address) to 65,535; 1500 if not given. */
-  readonly mtu?: number;
-  /** Linux sysctls by name, such as `{ 'net.ipv4.tcp_syn_retries': 3 }`. */
-  readonly sysctls?: Readonly<Record<string, string | number>>;
-  /** The clock; the system's if not given. `VirtualTime` is one that a test moves. */
-  readonly clock?: RealClock;
-  /** 32 random bits (0 to 2^32 - 1) at each call; the system's secure ones if not given. */
-  readonly random?: () => number;
-  /** How initial sequence numbers are chosen. */
-  readonly isn?: HostOptions['isn'];
-  /** Unix time of the clock's 0, µs. */
-  readonly epochUs?: number;
-  /**
-   * The most connections from outside at a time; further ones wait in their listeners' backlogs, and beyond these their SYNs
-   * are dropped, as Linux does where a program does not accept. No limit if not given. An idle one takes about 3 KB, one with
-   * full buffers up to the sysctls net.ipv4.tcp_rmem and tcp_wmem together.
-   */
-  readonly maxConnections?: number;
-}
-
-/** How a {@link Stack} connects, beside where to. */
-export interface StackConnectOptions {
-  /** Gives the attempt or the connection up when it aborts: `closed` gets ECONNABORTED with the signal's reason as `cause`. */
-  readonly signal?: AbortSignalLike;
-  /** How long the handshake may take, µs; ETIMEDOUT afterwards. TCP's own patience, about two minutes, if not given. */
-  readonly timeoutUs?: number;
-  /** The own address, one of the stack's; and the own port. The stack chooses what is not given. */
-  readonly localAddress?: string;
-  readonly localPort?: number;
-  /** See {@link StackConnection.setNoDelay}. */
-  readonly noDelay?: boolean;
-  /** See {@link StackConnection.setKeepAlive}; a number is seconds of silence. */
-  readonly keepAlive?: boolean | number;
-}
 
 /** Where a {@link Stack} listens. */
 export interface StackListenOptions {

@@ -4,7 +4,8 @@
 import { Errno } from '../tcp/errno.ts';
 import type { ConnectionHandlers, StackConnection } from './connection.ts';
 import { StackError } from './errors.ts';
-import type { Stack, StackConnectOptions, StackListener, StackListenOptions } from './stack.ts';
+import type { StackConnectOptions } from './options.ts';
+import type { Stack, StackListener, StackListenOptions } from './stack.ts';
 
 /** A connection as a pair of web streams. */
 export interface StreamConnection extends AsyncDisposable {

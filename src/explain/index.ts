@@ -19,7 +19,7 @@ export {
 } from './judge/details.ts';
 export type { Aftermath, Evidence, PacketSeen } from './judge/evidence.ts';
 export type { Handshake } from './judge/handshake.ts';
-export type { Hint } from './judge/hints.ts';
+export type { Hint, Summed } from './judge/hints.ts';
 export {
   type Certainty,
   type Meaning,

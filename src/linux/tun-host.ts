@@ -1,5 +1,6 @@
 /** A host of ours on a TUN device of this machine: real programs reach it through the kernel. */
-import { Stack, type StackOptions } from '../embed/stack.ts';
+import type { StackOptions } from '../embed/options.ts';
+import { Stack } from '../embed/stack.ts';
 import type { Conditions } from '../sim/conditions.ts';
 import { type Address, parseAddress } from '../wire/address.ts';
 import { DecodeError } from '../wire/errors.ts';

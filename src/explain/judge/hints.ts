@@ -19,7 +19,7 @@ export type Hint =
   /** The TCP checksum of a packet is wrong, or the UDP checksum of the tunnel around it. */
   | { readonly note: Extract<Note, 'wrong-checksum' | 'wrong-outer-checksum'>; readonly what: Summed };
 
-type Summed = 'SYN' | 'SYN+ACK' | 'ACK';
+export type Summed = 'SYN' | 'SYN+ACK' | 'ACK';
 
 /** Options 19 (RFC 2385) and 29 (RFC 5925). */
 const SIGNATURES = [19, 29];
