@@ -16,11 +16,11 @@ export class ReceiveQueue {
     return this.items === null || this.head === this.items.length;
   }
 
-  /** Adds data: behind what is there if it fits into the memory that has been paid for. */
-  push(item: RxSegment): void {
+  /** Adds data: behind what is there if it is `whole` and fits into memory that was counted. */
+  push(item: RxSegment, whole = true): void {
     this.items ??= [];
     const last = this.items.at(-1);
-    if (last !== undefined && this.head < this.items.length && join(last, item)) return;
+    if (whole && last !== undefined && this.head < this.items.length && join(last, item)) return;
     this.items.push(item);
     this.memory += item.memory;
     this.tidy = false;

@@ -152,7 +152,7 @@ function queueInOrder(conn: Connection, seg: Segment, predicted: boolean): void 
     }
   }
   const item = kept(conn, seg);
-  deliver(conn, item);
+  deliver(conn, item, item.seq === seg.seq);
   if (seg.payloadLength > 0) dataReceived(conn, seg);
   if (item.fin) takeFin(conn);
   if (!conn.outOfOrder.empty) {
@@ -165,8 +165,9 @@ function queueInOrder(conn: Connection, seg: Segment, predicted: boolean): void 
   conn.owner?.wake(conn, Poll.in | Poll.rdNorm);
 }
 
-function deliver(conn: Connection, item: RxSegment): void {
-  if (item.data.length > 0) conn.receiveQueue.push(item);
+/** @param whole whether nothing of it was there before: only then it may share the memory of the segment before it */
+function deliver(conn: Connection, item: RxSegment, whole = true): void {
+  if (item.data.length > 0) conn.receiveQueue.push(item, whole);
   conn.bytesReceived += item.data.length;
   conn.rcvNxt = seqAdd(item.seq, item.data.length);
 }
@@ -219,7 +220,7 @@ function drainOutOfOrder(conn: Connection): void {
     if (seqLt(r.seq, filled)) extendDuplicate(conn, r.seq, seqLt(r.end, filled) ? r.end : filled);
     if (!seqGt(r.end, conn.rcvNxt)) continue;
     const skip = seqDiff(conn.rcvNxt, r.seq);
-    deliver(conn, skip === 0 ? r : { ...r, seq: conn.rcvNxt, data: r.data.slice(skip) });
+    deliver(conn, skip === 0 ? r : { ...r, seq: conn.rcvNxt, data: r.data.slice(skip) }, skip === 0);
     if (r.fin) {
       takeFin(conn);
       return;
