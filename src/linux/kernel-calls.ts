@@ -215,7 +215,7 @@ export function mayBlock(sys: Sys, call: SystemCall): boolean {
     case 'splice':
       return blockingFd(call.out) || blockingFd(call.in);
     case 'close':
-      return blockingFd(call.fd) && lingers(sys, call.fd);
+      return lingers(sys, call.fd); // O_NONBLOCK or not
     default:
       return false;
   }
