@@ -96,8 +96,14 @@ function prepare({ id, scenario, congestion }: KernelTask): void {
     const blocking = scenario.blocks ? (threads.pop() ?? new BlockingCalls(s, blockingThread)) : null;
     const folder = scenario.folder ?? '/';
     const system = openKernel(s, networkOf(configFor(scenario)), { congestion, folder, blocking });
-    throughAll(setUp(scenario, system));
-    prepared.push({ id, system, scenario, blocking });
+    const wrong = throughAll(setUp(scenario, system));
+    if (wrong === null) {
+      prepared.push({ id, system, scenario, blocking });
+      return;
+    }
+    answer(id, { stepsAtUs: [], seen: [], broken: wrong });
+    system.close();
+    if (blocking !== null) threads.push(blocking);
   } catch (error) {
     answer(id, { stepsAtUs: [], seen: [], broken: error instanceof Error ? error.message : String(error) });
   }

@@ -25,6 +25,8 @@ export interface CompareOptions {
   /** The two systems, by name. */
   readonly between: readonly [string, string];
   readonly record: string | null;
+  /** Where commands of scripts run; null for each script's own folder. */
+  readonly from: string | null;
   readonly list: string | null;
   /** The longest script that is compared, s. */
   readonly longest: number;
@@ -55,6 +57,7 @@ function parseValues(args: string[]) {
         ip: text,
         between: text,
         record: text,
+        from: text,
         list: text,
         longest: text,
         runs: text,
@@ -96,6 +99,7 @@ export function parseOptions(args: string[], say: Speaker): CompareOptions | nul
     congestion: values.congestion ?? 'cubic',
     between: betweenOf(values.between ?? 'kernel,halfopen', say),
     record: values.record ?? null,
+    from: values.from ?? null,
     list: values.list ?? null,
     longest: number('--longest', values.longest ?? '100', 1, 100_000),
     folder: values.write ?? null,

@@ -51,8 +51,8 @@ export function scriptsOf(options: CompareOptions, say: Speaker): Scripts {
       const script = parseScript(text, new Map([['STANDARD', '1'], ...(defines ?? [])]));
       const config = configOf(ipVersion, script.options, [{ name: 'ip_version', value: ipVersion }]);
       const about = aboutOf(file, options.paths);
-      const folder = resolve(dirname(file));
-      const root = 'job' in planned ? planned.job.root : folder;
+      const folder = resolve(options.from ?? dirname(file));
+      const root = 'job' in planned && options.from === null ? planned.job.root : folder;
       const { scenario, leftOut: foreign } = scenarioOf(script, {
         name: file,
         about,

@@ -32,9 +32,18 @@ export function configFor(scenario: Scenario): DrillConfig {
   return config;
 }
 
-/** Does what comes before a scenario's start. */
-export function* setUp({ setup = [] }: Scenario, system: AsyncSystemUnderTest): Steps<void> {
-  for (const text of setup) if (system.command !== undefined) yield* settled(system.command(text));
+/** Does what comes before a scenario's start. @returns what is wrong, null if nothing is */
+export function* setUp({ setup = [] }: Scenario, system: AsyncSystemUnderTest): Steps<string | null> {
+  for (const text of setup) {
+    if (system.command === undefined) return 'the stack runs no commands';
+    const { status, output } = yield* settled(system.command(text));
+    const lacks =
+      output.split('\n').find((line) => /cannot|not found|no such|error|not permitted/i.test(line)) ?? '';
+    // A namespace may not choose every congestion control by sysctl; the route sees to that.
+    if (status !== 0 && !lacks.includes('tcp_congestion_control'))
+      return `the set-up command ends with status ${status}: ${lacks.trim()}`;
+  }
+  return null;
 }
 
 export class Player {
@@ -253,7 +262,11 @@ export function playAsync(scenario: Scenario, system: AsyncSystemUnderTest): Pro
 }
 
 function* play(scenario: Scenario, system: AsyncSystemUnderTest): Steps<Observation> {
-  yield* setUp(scenario, system);
+  const wrong = yield* setUp(scenario, system);
+  if (wrong !== null) {
+    yield* settled(system.close?.());
+    return { stepsAtUs: [], seen: [], broken: wrong };
+  }
   const player = new Player(scenario, system);
   try {
     for (let due = player.dueUs(); due !== null; due = player.dueUs()) {
