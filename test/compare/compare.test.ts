@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { differences } from '../../src/compare/diff.ts';
 import { generate, subjectNames } from '../../src/compare/generate.ts';
 import { judge, type Systems, shrink } from '../../src/compare/judge.ts';
+import { knownReason } from '../../src/compare/known.ts';
 import { configFor, playVirtually } from '../../src/compare/player.ts';
 import { scriptOf } from '../../src/compare/print.ts';
 import type { Observation, Scenario } from '../../src/compare/scenario.ts';
@@ -51,6 +52,13 @@ describe('differences', () => {
     expect(changed('net.ipv4.tcp_sack=0')).toContain('options');
     expect(changed('net.ipv4.tcp_rmem="4096 20000 100000"')).toContain('window');
   });
+});
+
+test('a known difference is told by its reason and the kernel’s place, another has none', () => {
+  const difference = { field: 'packet', atUs: 0, expected: '', actual: '', about: '' };
+  const echo = { ...difference, signature: 'other: protocol N type N: packet missing after icmp' };
+  expect(knownReason(echo)).toMatch(/echo requests.*\(net\/ipv4\/icmp\.c/);
+  expect(knownReason({ ...difference, signature: 'R: packet missing after icmp' })).toBeNull();
 });
 
 describe('the judge', () => {
