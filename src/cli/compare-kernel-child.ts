@@ -2,7 +2,6 @@
  * The process in which scenarios run on the kernel, many at a time, each in a network of its own: most of the time they
  * wait. Scenarios come on stdin and observations go to stdout, each as four bytes of length and a value of node:v8.
  */
-import { writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import { configFor, Player, setUp } from '../compare/player.ts';
 import type { Observation, Scenario } from '../compare/scenario.ts';
@@ -12,6 +11,7 @@ import { BlockingCalls } from '../linux/blocking-calls.ts';
 import { protectMachine } from '../linux/namespace.ts';
 import { type KernelSystem, openKernel } from '../linux/on-kernel.ts';
 import { K, sys } from '../linux/sys.ts';
+import { writeWhole } from './kernel-child-output.ts';
 
 export interface KernelTask {
   readonly id: number;
@@ -52,7 +52,7 @@ function answer(id: number, observation: Observation): void {
   const frame = Buffer.alloc(4 + body.length);
   frame.writeUInt32LE(body.length);
   body.copy(frame, 4);
-  for (let at = 0; at < frame.length; ) at += writeSync(1, frame, at);
+  writeWhole(s, frame);
 }
 
 /** Takes what has come on stdin, waiting up to a time. */

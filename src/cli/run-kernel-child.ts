@@ -1,5 +1,5 @@
 /** The process in which `halfopen run --on kernel` runs one script: job on stdin, result on stdout. */
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { cannotRun } from '../drill/missing.ts';
@@ -10,6 +10,7 @@ import { withLacks } from '../linux/lacks.ts';
 import { protectMachine } from '../linux/namespace.ts';
 import { openKernel } from '../linux/on-kernel.ts';
 import { SysError, sys } from '../linux/sys.ts';
+import { writeWhole } from './kernel-child-output.ts';
 import { eventsOfTrace } from './run-events.ts';
 import { type JobResult, jobResult, prepareJob } from './run-job.ts';
 import type { KernelJob } from './run-kernel.ts';
@@ -63,6 +64,6 @@ function runHere({ job, congestion }: KernelJob): JobResult {
 }
 
 const result = serialize(runHere(deserialize(readFileSync(0)) as KernelJob));
-for (let at = 0; at < result.length; ) at += writeSync(1, result, at);
+writeWhole(sys(), result);
 // Not process.exit: a call may block in the other thread, and nothing but this ends it.
 sys().exit(0);

@@ -295,6 +295,8 @@ export class KernelSystem implements SystemUnderTest {
     const result = this.namespace.run(() =>
       spawnSync('/bin/sh', ['-c', text], {
         cwd: this.options.folder,
+        // As packetdrill does: the scripts of its suite name files by this number and by $PPID.
+        env: { ...process.env, PACKETDRILL_PID: `${process.pid}` },
         encoding: 'utf8',
         timeout: commandMs,
         killSignal: 'SIGKILL',

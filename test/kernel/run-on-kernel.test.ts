@@ -97,6 +97,11 @@ describe('halfopen run --on kernel', { timeout: 180_000 }, () => {
     expect(lines.map(({ ok, error }) => error?.message ?? ok)).toEqual([true, true]);
   });
 
+  kernelTest('commands know the number of the runner, as those of packetdrill do', () => {
+    const command = '`[ "$PACKETDRILL_PID" = "$PPID" ]`\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n';
+    expect(run('--timing', 'loose', script('pid.pkt', command)).map(({ ok }) => ok)).toEqual([true]);
+  });
+
   kernelTest('what this kernel has not, or nobody may do in a namespace, is told apart from failures', () => {
     const lines = run(
       script(
