@@ -7,6 +7,6 @@ export function writeWhole(sys: Sys, bytes: Uint8Array): void {
     const rest = bytes.subarray(at);
     const written = sys.call('write', 1, rest, rest.length);
     if (written === -K.EAGAIN) sys.poll([{ fd: 1, events: K.POLLOUT }], 1_000_000);
-    else at += written === -K.EINTR ? 0 : must('write to standard output', written);
+    else at += written === -K.EINTR ? 0 : must('write', written);
   }
 }
