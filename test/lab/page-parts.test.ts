@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ui } from '../../apps/lab/src/text/ui.ts';
-import { readChanges, withoutStrangers } from '../../apps/lab/src/world/changes.ts';
+import { readChanges, withoutImpossible, withoutStrangers } from '../../apps/lab/src/world/changes.ts';
 import { root } from '../support/needs.ts';
 
 const source = join(root, 'apps', 'lab', 'src');
@@ -76,6 +76,21 @@ describe('a link', () => {
     expect(changes.interventions).toEqual([{ link: 'wire', from: 'client', n: 2, action: 'drop' }]);
     expect(changes.sysctls).toEqual({ client: { 'net.ipv4.tcp_sack': '0' } });
     expect(leftOut).toEqual(['drop=wire/client', 'loss=7', 'isn=md6', 'colour=red']);
+  });
+
+  test('does nothing to a packet that nobody sends, nor to a byte that it has not, and tells so', () => {
+    const packet = { link: 'wire', from: 'client', n: 1 };
+    const { changes } = readChanges(
+      'drop=wire/client/1&drop=wire/client/99&delay=tunnel/client/1/5&corrupt=wire/client/1/4000/1',
+    );
+    const found = withoutImpossible(changes, [{ kind: 'sent', packet, bytes: new Uint8Array(60) }]);
+    // Of several things done to one packet the last counts in the run; here only the dropping is possible.
+    expect(found.changes.interventions).toEqual([{ ...packet, action: 'drop' }]);
+    expect(found.leftOut).toEqual([
+      'drop=wire/client/99',
+      'delay=tunnel/client/1/5',
+      'corrupt=wire/client/1/4000/1',
+    ]);
   });
 
   test('sets nothing that its hosts do not have', () => {

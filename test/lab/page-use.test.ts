@@ -115,10 +115,18 @@ describe('the lab', { timeout: 240_000 }, () => {
 
   test('says what of a link it could not understand, and shows the rest', async () => {
     const broken =
-      's=02-sequence-numbers&drop=wire&set=client/net.ipv4.nonsense/1&set=server/net.ipv4.tcp_sack/0&t=soon&p=wire/x/1';
+      's=02-sequence-numbers&drop=wire&drop=wire/client/99&script=%E0%A4%A&set=client/net.ipv4.nonsense/1&set=server/net.ipv4.tcp_sack/0&t=soon&p=wire/x/1';
     await on(broken, async (page) => {
       const notice = await page.locator('.notice').innerText();
-      for (const part of ['drop=wire', 'nonsense/1', 't=soon', 'p=wire/x/1']) expect(notice).toContain(part);
+      for (const part of [
+        'drop=wire',
+        'drop=wire/client/99',
+        'script=',
+        'nonsense/1',
+        't=soon',
+        'p=wire/x/1',
+      ])
+        expect(notice).toContain(part);
       expect(notice).not.toContain('tcp_sack');
       await page.getByRole('tab', { name: 'Break it' }).click();
       expect(await page.locator('.panels ul').innerText()).toContain('tcp_sack = 0');

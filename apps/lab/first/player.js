@@ -74,7 +74,6 @@
     // The page's script takes over where this is.
     window.firstView = () => ({ y, playing, beyond: stop > data.stop, pressed });
   };
-  const template = document.querySelector(`template[data-lang="${language}"]`);
   const page = document.querySelector(`template[data-lang="${language}"]`).content.cloneNode(true);
   const data = JSON.parse(page.querySelector('script').textContent);
   page.querySelector('.picture').outerHTML = data.diagrams;

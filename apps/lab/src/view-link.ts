@@ -2,7 +2,15 @@
 import type { Language } from '../../../src/view/words.ts';
 import type { Arrow } from './draw/drawing.ts';
 import { Sysctls } from './stack.ts';
-import { type Changes, changesText, isChanged, readChanges, withoutStrangers } from './world/changes.ts';
+import {
+  type Changes,
+  changesText,
+  isChanged,
+  readChanges,
+  withoutImpossible,
+  withoutStrangers,
+} from './world/changes.ts';
+import type { LabEvent } from './world/run.ts';
 import type { Scenario } from './world/scenario.ts';
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -28,10 +36,15 @@ interface View {
   readonly endY: number;
   readonly timeline: { yOf(us: number): number };
   readonly arrow: Arrow | null;
+  readonly run: { readonly events: readonly LabEvent[] };
+  readonly drafts: { get(name: string): string | undefined; set(name: string, text: string): void };
   readonly progress: { stepOf(id: string): number };
   open(id: string): void;
   tell(step: number): void;
 }
+
+/** Longer scripts make links that nobody's chat lets through, characters. */
+const mostScript = 6000;
 
 export function hashOf(view: View): string {
   const parts = [`s=${view.scenario.id}`];
@@ -43,6 +56,10 @@ export function hashOf(view: View): string {
   else if (view.y > 0) parts.push(`t=${Math.round(view.now)}`);
   if (view.packetKey !== null) parts.push(`p=${view.packetKey}`);
   if (view.exercise !== null) parts.push(`x=${view.exercise}`);
+  const { script } = view.scenario;
+  const draft = script === undefined ? undefined : view.drafts.get(script);
+  if (view.panel === 'script' && draft !== undefined && draft.length <= mostScript)
+    parts.push(`script=${encodeURIComponent(draft)}`);
   parts.push(`lang=${view.language}`);
   if (view.theme !== 'auto') parts.push(`theme=${view.theme}`);
   return parts.join('&');
@@ -68,6 +85,7 @@ export function restoreView(view: View, hash: string): boolean {
   view.exercise = parameters.get('x') ?? null;
   if (view.exercise !== null) view.panel = 'practice';
   view.comparing = parameters.has('compare');
+  restoreScript(view, parameters.get('script'));
   restoreMoment(view, parameters);
   const packet = parameters.get('p');
   if (packet !== undefined) view.packetKey = packet;
@@ -84,7 +102,22 @@ function restoreChanges(view: View, hash: string): void {
     (name, value) => new Sysctls().write(name, value) === 0,
   );
   view.changes = fitting.changes;
-  view.leftOut = [...view.leftOut, ...read.leftOut, ...fitting.leftOut];
+  const impossible = withoutImpossible(view.changes, view.run.events);
+  view.changes = impossible.changes;
+  view.leftOut = [...view.leftOut, ...read.leftOut, ...fitting.leftOut, ...impossible.leftOut];
+}
+
+/** A script as somebody edited it. */
+function restoreScript(view: View, text: string | undefined): void {
+  if (text === undefined) return;
+  const { script } = view.scenario;
+  try {
+    if (script === undefined || text.length > 4 * mostScript) throw new URIError();
+    view.drafts.set(script, decodeURIComponent(text));
+    view.panel = 'script';
+  } catch {
+    view.leftOut = [...view.leftOut, `script=${text.slice(0, 20)}`];
+  }
 }
 
 function restoreMoment(view: View, parameters: ReadonlyMap<string, string>): void {

@@ -46,7 +46,7 @@ export function changesText(changes: Changes): string {
 export const parseChanges = (text: string): Changes => readChanges(text).changes;
 
 /** Parameters of links that are no changes. */
-const others = new Set(['s', 'step', 't', 'p', 'x', 'compare', 'lang', 'theme', 'embed']);
+const others = new Set(['s', 'step', 't', 'p', 'x', 'compare', 'lang', 'theme', 'embed', 'script']);
 
 /** Reads the text form, and tells what it could not read: a link may come from another version, or be cut off. */
 export function readChanges(text: string): {
@@ -144,6 +144,36 @@ export function withoutStrangers(
       kept = withSysctl(kept, host, name, null);
     }
   return { changes: kept, leftOut };
+}
+
+/** What happened to a packet, as far as it says whether something can be done to it. */
+interface Happened {
+  readonly kind: string;
+  readonly packet?: PacketName;
+  readonly bytes?: Uint8Array;
+}
+
+/**
+ * The changes without those to packets that nobody sends, or to bytes that a packet has not, and those as text.
+ * @param events the run with the changes
+ */
+export function withoutImpossible(
+  changes: Changes,
+  events: readonly Happened[],
+): { readonly changes: Changes; readonly leftOut: readonly string[] } {
+  const sizes = new Map<string, number>();
+  for (const { kind, packet, bytes } of events)
+    if (kind === 'sent' && packet !== undefined) sizes.set(nameText(packet), bytes?.length ?? 0);
+  const isPossible = (it: Intervention): boolean => {
+    const size = sizes.get(nameText(it));
+    return size !== undefined && (it.action !== 'corrupt' || it.byte < size);
+  };
+  const interventions = changes.interventions.filter(isPossible);
+  const others = changes.interventions.filter((it) => !isPossible(it));
+  return {
+    changes: interventions.length === changes.interventions.length ? changes : { ...changes, interventions },
+    leftOut: others.map((it) => changesText({ ...noChanges, interventions: [it] })),
+  };
 }
 
 /** The changes with a sysctl of a host set; null puts it back. */
