@@ -277,7 +277,7 @@ export class Connection implements Tuple, TimerOwner {
   pingpong = 0;
   /** Delayed-ACK time-out in µs; 0 before the first data. */
   ato = 0;
-  rcvMss = 536;
+  rcvMss = 0;
   lastDataAt = 0;
   /** A duplicate to report by D-SACK (RFC 2883): [dsackLeft, dsackRight) if `dsack`. */
   dsack = false;

@@ -6,6 +6,7 @@ import { initialCwnd } from '../congestion/cwnd.ts';
 import { Connection, type ConnectionServices } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import { Poll } from '../poll.ts';
+import { initializeRcvMss } from '../receive/receive.ts';
 import { rttSample } from '../recovery/rtt.ts';
 import { recoveryOf } from '../recovery/state.ts';
 import { sendResetFor } from '../reset.ts';
@@ -145,6 +146,7 @@ function childOf(services: ConnectionServices, request: Request, seg: Segment): 
     recoveryOf(child).undoRetrans = -1;
   }
   syncMss(child);
+  initializeRcvMss(child);
   if (seqGt(seg.end, child.rcvNxt) && seg.payloadLength >= 536) child.lastSegmentSize = seg.payloadLength;
   return child;
 }

@@ -167,7 +167,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
       options.tsVal = this.services.timestamp(this.tsOffset);
       options.tsEcr = this.tsRecent;
     }
-    this.write(seqAdd(this.iss, 1), Flag.ack, this.rcvWnd >> this.rcvWscale, options);
+    // No more of the window than the SYN+ACK could say.
+    this.write(seqAdd(this.iss, 1), Flag.ack, Math.min(this.rcvWnd, 65535) >> this.rcvWscale, options);
   }
 
   /** How long the SYN+ACK waits for its answer, µs: 1 s, doubled for every time-out, whatever tcp_rto_max_ms says (6.18). */

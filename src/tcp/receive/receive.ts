@@ -181,6 +181,8 @@ export function takeSynData(conn: Connection, seg: Segment): void {
   deliver(conn, { ...item, data });
   conn.synDataAcked = true;
   if (item.fin) takeFin(conn);
+  // A FIN is not counted here, as it is elsewhere.
+  conn.bytesReceived = seg.payloadLength;
 }
 
 /** Keeps data, and a FIN, that came ahead of a gap (tcp_data_queue_ofo). */

@@ -10,7 +10,8 @@ export const mostGsoBytes = 65215;
 /** Never more than half the largest window the peer ever offered, so that a small window is not filled by one segment. */
 export function boundToHalfWindow(conn: Connection, size: number): number {
   const cutoff = conn.maxWindow > 536 ? conn.maxWindow >> 1 : conn.maxWindow;
-  return cutoff > 0 && size > cutoff ? Math.max(cutoff, 48) : size;
+  // What the least IPv4 packet of 68 bytes leaves.
+  return cutoff > 0 && size > cutoff ? Math.max(cutoff, conn.stampedHeaders ? 36 : 48) : size;
 }
 
 /** The data a full segment carries now: the MSS less what SACK blocks take, bounded by the peer's window. */

@@ -163,6 +163,10 @@ function sendCookie(services: ConnectionServices, request: Request): void {
   );
 }
 
+/** Whether an echo claims only what the SYN+ACK can have granted (cookie_timestamp_decode). */
+const supported = ({ sysctls }: ConnectionServices, offer: { windowScale: number; sack: boolean }): boolean =>
+  !(offer.sack && sysctls.tcp_sack === 0) && !(offer.windowScale >= 0 && sysctls.tcp_window_scaling === 0);
+
 /** An ACK to a listener may carry a cookie, if any was sent of late. */
 function onCookieAck(services: ConnectionServices, listener: Connection, seg: Segment): boolean {
   if (services.sysctls.tcp_syncookies === 0 || services.counters.SyncookiesSent === 0) return false;
@@ -183,12 +187,13 @@ function onCookieAck(services: ConnectionServices, listener: Connection, seg: Se
   request.tsOffset = services.chooseTsOffset(request);
   if (seg.hasTimestamps && services.sysctls.tcp_timestamps !== 0) {
     const echoed = readCookieTimestamp((seg.tsEcr - request.tsOffset) | 0);
+    if (!supported(services, echoed)) return false;
     request.timestampsOk = true;
     request.tsRecent = seg.tsVal;
     request.sndWscale = echoed.windowScale;
     request.sackOk = echoed.sack;
-    request.ecnOk = echoed.ecn;
-  }
+    request.ecnOk = echoed.ecn && (services.sysctls.tcp_ecn > 0 || route.ecn === true);
+  } else if (seg.hasTimestamps) return false;
   // Here 6.18 counts by the peer's segments (cookie_v4_check).
   setWindow(services, request, request.mss);
   if (listener.listener!.acceptFull) {
