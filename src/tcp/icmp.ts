@@ -9,6 +9,7 @@ import { seqBetween } from '../wire/seq.ts';
 import { protocolTcp } from '../wire/tcp.ts';
 import { Connection, type ConnectionServices } from './connection.ts';
 import { Errno } from './errno.ts';
+import { currentMss } from './handshake/negotiate.ts';
 import { Request } from './handshake/request.ts';
 import { Poll } from './poll.ts';
 import { retransmitTooBig } from './recovery/timers.ts';
@@ -179,6 +180,8 @@ function connectionError(
 /** The path takes less than we thought: smaller segments from now on, and what is too big again (RFC 1191 section 6.4). */
 function reduceMtu(conn: Connection, mtu: number): void {
   if (conn.options.pmtuDiscover === 0 || conn.route?.mtuLocked === true) return;
+  // With IPv6 what would not make segments smaller is not taken at all (tcp_v6_mtu_reduced).
+  if (conn.family === 6 && currentMss(conn, mtu) >= conn.mssCache) return;
   const least = conn.family === 4 ? 552 : 1280;
   if (conn.family === 4 && mtu < least) conn.mtuLocked = true;
   const wanted = Math.max(mtu, least);

@@ -111,10 +111,10 @@ export function synOptions(conn: Connection): OptionSet {
 export const asksEcn = (flags: number): boolean => (flags & (Flag.ece | Flag.cwr)) === (Flag.ece | Flag.cwr);
 
 /** The most data one segment can carry: path MTU and the peer's MSS less the options of every segment. */
-export function currentMss(conn: Connection): number {
-  return Math.max(mssOfPath(conn) - (conn.stampedHeaders ? 12 : 0), 1);
+export function currentMss(conn: Connection, mtu: number = conn.pmtu): number {
+  return Math.max(mssOfPath(conn, mtu) - (conn.stampedHeaders ? 12 : 0), 1);
 }
 
 /** What path MTU and the peer's MSS leave for data and options. */
-export const mssOfPath = (conn: Connection): number =>
-  Math.max(Math.min(conn.pmtu - headers(conn.family), conn.mssClamp), conn.services.sysctls.tcp_min_snd_mss);
+export const mssOfPath = (conn: Connection, mtu: number = conn.pmtu): number =>
+  Math.max(Math.min(mtu - headers(conn.family), conn.mssClamp), conn.services.sysctls.tcp_min_snd_mss);
