@@ -143,6 +143,21 @@ function doDue(): number {
   return next;
 }
 
+/** How often what each of them has sent is read, µs: a copy that nobody took keeps the kernel from joining segments. */
+const sweepEveryUs = 20_000;
+let sweptAt = 0;
+let toSweep = 0;
+
+/** Reads what they have sent as long as nothing is due before `until`, µs. */
+function sweep(until: number): void {
+  const now = nowUs();
+  if (now - sweptAt >= sweepEveryUs) {
+    sweptAt = now;
+    toSweep = running.length;
+  }
+  while (toSweep > 0 && until - nowUs() > 500) running[--toSweep]?.player.drain();
+}
+
 protectMachine(s);
 s.beOnTime();
 // In batches: making and removing a network takes the kernel so long that what runs meanwhile would come late.
@@ -163,8 +178,10 @@ for (;;) {
     running.push({ ...it, player: new Player(scenario, it.system, 2000 * i) });
   });
   while (running.length > 0) {
-    const left = doDue() - nowUs();
-    if (left > 0 && running.length > 0) s.poll([], Math.min(left, 50_000));
+    const next = doDue();
+    sweep(next);
+    const left = next - nowUs();
+    if (left > 0 && running.length > 0) s.poll([], Math.min(left, sweepEveryUs));
   }
   for (const it of finished.splice(0)) finish(it);
 }

@@ -36,7 +36,6 @@ function sendAgain(conn: Connection, segment: TxSegment, packets: number): boole
   // The fall-back for middle boxes that choke on an ECN SYN (RFC 3168 6.1.1.1).
   if ((segment.flags & Flag.syn) !== 0 && services.sysctls.tcp_ecn_fallback) {
     segment.flags &= ~(Flag.ece | Flag.cwr);
-    conn.ecnRequested = false;
   }
   services.counters.RetransSegs += segment.packets;
   if ((segment.flags & Flag.syn) !== 0) services.counters.TCPSynRetrans++;

@@ -13,7 +13,7 @@ function optionBits(conn: Connection): number {
   if (conn.timestampsOk) bits |= InfoOption.timestamps;
   if (conn.sackOk) bits |= InfoOption.sack;
   if (conn.windowScaling) bits |= InfoOption.windowScale;
-  if (conn.ecnMode !== EcnMode.off) bits |= InfoOption.ecn;
+  if (conn.ecnMode !== EcnMode.off || conn.ecnRequested) bits |= InfoOption.ecn;
   if (conn.ecnSeen) bits |= InfoOption.ecnSeen;
   if (conn.synDataAcked) bits |= InfoOption.synData;
   return bits;

@@ -89,6 +89,7 @@ function takeOffer(conn: Connection, seg: Segment): void {
 
 function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment): void {
   conn.ecnMode = conn.ecnRequested ? modeOfAnswer(seg.flags) : EcnMode.off;
+  conn.ecnRequested = false;
   if (conn.ecnMode === EcnMode.accurate) conn.ecnReflection = reflectionOf(seg.trafficClass);
   takeOffer(conn, seg);
   // Of a SYN alone 6.18 does not draw this conclusion: its own scale stays in force in a simultaneous open.
@@ -144,10 +145,11 @@ function onSyn(conn: Connection, seg: Segment): void {
   conn.maxWindow = seg.window;
   conn.sndWl1 = seg.seq;
   conn.ecnMode = asksEcn(seg.flags) && conn.ecnRequested ? EcnMode.classic : EcnMode.off;
+  conn.ecnRequested = false;
   syncMss(conn);
   initializeRcvMss(conn);
   // The SYN in the queue goes out again, now with ACK; its timer runs on.
   const syn = conn.sendQueue.head!;
-  syn.flags = Flag.syn | (conn.ecnMode !== EcnMode.off ? Flag.ece : 0);
+  syn.flags = Flag.syn | (conn.ecnMode !== EcnMode.off ? syn.flags & Flag.ece : 0);
   transmit(conn, syn, conn.mssCache);
 }
