@@ -149,7 +149,7 @@ function repeatTolerance(packets: readonly SeenPacket[], index: number): number 
   const { atUs, fields } = packets[index]!;
   const copies = packets
     .slice(0, index)
-    .filter((it) => it.fields.seq === fields.seq && it.fields.length === fields.length);
+    .filter((it) => it.fields.seq === fields.seq && (it.fields.length === 0) === (fields.length === 0));
   const began = (copies.at(-2) ?? copies.at(-1))?.atUs ?? atUs;
   return timerShare * (atUs - began);
 }

@@ -8,6 +8,7 @@ import { cookies, fastOpenServer, options, reused, timeWait, urgent } from './ge
 import { receiving, sending } from './generate-data.ts';
 import { handshake } from './generate-handshake.ts';
 import { listener } from './generate-listener.ts';
+import { states } from './generate-states.ts';
 import { sysctls } from './pieces.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -18,6 +19,7 @@ const subjects: Readonly<Record<string, readonly Generator[]>> = {
   handshake: [handshake],
   listener: [listener],
   close: [closing],
+  states: [states],
   data: [sending, receiving],
   sender: [sending],
   receiver: [receiving],

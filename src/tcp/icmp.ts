@@ -12,11 +12,11 @@ import { Errno } from './errno.ts';
 import { currentMss } from './handshake/negotiate.ts';
 import { Request } from './handshake/request.ts';
 import { Poll } from './poll.ts';
-import { retransmitTooBig } from './recovery/timers.ts';
+import { retransmitTooBig, revertBackoff } from './recovery/timers.ts';
 import { syncMss } from './send/mss.ts';
 import { ErrorOrigin, type QueuedError } from './socket/error-queue.ts';
 import { queueError } from './socket/tell.ts';
-import { LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
+import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from './state.ts';
 import { terminate } from './states/lifecycle.ts';
 
 /** The errno of an ICMPv4 "destination unreachable" code (icmp_err_convert). */
@@ -170,6 +170,9 @@ function connectionError(
     terminate(conn, 'icmp-error');
     return;
   }
+  const noWay = icmp.code === 0 || (conn.family === 4 && icmp.code === 1);
+  if (icmp.type === (conn.family === 4 ? 3 : 1) && noWay) revertBackoff(conn, seq);
+  if (conn.state === CLOSED) return;
   conn.softError = what.error;
   if (conn.options.recvErr) {
     conn.error = what.error;

@@ -91,7 +91,6 @@ function outsideWindow(conn: Connection, seg: Segment): boolean {
 /** A RST for the sequence number of a FIN that was already taken (some stacks send FIN and RST together). */
 const resetOfFin = (conn: Connection, seg: Segment): boolean =>
   seg.seq === ((conn.rcvNxt - 1) | 0) &&
-  seg.end === ((conn.rcvNxt - 1) | 0) &&
   (conn.state === CLOSE_WAIT || conn.state === LAST_ACK || conn.state === CLOSING);
 
 /** The errno a reset gives, by the state it meets (tcp_reset). */

@@ -10,7 +10,7 @@ import { gaveUp, isHandshake, writeError } from '../send/give-up.ts';
 import { fragment, sendMss } from '../send/mss.ts';
 import { retransmit, retransmitLost, retransmitProbe } from '../send/retransmit.ts';
 import { Nagle, writeOut } from '../send/sender.ts';
-import { armRetransmit, clampToUserTimeout, rearmRetransmit } from '../send/timer.ts';
+import { armRetransmit, clampToUserTimeout, rearmRetransmit, stopRetransmit } from '../send/timer.ts';
 import { ESTABLISHED, SYN_SENT } from '../state.ts';
 import { enterLoss, enterRecovery } from './alert.ts';
 import type { AckOutcome } from './outcome.ts';
@@ -23,7 +23,7 @@ import {
   setCaState,
 } from './prr.ts';
 import { detectLoss } from './rack.ts';
-import { estimatedRto, maxRto } from './rtt.ts';
+import { estimatedRto, initialRto, maxRto } from './rtt.ts';
 import { limitDuplicates, markLost } from './scoreboard.ts';
 import { recoveryOf } from './state.ts';
 import { keepOpen } from './undo.ts';
@@ -58,6 +58,27 @@ export function onRetransmitTimer(conn: Connection): void {
   }
   backOff(conn);
   armRetransmit(conn, clampToUserTimeout(conn, conn.rto));
+}
+
+/**
+ * A router found no way for the segment that is sent again and again: the time-outs were the path's fault, not
+ * congestion's, and one doubling is taken back (RFC 6069; tcp_ld_RTO_revert).
+ * @param seq what the router quoted
+ */
+export function revertBackoff(conn: Connection, seq: number): void {
+  const { head, sendHead } = conn.sendQueue;
+  if (seq !== conn.sndUna || conn.retransmits === 0 || conn.backoff === 0) return;
+  if (conn.earlyRequest !== null || head === null || head === sendHead) return;
+  conn.backoff--;
+  const base = conn.srtt > 0 ? estimatedRto(conn) : initialRto;
+  conn.rto = Math.min(base * 2 ** conn.backoff, maxRto(conn));
+  const left = head.sentAt + conn.rto - conn.services.now;
+  if (left > 0) {
+    armRetransmit(conn, left);
+    return;
+  }
+  stopRetransmit(conn);
+  onRetransmitTimer(conn);
 }
 
 /** The peer shut its window over what is out, and has not been heard of for two time-outs of the longest kind. */

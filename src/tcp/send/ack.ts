@@ -108,7 +108,7 @@ function respond(conn: Connection, out: AckOutcome): void {
 }
 
 /** Which TSval is echoed from now on: that of the segment that the last ACK sent asked for (RFC 7323 section 4.3). */
-function takeTimestamp(conn: Connection, seg: Segment): void {
+export function takeTimestamp(conn: Connection, seg: Segment): void {
   if (!conn.timestampsOk || !seg.hasTimestamps || seqGt(seg.seq, conn.rcvWup)) return;
   storeTimestamp(conn, seg);
 }

@@ -171,8 +171,8 @@ export function sendAck(conn: Connection): void {
 }
 
 /** Sends a window probe or keepalive: an old sequence number that calls for an ACK, without consuming one. */
-export function sendOldSequence(conn: Connection): void {
-  write(conn, (conn.sndUna - 1) | 0, Flag.ack, selectWindow(conn), establishedOptions(conn), null, 0, 0);
+export function sendOldSequence(conn: Connection, back = 1): void {
+  write(conn, (conn.sndUna - back) | 0, Flag.ack, selectWindow(conn), establishedOptions(conn), null, 0, 0);
 }
 
 /** Sends the RST of a connection that is given up (RFC 9293 section 3.10.5). */
@@ -182,16 +182,10 @@ export function sendActiveReset(conn: Connection): void {
     acceptableSeq(conn),
     Flag.rst | Flag.ack,
     conn.rcvWscale >= 0 ? selectWindow(conn) : 0,
-    resetOptions(conn),
+    establishedOptions(conn),
     null,
     0,
     0,
   );
   conn.services.counters.OutRsts++;
-}
-
-function resetOptions(conn: Connection): OptionSet {
-  const options = establishedOptions(conn);
-  if (options.sack.length > 0) options.sack = [];
-  return options;
 }

@@ -1,4 +1,5 @@
 /** Probing a window that is shut (RFC 9293 3.8.6.1; net/ipv4/tcp_timer.c tcp_probe_timer, 6.18). */
+import { seqDiff } from '../../wire/seq.ts';
 import type { Connection } from '../connection.ts';
 import { maxRto } from '../recovery/rtt.ts';
 import { orphanRetries, writeError } from './give-up.ts';
@@ -43,5 +44,8 @@ function probe(conn: Connection): void {
   if (pushOneSegment(conn)) return;
   conn.services.counters.TCPWinProbe++;
   conn.services.note(conn, 'timer', 'zero-window-probe');
+  // The urgent pointer shall arrive although nothing else may.
+  const ahead = seqDiff(conn.sndUp, conn.sndUna);
+  if (conn.urgentMode && ahead >= 1 && ahead <= 0xffff) sendOldSequence(conn, 0);
   sendOldSequence(conn);
 }

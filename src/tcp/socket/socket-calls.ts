@@ -130,7 +130,7 @@ function prepare(conn: Connection): void {
   const { services } = conn;
   const route = conn.route!;
   const least = defaultMss(conn.family);
-  conn.mssClamp = conn.options.userMss > 0 ? Math.min(conn.options.userMss, least) : least;
+  conn.mssClamp = conn.options.userMss || least;
   conn.pmtu = route.mtu;
   conn.maxWindow = conn.sndWnd = conn.sndWl1 = 0;
   conn.stampedHeaders = services.sysctls.tcp_timestamps !== 0;

@@ -24,8 +24,8 @@ import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
 import { establish, forgiveTimeout } from './established.ts';
 import { reset, setState } from './lifecycle.ts';
 
-/** µs: two of the kernel's ticks of 4 ms (TCP_TIMEOUT_MIN). */
-const shortestTimeout = 8_000;
+/** µs: two of the kernel's ticks of 4 ms (TCP_TIMEOUT_MIN), which end 8 to 12 ms from now. */
+const shortestTimeout = 10_000;
 
 /** A segment for a connection that waits for SYN+ACK. */
 export function onSynSent(services: ConnectionServices, conn: Connection, seg: Segment): void {

@@ -16,7 +16,7 @@ import { isPredicted } from '../receive/fast-path.ts';
 import { queueData } from '../receive/receive.ts';
 import { takeUrgent, Urgent } from '../receive/urgent.ts';
 import { sendResetFor } from '../reset.ts';
-import { allAcked, handleAck } from '../send/ack.ts';
+import { allAcked, handleAck, takeTimestamp } from '../send/ack.ts';
 import { wakeWriter } from '../send/send-buffer.ts';
 import { pushFrames } from '../send/sender.ts';
 import { ackCompletions } from '../socket/tell.ts';
@@ -47,12 +47,23 @@ export function synchronized(services: ConnectionServices, conn: Connection, seg
     return;
   }
   const predicted = conn.state === ESTABLISHED && isPredicted(conn, seg);
-  if (!onAck(services, conn, seg)) return;
+  // What brings data as foreseen is not looked at for its ACK if that says nothing new.
+  if (predicted && seg.payloadLength > 0 && seg.ack === conn.sndUna && conn.earlyRequest === null)
+    onForeseenData(conn, seg);
+  else if (!onAck(services, conn, seg)) return;
   if ((seg.flags & Flag.urg) !== 0 || conn.urgentData === Urgent.awaited) takeUrgent(conn, seg);
   if (!onData(services, conn, seg, predicted)) return;
   pushFrames(conn);
   wakeWriter(conn);
   ackIfDue(conn);
+}
+
+/** The little that the kernel does of the fifth step for such a segment: an error remembered stays, for one. */
+function onForeseenData(conn: Connection, seg: Segment): void {
+  measureEcho(conn, seg);
+  countMark(conn, seg);
+  takeTimestamp(conn, seg);
+  conn.sndWl1 = seg.seq;
 }
 
 /** Fifth, check the ACK field. False if the segment is done with. */
