@@ -180,14 +180,17 @@ function connectionError(
   }
 }
 
+const leastMtu4 = 552;
+
 /** The path takes less than we thought: smaller segments from now on, and what is too big again (RFC 1191 section 6.4). */
 function reduceMtu(conn: Connection, mtu: number): void {
   if (conn.options.pmtuDiscover === 0 || conn.route?.mtuLocked === true) return;
   // With IPv6 what would not make segments smaller is not taken at all (tcp_v6_mtu_reduced).
   if (conn.family === 6 && currentMss(conn, mtu) >= conn.mssCache) return;
-  const least = conn.family === 4 ? 552 : 1280;
-  if (conn.family === 4 && mtu < least) conn.mtuLocked = true;
-  const wanted = Math.max(mtu, least);
+  // Nor what no path of IPv6 may be (RFC 8201 section 4); IPv4 goes down to ip_rt_min_pmtu.
+  if (conn.family === 6 && mtu < 1280) return;
+  if (conn.family === 4 && mtu < leastMtu4) conn.mtuLocked = true;
+  const wanted = conn.family === 4 ? Math.max(mtu, leastMtu4) : mtu;
   if (wanted >= conn.pmtu) return;
   conn.pmtu = wanted;
   const before = conn.mssCache;
