@@ -96,10 +96,10 @@ export function onFastOpenSynAck(conn: Connection, seg: Segment): boolean {
     // SYN and data were one packet.
     if (conn.delivered > 1) conn.delivered--;
   }
-  if (seg.payloadLength > 0) {
-    // 6.18 counts such a segment anew (tcp_fastopen_add_skb).
+  if (seg.end !== conn.rcvNxt) {
+    // 6.18 counts a segment with data or FIN anew (tcp_fastopen_add_skb).
     conn.segsIn = 1;
-    conn.dataSegsIn++;
+    if (seg.payloadLength > 0) conn.dataSegsIn++;
   }
   takeSynData(conn, seg);
   return false;

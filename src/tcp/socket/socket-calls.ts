@@ -384,6 +384,8 @@ function startAnew(conn: Connection): void {
   conn.mdev = conn.rto = initialRto;
   conn.rcvMss = smallestMss;
   conn.windowScaling = conn.sackOk = conn.timestampsOk = false;
+  // TCP_MAXSEG is kept with what the peer offered, and is forgotten with it.
+  if (conn.options.userMss > 0) conn.setOption('userMss', 0);
   conn.shutdown = 0;
   conn.finReceived = false;
 }
