@@ -101,7 +101,7 @@ function prepare({ id, scenario, congestion }: KernelTask): void {
       prepared.push({ id, system, scenario, blocking });
       return;
     }
-    answer(id, { stepsAtUs: [], seen: [], broken: wrong });
+    answer(id, { stepsAtUs: [], seen: [], broken: wrong, unready: true });
     system.close();
     if (blocking !== null) threads.push(blocking);
   } catch (error) {

@@ -76,7 +76,7 @@ async function compareOn(
     const verdict = await judge(systems, scenario, options.runs);
     tally.add(verdict);
     done++;
-    if (verdict.kind === 'broken') broken.push(brokenOf(verdict, first.name, say));
+    if (verdict.kind === 'broken') broken.push(brokenOf(verdict, names, say));
     if (options.json) printJson(jsonOf(verdict));
     const shown =
       options.only !== null || (options.paths.length > 0 && subject.scenarios.length <= fewScripts);
@@ -97,10 +97,10 @@ async function compareOn(
 /** So many scripts are shown in full. */
 const fewScripts = 3;
 
-const brokenOf = ({ scenario, observation }: Verdict, system: string, say: Speaker): LeftOut => ({
+const brokenOf = ({ scenario, observation, unready }: Verdict, names: Names, say: Speaker): LeftOut => ({
   name: scenario.name,
   ip: scenario.ipVersion,
-  why: say('cannotDo', { system, why: observation.broken ?? '' }),
+  why: say('cannotDo', { system: names[unready === 'other' ? 1 : 0], why: observation.broken ?? '' }),
   parses: true,
 });
 

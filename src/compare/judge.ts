@@ -15,6 +15,8 @@ export interface Verdict {
   readonly scenario: Scenario;
   readonly observation: Observation;
   readonly differences: readonly Difference[];
+  /** The oracle could play it, but not the other system. */
+  readonly unready?: 'other';
 }
 
 /** How often a scenario is moved away from a timer. */
@@ -39,6 +41,7 @@ export async function judge(systems: Systems, scenario: Scenario, runs: number):
     });
     if (observation.broken !== null) return verdict('broken');
     const other = await systems.other(played);
+    if (other.unready === true) return { ...verdict('broken'), observation: other, unready: 'other' };
     const found = differences(played, observation, other);
     const near = found.length === 0 ? null : await raceIn(systems, played, observation, other, found[0]!);
     if (near !== null) {

@@ -37,8 +37,9 @@ export function* setUp({ setup = [] }: Scenario, system: AsyncSystemUnderTest): 
   for (const text of setup) {
     if (system.command === undefined) return 'the stack runs no commands';
     const { status, output } = yield* settled(system.command(text));
+    const lines = output.split('\n').filter((line) => line.trim() !== '');
     const lacks =
-      output.split('\n').find((line) => /cannot|not found|no such|error|not permitted/i.test(line)) ?? '';
+      lines.find((line) => /cannot|not found|no such|error|not permitted/i.test(line)) ?? lines.at(-1) ?? '';
     // A namespace may not choose every congestion control by sysctl; the route sees to that.
     if (status !== 0 && !lacks.includes('tcp_congestion_control'))
       return `the set-up command ends with status ${status}: ${lacks.trim()}`;
@@ -265,7 +266,7 @@ function* play(scenario: Scenario, system: AsyncSystemUnderTest): Steps<Observat
   const wrong = yield* setUp(scenario, system);
   if (wrong !== null) {
     yield* settled(system.close?.());
-    return { stepsAtUs: [], seen: [], broken: wrong };
+    return { stepsAtUs: [], seen: [], broken: wrong, unready: true };
   }
   const player = new Player(scenario, system);
   try {

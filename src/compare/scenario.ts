@@ -92,4 +92,6 @@ export interface Observation {
   readonly seen: readonly Seen[];
   /** Why the scenario could not be played to its end; null if it was. */
   readonly broken: string | null;
+  /** The set-up failed, so that nothing was played. */
+  readonly unready?: true;
 }

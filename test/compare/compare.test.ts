@@ -54,6 +54,17 @@ describe('differences', () => {
   });
 });
 
+test('a scenario that only one system can set up is no difference: it cannot be compared', async () => {
+  const [scenario] = scenarios(1);
+  const systems: Systems = {
+    oracle: (it) => Promise.resolve(play(it)),
+    other: (it) => play({ ...it, setup: ['no-such-command'] }),
+  };
+  const verdict = await judge(systems, scenario!, 1);
+  expect(verdict).toMatchObject({ kind: 'broken', unready: 'other', differences: [] });
+  expect(verdict.observation.broken).toMatch(/status 127: .*no-such-command/);
+});
+
 test('a known difference is told by its reason and the kernel’s place, another has none', () => {
   const difference = { field: 'packet', atUs: 0, expected: '', actual: '', about: '' };
   const echo = { ...difference, signature: 'other: protocol N type N: packet missing after icmp' };
