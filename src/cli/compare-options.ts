@@ -4,7 +4,9 @@ import { subjectNames } from '../compare/generate.ts';
 import type { IpVersion } from '../drill/system-under-test.ts';
 import type { compareTexts } from '../messages/compare.ts';
 import type { Say } from '../messages/message.ts';
+import { visible } from '../wire/visible.ts';
 import { argumentProblem, languageOf } from './language.ts';
+import { rootNamed, whyUnreadable } from './script-files.ts';
 
 /** Wrong usage: its message is all that the user needs. */
 export class UsageError extends Error {}
@@ -27,6 +29,8 @@ export interface CompareOptions {
   readonly record: string | null;
   /** Where commands of scripts run; null for each script's own folder. */
   readonly from: string | null;
+  /** Below which the built-in stack may read what commands of scripts run; null for each script's own root. */
+  readonly root: string | null;
   readonly list: string | null;
   /** The longest script that is compared, s. */
   readonly longest: number;
@@ -58,6 +62,7 @@ function parseValues(args: string[]) {
         between: text,
         record: text,
         from: text,
+        root: text,
         list: text,
         longest: text,
         runs: text,
@@ -100,11 +105,20 @@ export function parseOptions(args: string[], say: Speaker): CompareOptions | nul
     between: betweenOf(values.between ?? 'kernel,halfopen', say),
     record: values.record ?? null,
     from: values.from ?? null,
+    root: values.root === undefined ? null : rootOf(values.root),
     list: values.list ?? null,
     longest: number('--longest', values.longest ?? '100', 1, 100_000),
     folder: values.write ?? null,
     json: values.json ?? false,
   };
+}
+
+function rootOf(path: string): string {
+  try {
+    return rootNamed(path);
+  } catch (error) {
+    throw new UsageError(`--root ${visible(path)}: ${whyUnreadable(error)}`);
+  }
 }
 
 function ipsOf(list: string, say: Speaker): IpVersion[] {

@@ -36,7 +36,7 @@ export function scriptsOf(options: CompareOptions, say: Speaker): Scripts {
   const scenarios: Scenario[] = [];
   const leftOut: LeftOut[] = [];
   const commands: string[] = [];
-  for (const planned of planRuns(options.paths, options.ips, common)) {
+  for (const planned of planRuns(options.paths, options.ips, common, options.root)) {
     const prepared = 'job' in planned ? prepareJob(planned.job) : planned.result;
     if ('failure' in prepared) {
       const { file, ip, failure, skipped } = prepared;
@@ -52,7 +52,7 @@ export function scriptsOf(options: CompareOptions, say: Speaker): Scripts {
       const config = configOf(ipVersion, script.options, [{ name: 'ip_version', value: ipVersion }]);
       const about = aboutOf(file, options.paths);
       const folder = resolve(options.from ?? dirname(file));
-      const root = 'job' in planned && options.from === null ? planned.job.root : folder;
+      const root = options.root ?? ('job' in planned && options.from === null ? planned.job.root : folder);
       const { scenario, leftOut: foreign } = scenarioOf(script, {
         name: file,
         about,

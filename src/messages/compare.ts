@@ -20,6 +20,7 @@ system is asked first; the kernel in network namespaces of their own, and nothin
   --record FILE     write what the first system did, to be compared elsewhere: --between recorded:FILE,kernel
   --list FILE       write a line for each script: whether it can be compared or why not, before anything is compared
   --from FOLDER     where commands of scripts run (default the folder of each script)
+  --root FOLDER     below which the built-in stack may read the files that such commands run (default as for run)
   --longest S       leave out scripts that take more than S seconds (default 100)
   --runs N          ask the kernel N times; scenarios on which its runs differ do not count (default 1; any that differs
                     is asked three times)
@@ -53,6 +54,7 @@ Examples:
   --record 文件     写下第一个系统所做的事，以便在别处比较：--between recorded:文件,kernel
   --list 文件       为每个脚本写一行：能否比较，为什么不能；在比较之前写出
   --from 目录       脚本中的命令在哪个目录运行（默认为各脚本所在目录）
+  --root 目录       内置协议栈只可读取该目录下的、命令所运行的文件（默认与 run 相同）
   --longest S       略去耗时超过 S 秒的脚本（默认 100）
   --runs N          问内核 N 次；几次结果不一致的场景不计（默认 1；有不同的总会问三次）
   --congestion NAME 两边的拥塞控制算法（默认 cubic）
