@@ -1,7 +1,7 @@
 /** `halfopen guard`: the guard of a whole host, for programs in any language. */
 import { parseArgs } from 'node:util';
-import { TcpState } from '../linux/sock-diag.ts';
 import { K, type Sys, SysError, SysUnavailable, sys } from '../linux/sys.ts';
+import { TcpState } from '../linux/tcp-state.ts';
 import { TraceError } from '../linux/trace-events.ts';
 import { guardTexts } from '../messages/guard.ts';
 import { type Language, type Say, speaker } from '../messages/message.ts';

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { Arrivals, Drops, type Loss } from '../linux/arrivals.ts';
-import { SockDiag, TcpState } from '../linux/sock-diag.ts';
+import { SockDiag } from '../linux/sock-diag.ts';
 import { openSynTap, type SynTap } from '../linux/syn-tap.ts';
 import { type Sys, sys } from '../linux/sys.ts';
+import { TcpState } from '../linux/tcp-state.ts';
 import { interfaceIndex } from '../linux/tun.ts';
 import { formatAddress, parseAddress, unmap } from '../wire/address.ts';
 import type { DropEvent } from './collect-attempts.ts';

@@ -4,20 +4,7 @@
  * (get_tcp4_sock, get_openreq4, get_timewait4_sock) and net/ipv6/tcp_ipv6.c; the first twelve fields are the same in all.
  */
 
-/** Socket states as /proc/net/tcp numbers them (include/net/tcp_states.h). */
-export const state = {
-  established: 1,
-  synSent: 2,
-  synReceived: 3,
-  finWait1: 4,
-  finWait2: 5,
-  timeWait: 6,
-  close: 7,
-  closeWait: 8,
-  lastAck: 9,
-  listen: 10,
-  closing: 11,
-} as const;
+export { TcpState as state } from '../linux/tcp-state.ts';
 
 /** The names of the states by number, as RFC 9293 writes them. */
 export const stateNames: readonly string[] = [

@@ -6,23 +6,7 @@ import { type Address, ipv4, ipv6, sameAddress } from '../wire/address.ts';
 import { attribute, Netlink, NLM } from './netlink.ts';
 import { addressBytes } from './sockaddr.ts';
 import { K, type Sys, SysError } from './sys.ts';
-
-/** States of TCP sockets in the kernel's numbers (include/net/tcp_states.h). */
-export const TcpState = {
-  established: 1,
-  synSent: 2,
-  synReceived: 3,
-  finWait1: 4,
-  finWait2: 5,
-  timeWait: 6,
-  close: 7,
-  closeWait: 8,
-  lastAck: 9,
-  listen: 10,
-  closing: 11,
-  /** A half-open connection that is no socket yet. */
-  newSynReceived: 12,
-} as const;
+import { TcpState } from './tcp-state.ts';
 
 /** One end of a connection. */
 export interface DiagEnd {

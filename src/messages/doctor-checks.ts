@@ -1,27 +1,6 @@
 /** What each check of `halfopen doctor` looks for, and in one sentence why that matters. */
-import type { Words } from './message.ts';
-
-/** The texts of a check. */
-interface CheckTexts {
-  /** One line for lists. */
-  readonly title: Words;
-  readonly why: Words;
-}
-
-/** The ids of all checks. */
-// biome-ignore format: many short words
-export type CheckId =
-  | 'self-connected-socket' | 'listener-in-ephemeral-range' | 'ephemeral-pressure' | 'node-port-overlap'
-  | 'descriptors-exhausted' | 'listener-stopped' | 'listener-stuck' | 'bound-ports-exhausted'
-  | 'self-connect-trap' | 'accept-queue-full' | 'listen-overflows' | 'syn-queue-drops' | 'syn-cookies-sent'
-  | 'half-open-piling-up' | 'small-backlog' | 'abort-on-overflow' | 'no-way-back'
-  | 'unexplained-listen-drops' | 'no-route' | 'conntrack-drops' | 'lost-syns' | 'listener-elsewhere'
-  | 'reverse-path-drops' | 'misrouted-packets' | 'checksum-errors' | 'device-drops' | 'firewall-drops'
-  | 'other-drops' | 'neighbour-table-full' | 'neighbour-silent' | 'tcp-memory' | 'too-many-orphans'
-  | 'syn-sent-stuck' | 'retransmissions' | 'pmtu-black-hole' | 'connect-timeout' | 'conntrack-full'
-  | 'time-wait-overflow' | 'challenge-acks' | 'paws-drops' | 'disabled-options';
-
-export const checkTexts: Readonly<Record<CheckId, CheckTexts>> = {
+/** By the id of the check: one line for lists, and why it matters. */
+export const checkTexts = {
   'self-connected-socket': {
     title: { en: 'a socket is connected to itself', zh: '有套接字连上了自己' },
     why: {
@@ -372,4 +351,7 @@ export const checkTexts: Readonly<Record<CheckId, CheckTexts>> = {
       zh: '选项要在握手时由两端同时提供，因此本机的每条连接都用不上它。',
     },
   },
-};
+} as const;
+
+/** The ids of all checks. */
+export type CheckId = keyof typeof checkTexts;

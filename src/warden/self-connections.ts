@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { Owner } from '../doctor/owners.ts';
 import { parsePortRange } from '../doctor/ports.ts';
 import { type NetworkNamespace, visit } from '../linux/network-namespaces.ts';
-import { type DiagEnd, type DiagSocket, isWithItself, SockDiag, TcpState } from '../linux/sock-diag.ts';
+import { type DiagEnd, type DiagSocket, isWithItself, SockDiag } from '../linux/sock-diag.ts';
 import type { Sys } from '../linux/sys.ts';
+import { TcpState } from '../linux/tcp-state.ts';
 
 /** What was done with a socket that is connected to itself. */
 type Deed = 'destroyed' | 'spared' | 'gone';

@@ -13,8 +13,9 @@ import {
   networkNamespaces,
   ownNamespace,
 } from '../linux/network-namespaces.ts';
-import { type DiagEnd, TcpState } from '../linux/sock-diag.ts';
+import type { DiagEnd } from '../linux/sock-diag.ts';
 import { K, type Sys } from '../linux/sys.ts';
+import { TcpState } from '../linux/tcp-state.ts';
 import { openTrace, type Trace, TraceError, type TraceEvent } from '../linux/trace-events.ts';
 import { formatEndpoint, ipv4, ipv6, sameAddress, unmap } from '../wire/address.ts';
 import { holds, processOf } from './owner.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
-import { full, root, testNeeding } from '../support/needs.ts';
+import { root, testNeeding } from '../support/needs.ts';
 
 const { publicApi } = await import(pathToFileURL(join(root, 'tools', 'api.mjs')).href);
 const api = publicApi() as { text: string; hidden: string[]; homes: string[][] };
@@ -68,36 +68,24 @@ test('every type that an exported one names can be imported, from one entry', ()
   expect(api.homes).toEqual([]);
 });
 
-(full ? testNeeding('test/package/api.test.ts', 'attw') : test.skip)(
-  'attw finds the types right for every entry',
-  () => {
-    const folder = mkdtempSync(join(tmpdir(), 'halfopen-attw-'));
-    try {
-      const options = { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' } as const;
-      spawnSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], options);
-      const tarball = join(folder, readdirSync(folder)[0]!);
-      const attw = join(
-        root,
-        '.cache',
-        'attw',
-        'node_modules',
-        '@arethetypeswrong',
-        'cli',
-        'dist',
-        'index.js',
-      );
-      const { stdout, status } = spawnSync(
-        process.execPath,
-        [attw, '--profile', 'esm-only', tarball],
-        options,
-      );
-      expect(stdout).toContain('"halfopen/wire"');
-      expect(status).toBe(0);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  },
-);
+testNeeding(
+  'test/package/api.test.ts',
+  'full',
+  'attw',
+)('attw finds the types right for every entry', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'halfopen-attw-'));
+  try {
+    const options = { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' } as const;
+    spawnSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], options);
+    const tarball = join(folder, readdirSync(folder)[0]!);
+    const attw = join(root, '.cache', 'attw', 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
+    const { stdout, status } = spawnSync(process.execPath, [attw, '--profile', 'esm-only', tarball], options);
+    expect(stdout).toContain('"halfopen/wire"');
+    expect(status).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test('publint has nothing to say', () => {
   const { stdout, status } = spawnSync(

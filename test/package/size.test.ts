@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { describe, expect, test } from 'vitest';
-import { full, root } from '../support/needs.ts';
+import { full, root, testNeeding } from '../support/needs.ts';
 
 interface Packed {
   readonly size: number;
@@ -27,13 +27,10 @@ const packed = pack(root);
 const names = packed.files.map(({ path }) => path);
 
 describe('the package', () => {
-  test.skipIf(!existsSync(join(root, 'dist-lab', 'index.html')))(
-    'weighs at most 1,000 KB with the lab',
-    () => {
-      expect(names).toContain('dist-lab/index.html');
-      expect(packed.size).toBeLessThan(1_000_000);
-    },
-  );
+  testNeeding('test/package/size.test.ts', 'lab')('weighs at most 1,000 KB with the lab', () => {
+    expect(names).toContain('dist-lab/index.html');
+    expect(packed.size).toBeLessThan(1_000_000);
+  });
 
   test('weighs at most 600 KB without the lab', () => {
     const folder = mkdtempSync(join(tmpdir(), 'halfopen-pack-'));

@@ -51,7 +51,9 @@ export type Need =
   | 'attw'
   | 'bun'
   | 'deno'
-  | 'site';
+  | 'site'
+  | 'lab'
+  | 'full';
 
 /** What tools/heavy.mjs installs. */
 const kit = (name: string) => (): string | null =>
@@ -112,6 +114,11 @@ const checks: Record<Need, () => string | null> = {
   bun: kit('bun'),
   deno: kit('deno'),
   site: kit('site'),
+  lab: (): string | null =>
+    existsSync(join(root, 'dist-lab', 'index.html'))
+      ? null
+      : 'the lab is not built (node tools/lab.mjs --build)',
+  full: (): string | null => (full ? null : 'it takes too long for the quick run (HALFOPEN_FULL=1)'),
 };
 
 const known = new Map<Need, string | null>();
