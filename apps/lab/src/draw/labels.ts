@@ -5,7 +5,7 @@
 
 import { columns } from '../../../../src/view/text-width.ts';
 
-interface Point {
+export interface Point {
   readonly x: number;
   readonly y: number;
 }

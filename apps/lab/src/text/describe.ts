@@ -160,3 +160,11 @@ const trim = (value: number): string => value.toFixed(3).replace(/\.?0+$/, '');
 
 /** A moment, in seconds with as many digits as a capture shows. */
 export const clockText = (us: number): string => (us / 1e6).toFixed(6);
+
+/** A state by the short name that `ss` has, for phones. */
+export const briefState = (state: string): string =>
+  state
+    .replace('SYN-RECEIVED', 'SYN-RCVD')
+    .replace('ESTABLISHED', 'ESTAB')
+    .replace('FIN-WAIT-', 'FIN-W-')
+    .replace('CLOSE-WAIT', 'CLOSE-W');
