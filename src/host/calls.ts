@@ -5,7 +5,7 @@
 import { Errno } from '../tcp/errno.ts';
 import { atMark, inQueueBytes, markBlocks } from '../tcp/receive/urgent.ts';
 import { readable } from '../tcp/socket/socket-calls.ts';
-import { CLOSED, LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
+import { LISTEN, SYN_RECEIVED, SYN_SENT } from '../tcp/state.ts';
 import type { Address } from '../wire/address.ts';
 import { seqDiff } from '../wire/seq.ts';
 import { sendCompleting } from './control.ts';
@@ -180,8 +180,7 @@ export class Calls {
     if (request !== ioctlRequest.inQueue && !queued) return -Errno.ENOTTY;
     if (conn.state === LISTEN) return -Errno.EINVAL;
     if (!queued) written.value = inQueueBytes(conn, readable(conn));
-    else if (conn.state === CLOSED || conn.state === SYN_SENT || conn.state === SYN_RECEIVED)
-      written.value = 0;
+    else if (conn.state === SYN_SENT || conn.state === SYN_RECEIVED) written.value = 0;
     else
       written.value = seqDiff(conn.writeSeq, request === ioctlRequest.outQueue ? conn.sndUna : conn.sndNxt);
     return 0;

@@ -2,9 +2,11 @@
  * A TCP socket: what the socket layer keeps around a connection (net/ipv4/af_inet.c and tcp_ipv4.c, 6.18). Every call
  * returns a value, -errno, or a wait; nothing blocks.
  */
+
 import type { Connection } from '../tcp/connection.ts';
 import { Errno } from '../tcp/errno.ts';
 import { receiveUrgent } from '../tcp/receive/urgent.ts';
+import { pollMask } from '../tcp/socket/poll-mask.ts';
 import {
   accept,
   beginFastOpen,
@@ -13,7 +15,6 @@ import {
   endFastOpen,
   listen,
   open,
-  pollMask,
   receive,
   send,
   shutdown,
@@ -142,13 +143,13 @@ export class Socket extends OpenFile {
     use.v6Only = conn.options.v6Only;
   }
 
-  /** listen(): 0, EINVAL if it is connected, EADDRINUSE. */
+  /** listen(): 0, EINVAL if it is connected, EADDRINUSE. A negative backlog is a very large one. */
   listen(backlog: number): number {
     const { conn, use, host } = this;
     host.touch();
-    if (this.progress !== 'unconnected' || (conn.state !== CLOSED && conn.state !== LISTEN))
-      return -Errno.EINVAL;
-    const { somaxconn } = host.sysctls.host;
+    const unused = conn.state === CLOSED || conn.state === LISTEN;
+    if (this.progress !== 'unconnected' || !unused) return -Errno.EINVAL;
+    if (conn.state === CLOSED) conn.rcvMss = conn.ato = 0;
     if (use.port === 0) {
       this.prepareUse(this.bound);
       const result = host.ports.bind(use, 0, this.portRange);
@@ -158,8 +159,7 @@ export class Socket extends OpenFile {
     conn.local = this.bound;
     conn.localPort = use.port;
     use.listening = true;
-    // A negative backlog is a very large unsigned one.
-    listen(conn, backlog < 0 || backlog > somaxconn ? somaxconn : backlog);
+    listen(conn, Math.min(backlog >>> 0, host.sysctls.host.somaxconn));
     return 0;
   }
 

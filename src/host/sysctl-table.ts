@@ -52,6 +52,7 @@ export const tcpRanges: Readonly<Record<string, Range>> = {
   tcp_orphan_retries: byte,
   tcp_pingpong_thresh: [1, 255],
   tcp_recovery: byte,
+  tcp_reflect_tos: flag,
   tcp_reordering: [1, 300],
   tcp_retrans_collapse: byte,
   tcp_retries1: byte,
@@ -101,6 +102,5 @@ export const inertIntegers: Readonly<Record<string, readonly [number, Range]>> =
   'net.ipv4.tcp_plb_enabled': [0, flag],
   'net.ipv4.tcp_probe_interval': [600, natural],
   'net.ipv4.tcp_probe_threshold': [8, integer],
-  'net.ipv4.tcp_reflect_tos': [0, flag],
   'net.ipv4.tcp_tso_rtt_log': [9, byte],
 };

@@ -44,6 +44,8 @@ export interface EarlyRequest {
   readonly retransmits: number;
   /** Sends the SYN+ACK again. */
   resend(): void;
+  /** Sends an ACK with this sequence number in answer to what is not taken. */
+  sendAck(seq: number): void;
   /** What the request makes of a segment: see `Request`. */
   handle(seg: Segment): RequestVerdict;
 }
@@ -322,6 +324,8 @@ export class Connection implements Tuple, TimerOwner {
   deferredConnect = false;
   /** A writer waits for the handshake to end: its data will carry the ACK. */
   writePending = false;
+  /** Passive side: the SYN opened the connection by Fast Open. */
+  openedEarly = false;
   /** The SYN carried data. */
   synData = false;
   /** The SYN carried a cookie or a request for one, and in which option. */

@@ -52,7 +52,7 @@ const unreachable6: readonly (readonly [number, boolean])[] = [
 
 interface Meaning {
   readonly error: number;
-  /** Bytes; 0 unless the packet was too big. */
+  /** Bytes; -1 unless the packet was too big. */
   readonly mtu: number;
   /** Whether a half-open request is dropped for it. */
   readonly endsRequest: boolean;
@@ -70,20 +70,20 @@ function meaning(v6: boolean, type: number, code: number, parameter: number): Me
   if (v6) {
     if (type === 1) {
       const [error, endsRequest] = unreachable6[code] ?? [Errno.EPROTO, true];
-      return { error, mtu: 0, endsRequest };
+      return { error, mtu: -1, endsRequest };
     }
     if (type === 2) return { error: Errno.EMSGSIZE, mtu: parameter, endsRequest: false };
-    if (type === 3) return { error: Errno.EHOSTUNREACH, mtu: 0, endsRequest: false };
-    if (type === 4) return { error: Errno.EPROTO, mtu: 0, endsRequest: true };
+    if (type === 3) return { error: Errno.EHOSTUNREACH, mtu: -1, endsRequest: false };
+    if (type === 4) return { error: Errno.EPROTO, mtu: -1, endsRequest: true };
     return null;
   }
   if (type === 3) {
     if (code === 4) return { error: Errno.EMSGSIZE, mtu: parameter & 0xffff, endsRequest: false };
     const error = unreachable4[code];
-    return error === undefined ? null : { error, mtu: 0, endsRequest: code <= 1 };
+    return error === undefined ? null : { error, mtu: -1, endsRequest: code <= 1 };
   }
-  if (type === 11) return { error: Errno.EHOSTUNREACH, mtu: 0, endsRequest: true };
-  if (type === 12) return { error: Errno.EPROTO, mtu: 0, endsRequest: true };
+  if (type === 11) return { error: Errno.EHOSTUNREACH, mtu: -1, endsRequest: true };
+  if (type === 12) return { error: Errno.EPROTO, mtu: -1, endsRequest: true };
   return null;
 }
 
@@ -157,7 +157,7 @@ function connectionError(
     services.counters.OutOfWindowIcmps++;
     return;
   }
-  if (what.mtu > 0) {
+  if (what.mtu >= 0) {
     reduceMtu(conn, what.mtu);
     return;
   }
@@ -195,7 +195,6 @@ function reduceMtu(conn: Connection, mtu: number): void {
   conn.pmtu = wanted;
   const before = conn.mssCache;
   syncMss(conn);
-  if (conn.state === SYN_SENT) conn.advMss = Math.min(conn.advMss, wanted - (conn.family === 4 ? 40 : 60));
   if (conn.mssCache >= before) return;
   conn.services.note(conn, 'note', 'mtu-reduced', { mtu: wanted });
   retransmitTooBig(conn);

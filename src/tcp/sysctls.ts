@@ -48,6 +48,8 @@ export interface TcpSysctls {
   tcp_orphan_retries: number;
   tcp_pingpong_thresh: number;
   tcp_recovery: number;
+  /** Whether the answers to a SYN have its traffic class. */
+  tcp_reflect_tos: number;
   tcp_reordering: number;
   tcp_retrans_collapse: number;
   tcp_retries1: number;
@@ -121,6 +123,7 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_orphan_retries: 0,
   tcp_pingpong_thresh: 1,
   tcp_recovery: 1,
+  tcp_reflect_tos: 0,
   tcp_reordering: 3,
   tcp_retrans_collapse: 1,
   tcp_retries1: 3,

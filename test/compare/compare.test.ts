@@ -98,4 +98,23 @@ describe('the judge', () => {
     )!;
     expect((await judge(moody, scenario, 1)).kind).toBe('unstable');
   });
+
+  test('one whose oracle answers otherwise every time is unstable even if no answer is that of the other', async () => {
+    const [scenario] = scenarios(1, 'handshake');
+    let asked = 0;
+    const systems: Systems = {
+      oracle: (it) => {
+        const observation = play(it);
+        asked++;
+        return Promise.resolve({
+          ...observation,
+          seen: observation.seen.map((seen, i) =>
+            i === 0 ? { ...seen, fields: { ...seen.fields, value: asked, window: asked } } : seen,
+          ) as Observation['seen'],
+        });
+      },
+      other: (it) => play(it),
+    };
+    expect((await judge(systems, scenario!, 1)).kind).toBe('unstable');
+  });
 });

@@ -88,6 +88,7 @@ export function openEarly(
   seg: Segment,
 ): void {
   child.earlyRequest = request;
+  child.openedEarly = true;
   request.early = true;
   queue.fastOpenPending++;
   // The window of a SYN is never scaled.

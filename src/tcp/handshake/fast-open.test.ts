@@ -5,13 +5,13 @@ import type { TcpOption } from '../../wire/options.ts';
 import { encodeTcp, Flag, protocolTcp } from '../../wire/tcp.ts';
 import type { Connection } from '../connection.ts';
 import { tcpInfo } from '../socket/info.ts';
+import { pollMask } from '../socket/poll-mask.ts';
 import {
   accept,
   beginFastOpen,
   close,
   endFastOpen,
   open,
-  pollMask,
   receive,
   send,
   takeError,

@@ -14,10 +14,16 @@ const maxWindowScale = 14;
 
 const headers = (family: 4 | 6): number => (family === 4 ? 40 : 60);
 
-/** The MSS to announce over a route: the MTU less headers, or the route's `advmss`; a user's TCP_MAXSEG lowers it. */
+/** The least that is announced of a route without `advmss` (ip_rt_min_advmss of IPv4 and IPv6). */
+const leastAdvertised = { 4: 256, 6: 1220 } as const;
+
+/** What a route lets one announce: the MTU less headers, or its `advmss`. */
+const routeMss = (route: Route, family: 4 | 6, mtu: number): number =>
+  route.advmss > 0 ? route.advmss : Math.max(Math.min(mtu, 65535) - headers(family), leastAdvertised[family]);
+
+/** The MSS to announce over a route; a user's TCP_MAXSEG lowers it. */
 export function advertisedMss(route: Route, family: 4 | 6, userMss: number): number {
-  const fromMtu = Math.max(Math.min(route.mtu - headers(family), 65535 - headers(family)), 88);
-  const mss = route.advmss > 0 ? route.advmss : fromMtu;
+  const mss = routeMss(route, family, route.mtu);
   return userMss > 0 && userMss < mss ? userMss : mss;
 }
 
@@ -95,6 +101,8 @@ export function readOffer(seg: Segment, sysctls: TcpSysctls, userMss: number): O
 export function synOptions(conn: Connection): OptionSet {
   const { sysctls } = conn.services;
   const options = noOptions();
+  // A copy of a SYN has what the path is known to take by now (tcp_advertise_mss).
+  conn.advMss = Math.min(conn.advMss, routeMss(conn.route!, conn.family, conn.pmtu));
   options.mss = conn.advMss;
   options.sackPermitted = sysctls.tcp_sack !== 0;
   if (sysctls.tcp_timestamps !== 0) {

@@ -24,6 +24,7 @@ import { CLOSED, SYN_RECEIVED } from '../state.ts';
 import type { Tuple } from '../table.ts';
 import type { TimerOwner } from '../timers.ts';
 import type { Cookie } from './fast-open.ts';
+import { advertisedMss } from './negotiate.ts';
 
 /** What all SYN+ACKs are written from, one after another. */
 const outgoing = new Outgoing();
@@ -44,6 +45,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
   readonly remotePort: number;
   readonly route: Route;
   readonly irs: number;
+  /** The traffic class of its SYN, without ECN's two bits. */
+  readonly synTos: number;
   iss = 0;
   /** The peer's MSS as far as it binds us. */
   mss = 536;
@@ -104,7 +107,13 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     this.remotePort = seg.sourcePort;
     this.route = route;
     this.irs = irs;
+    this.synTos = seg.trafficClass & ~3;
     this.rcvNxt = seqAdd(irs, 1);
+  }
+
+  /** The traffic class of its SYN+ACK, and of the connection that it becomes. */
+  tos(): number {
+    return this.services.sysctls.tcp_reflect_tos !== 0 ? this.synTos : this.listener.options.tos & ~3;
   }
 
   onTimer(): void {
@@ -115,7 +124,7 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
   /** The options of the SYN+ACK: only what the SYN offered. */
   options(): OptionSet {
     const options = noOptions();
-    options.mss = this.advMss;
+    options.mss = this.advMss = advertisedMss(this.route, this.remote.family, this.listener.options.userMss);
     options.windowScale = this.sndWscale >= 0 ? this.rcvWscale : -1;
     options.sackPermitted = this.sackOk;
     if (this.timestampsOk) {
@@ -152,14 +161,15 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     out.window = window;
     const isSynAck = (flags & Flag.syn) !== 0;
     // An ACK comes from the host's own socket for such answers, which nobody has tuned.
-    out.trafficClass = isSynAck ? listener.options.tos & ~3 : 0;
+    out.trafficClass = isSynAck ? this.tos() : 0;
     out.ttl = this.services.ttlOf(isSynAck ? listener.options.ttl : -1, this.remote.family);
     out.options = options;
     writePacket(this.services.out, out, null, 0, 0);
     this.services.counters.OutSegs++;
   }
 
-  private sendAck(): void {
+  /** An ACK without a connection's state; that of an early connection may have sent data since. */
+  sendAck(seq: number = seqAdd(this.iss, 1)): void {
     const options = noOptions();
     // 6.18 takes a time of 0 for none (tcp_v4_send_ack).
     if (this.timestampsOk && this.tsRecent !== 0) {
@@ -168,7 +178,7 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
       options.tsEcr = this.tsRecent;
     }
     // No more of the window than the SYN+ACK could say.
-    this.write(seqAdd(this.iss, 1), Flag.ack, Math.min(this.rcvWnd, 65535) >> this.rcvWscale, options);
+    this.write(seq, Flag.ack, Math.min(this.rcvWnd, 65535) >> this.rcvWscale, options);
   }
 
   /** How long the SYN+ACK waits for its answer, µs: 1 s, doubled for every time-out, whatever tcp_rto_max_ms says (6.18). */

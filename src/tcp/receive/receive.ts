@@ -167,7 +167,8 @@ function queueInOrder(conn: Connection, seg: Segment, predicted: boolean): void 
 
 /** @param whole whether nothing of it was there before: only then it may share the memory of the segment before it */
 function deliver(conn: Connection, item: RxSegment, whole = true): void {
-  if (item.data.length > 0) conn.receiveQueue.push(item, whole);
+  // A FIN alone takes memory, too, until the end of the stream was read.
+  if (item.data.length > 0 || item.fin) conn.receiveQueue.push(item, whole);
   conn.bytesReceived += item.data.length;
   conn.rcvNxt = seqAdd(item.seq, item.data.length);
 }
@@ -238,21 +239,21 @@ function takeFin(conn: Connection): void {
   scheduleAck(conn);
   conn.shutdown |= 1;
   conn.finReceived = true;
+  const { state } = conn;
+  if (state === FIN_WAIT_1 || state === FIN_WAIT_2) sendAck(conn);
   // What came beyond a FIN is nothing.
   conn.outOfOrder.clear();
   resetSack(conn);
-  switch (conn.state) {
+  switch (state) {
     case SYN_RECEIVED:
     case ESTABLISHED:
       setState(conn, CLOSE_WAIT, 'fin-received');
       conn.pingpong = conn.services.sysctls.tcp_pingpong_thresh;
       break;
     case FIN_WAIT_1:
-      sendAck(conn);
       setState(conn, CLOSING, 'fin-received');
       break;
     case FIN_WAIT_2:
-      sendAck(conn);
       enterTimeWait(conn, false, timeWaitLength);
       return;
   }

@@ -104,6 +104,11 @@ export function initializeWindow(conn: Connection): void {
     conn.windowClamp = Math.max(2 * conn.advMss, most - conn.advMss);
   conn.rcvSsthresh = Math.min(conn.rcvSsthresh, conn.windowClamp);
   conn.rcvSpace = Math.min(conn.rcvSsthresh, conn.rcvWnd, 10 * conn.advMss);
+  if (conn.autotune === null) return;
+  // A socket that is used again measures anew.
+  conn.autotune.space = conn.rcvSpace;
+  conn.autotune.seq = conn.copiedSeq;
+  conn.autotune.time = conn.services.now;
 }
 
 /**

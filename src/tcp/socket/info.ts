@@ -6,7 +6,15 @@ import { notSent } from '../send/send-buffer.ts';
 import { LISTEN } from '../state.ts';
 
 /** Bits of tcpi_options. */
-const InfoOption = { timestamps: 1, sack: 2, windowScale: 4, ecn: 8, ecnSeen: 16, synData: 32 } as const;
+const InfoOption = {
+  timestamps: 1,
+  sack: 2,
+  windowScale: 4,
+  ecn: 8,
+  ecnSeen: 16,
+  synData: 32,
+  earlyChild: 128,
+} as const;
 
 function optionBits(conn: Connection): number {
   let bits = 0;
@@ -16,6 +24,7 @@ function optionBits(conn: Connection): number {
   if (conn.ecnMode !== EcnMode.off || conn.ecnRequested) bits |= InfoOption.ecn;
   if (conn.ecnSeen) bits |= InfoOption.ecnSeen;
   if (conn.synDataAcked) bits |= InfoOption.synData;
+  if (conn.openedEarly) bits |= InfoOption.earlyChild;
   return bits;
 }
 

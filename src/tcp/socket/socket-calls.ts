@@ -12,17 +12,16 @@ import { Listener } from '../handshake/accept-queue.ts';
 import { FastOpenBit, FastOpenFailure } from '../handshake/fast-open.ts';
 import { newAttempt, sendSynWithData } from '../handshake/fast-open-active.ts';
 import { advertisedMss, defaultMss, initialWindow, windowFromSpace } from '../handshake/negotiate.ts';
-import { Poll, wakeAll } from '../poll.ts';
+import { wakeAll } from '../poll.ts';
 import { afterCopy } from '../receive/autotune.ts';
 import { afterRead } from '../receive/delayed-ack.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
-import { markBlocks, passedMark, readableAround, Urgent } from '../receive/urgent.ts';
+import { passedMark, readableAround, Urgent } from '../receive/urgent.ts';
 import { initialRto } from '../recovery/rtt.ts';
 import { forget } from '../recovery/state.ts';
 import type { Route } from '../route.ts';
 import { syncMss } from '../send/mss.ts';
 import { sendActiveReset, transmit } from '../send/output.ts';
-import { writable } from '../send/send-buffer.ts';
 import { TxSegment } from '../send/send-queue.ts';
 import { sendData, sendFin } from '../send/sender.ts';
 import { armRetransmit } from '../send/timer.ts';
@@ -219,7 +218,11 @@ export function receive(conn: Connection, into: Uint8Array, peek: boolean): numb
     return n;
   }
   if (into.length === 0) return 0;
-  if (conn.finReceived) return 0;
+  if (conn.finReceived) {
+    // With it goes what the FIN took of the buffer.
+    if (!peek) conn.receiveQueue.clear();
+    return 0;
+  }
   if (conn.error !== 0) return -takeError(conn);
   if ((conn.shutdown & 1) !== 0) return 0;
   if (conn.state === CLOSED) return -Errno.ENOTCONN;
@@ -231,23 +234,6 @@ export function takeError(conn: Connection): number {
   const { error } = conn;
   conn.error = 0;
   return error;
-}
-
-/** poll's event bits as they stand (tcp_poll). */
-export function pollMask(conn: Connection): number {
-  if (conn.state === LISTEN) return conn.listener!.accepted.length > 0 ? Poll.in | Poll.rdNorm : 0;
-  let mask = 0;
-  if (conn.shutdown === 3 || conn.state === CLOSED) mask |= Poll.hup;
-  if ((conn.shutdown & 1) !== 0) mask |= Poll.in | Poll.rdNorm | Poll.rdHup;
-  if (conn.state !== SYN_SENT && (conn.state !== SYN_RECEIVED || conn.earlyRequest !== null)) {
-    const least = Math.max(conn.options.rcvLowat, 1) + (markBlocks(conn) ? 1 : 0);
-    if ((conn.urgentData & Urgent.here) !== 0) mask |= Poll.pri;
-    if (readable(conn) >= least) mask |= Poll.in | Poll.rdNorm;
-    if ((conn.shutdown & 2) !== 0 || writable(conn)) mask |= Poll.out | Poll.wrNorm;
-    else conn.noSpace = true;
-  } else if (conn.deferredConnect && conn.state === SYN_SENT) mask |= Poll.out | Poll.wrNorm;
-  if (conn.error !== 0 || (conn.errorQueue?.length ?? 0) > 0) mask |= Poll.err;
-  return mask;
 }
 
 /** Queues a FIN if the state calls for one (tcp_close_state). */
@@ -332,6 +318,7 @@ export function close(conn: Connection): void {
       abort(conn, 'aborted');
       return;
     }
+    conn.receiveQueue.clear();
     shutdownSend(conn);
   }
   orphan(conn);
@@ -387,5 +374,5 @@ function startAnew(conn: Connection): void {
   // TCP_MAXSEG is kept with what the peer offered, and is forgotten with it.
   if (conn.options.userMss > 0) conn.setOption('userMss', 0);
   conn.shutdown = 0;
-  conn.finReceived = false;
+  conn.finReceived = conn.openedEarly = false;
 }

@@ -55,7 +55,9 @@ export function terminate(conn: Connection, reason: Reason): void {
   conn.sendQueue.clear();
   conn.completions?.over((error) => queueError(conn, error));
   // What TCP_INFO says of losses stays as it was.
-  conn.packetsOut = conn.backoff = 0;
+  conn.packetsOut = 0;
+  // Whose FIN was acknowledged has nothing left to throw away, and keeps that, too (tcp_write_queue_purge).
+  if (reason !== 'fin-acked') conn.backoff = 0;
   services.onReleased?.(conn, false);
   conn.owner?.wake(conn, wakeAll);
 }

@@ -193,7 +193,7 @@ function onCookieAck(services: ConnectionServices, listener: Connection, seg: Se
     request.sndWscale = echoed.windowScale;
     request.sackOk = echoed.sack;
     request.ecnOk = echoed.ecn && (services.sysctls.tcp_ecn > 0 || route.ecn === true);
-  } else if (seg.hasTimestamps) return false;
+  }
   // Here 6.18 counts by the peer's segments (cookie_v4_check).
   setWindow(services, request, request.mss);
   if (listener.listener!.acceptFull) {

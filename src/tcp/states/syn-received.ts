@@ -11,7 +11,6 @@ import { earlyConfirmed } from '../handshake/fast-open-passive.ts';
 import { wakeAll } from '../poll.ts';
 import { initializeRcvMss } from '../receive/receive.ts';
 import { rttSample } from '../recovery/rtt.ts';
-import { sendAck } from '../send/output.ts';
 import { shutdownSend } from '../socket/socket-calls.ts';
 import { ESTABLISHED, SYN_RECEIVED } from '../state.ts';
 import { establish, forgiveTimeout } from './established.ts';
@@ -22,7 +21,7 @@ export function fitsRequest(conn: Connection, request: EarlyRequest, seg: Segmen
   const retransmits = request.retransmits;
   const verdict = request.handle(seg);
   if (conn.state === SYN_RECEIVED) conn.totalRetransmits += request.retransmits - retransmits;
-  if (verdict === 'acknowledge') sendAck(conn);
+  if (verdict === 'acknowledge') request.sendAck(conn.sndNxt);
   if (verdict === 'reset') {
     releaseEarly(conn, true);
     reset(conn, Errno.ECONNRESET, 'rst-received');

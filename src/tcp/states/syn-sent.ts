@@ -115,6 +115,8 @@ function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment):
   establish(conn);
   const sentAgain = (conn.synFastOpen || conn.synData) && onFastOpenSynAck(conn, seg);
   conn.owner?.wake(conn, wakeAll);
+  // (tcp_finish_connect)
+  conn.fastPath = conn.sndWscale === 0;
   if (!sentAgain) acknowledgeSynAck(conn);
   pushFrames(conn);
 }

@@ -55,7 +55,8 @@ export function synchronized(services: ConnectionServices, conn: Connection, seg
   if (!onData(services, conn, seg, predicted)) return;
   pushFrames(conn);
   wakeWriter(conn);
-  ackIfDue(conn);
+  // A foreseen ACK without data does not bring an ACK that is owed: that has a timer (tcp_rcv_established).
+  if (!predicted || seg.payloadLength > 0) ackIfDue(conn);
 }
 
 /** The little that the kernel does of the fifth step for such a segment: an error remembered stays, for one. */

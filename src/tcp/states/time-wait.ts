@@ -36,7 +36,6 @@ export class TimeWait implements Tuple, TimerOwner {
   readonly tsOffset: number;
   tsRecent: number;
   tsRecentAt: number;
-  readonly ttl: number;
   readonly tos: number;
   readonly id: number;
   lastAckAt: number = -Infinity;
@@ -62,7 +61,6 @@ export class TimeWait implements Tuple, TimerOwner {
     this.tsOffset = conn.tsOffset;
     this.tsRecent = conn.tsRecent;
     this.tsRecentAt = conn.tsRecentAt;
-    this.ttl = conn.options.ttl;
     this.tos = conn.options.tos;
     this.reuse = conn.options.reuse;
     this.claim = conn.claim;
@@ -107,7 +105,8 @@ export class TimeWait implements Tuple, TimerOwner {
     out.flags = Flag.ack;
     out.window = this.rcvWnd >> this.rcvWscale;
     out.trafficClass = this.tos;
-    out.ttl = services.ttlOf(this.ttl, this.remote.family);
+    // From the host's own socket for such answers, which nobody has tuned.
+    out.ttl = services.ttlOf(-1, this.remote.family);
     out.options = options;
     writePacket(services.out, out, null, 0, 0);
     services.counters.OutSegs++;
