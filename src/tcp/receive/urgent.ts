@@ -9,7 +9,7 @@ import { Flag } from '../../wire/tcp.ts';
 import type { Connection } from '../connection.ts';
 import { Errno } from '../errno.ts';
 import { Poll } from '../poll.ts';
-import { CLOSED } from '../state.ts';
+import { CLOSED, LISTEN } from '../state.ts';
 import { openFastPath } from './fast-path.ts';
 
 /** What is known of the urgent byte (`urgentData`); with `here`, the low eight bits are the byte. */
@@ -87,9 +87,11 @@ export function inQueueBytes(conn: Connection, all: number): number {
 
 /**
  * recv() with MSG_OOB.
- * @returns 1, 0 at the end of the stream, -EINVAL if there is no urgent byte or it is in line, -EAGAIN if it is to come
+ * @returns 1, 0 at the end of the stream, -EINVAL if there is no urgent byte or it is in line, -EAGAIN if it is to come,
+ *   -ENOTCONN of a listener
  */
 export function receiveUrgent(conn: Connection, into: Uint8Array, peek: boolean): number {
+  if (conn.state === LISTEN) return -Errno.ENOTCONN;
   const { urgentData: data } = conn;
   const none = conn.options.oobInline || data === Urgent.none || data === Urgent.read;
   if (none) return -Errno.EINVAL;
