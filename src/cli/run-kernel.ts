@@ -13,9 +13,6 @@ export interface KernelJob {
   readonly congestion: string;
 }
 
-/** The longest run of a script, ms: the longest of all known ones take a few minutes. */
-const longestMs = 20 * 60_000;
-
 /** Why no script can run on the kernel here, and what to do; null if they can. */
 export function whyNoKernel(): string | null {
   try {
@@ -36,7 +33,7 @@ export function runOnKernel(kernelJob: KernelJob): Promise<JobResult> {
       resolve(failedResult(job.file, job.ip ?? 'ipv4', 'internal', `internal error: ${why}`));
     const file = fileURLToPath(new URL('../cli/run-kernel-child.js', import.meta.url));
     const child = spawnInNamespace(process.execPath, [file], { stdio: ['pipe', 'pipe', 'pipe'] });
-    const timer = setTimeout(() => child.kill('SIGKILL'), longestMs);
+    const timer = setTimeout(() => child.kill('SIGKILL'), job.timeoutMs);
     const [output, complaints]: [Buffer[], Buffer[]] = [[], []];
     child.stdout!.on('data', (chunk: Buffer) => output.push(chunk));
     child.stderr!.on('data', (chunk: Buffer) => complaints.push(chunk));

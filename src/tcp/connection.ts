@@ -53,6 +53,19 @@ export interface EarlyRequest {
 /** What became of a segment for a half-open connection; `Request.handle` explains. */
 export type RequestVerdict = 'established' | 'listener' | 'reset' | 'acknowledge' | 'done';
 
+/** What probing has told of the path's MTU, see send/mtu-probe.ts. Sizes are bytes of whole packets. */
+export interface MtuSearch {
+  /** What passes, and the most that might. */
+  low: number;
+  high: number;
+  /** The size of the probe that is out, 0 if there is none, and where it begins and ends in the stream. */
+  probe: number;
+  probeSeq: number;
+  probeEnd: number;
+  /** µs when the search began: after tcp_probe_interval it begins anew. */
+  since: number;
+}
+
 /** What the receiver measures of a round trip, see receive/autotune.ts. Times in µs. */
 export interface ReceiverRound {
   /** Bytes that the application took in the last round trip. */
@@ -178,6 +191,8 @@ export class Connection implements Tuple, TimerOwner {
   advMss = 0;
   mssCache = 536;
   pmtu = 0;
+  /** The search for what the path takes; null if there is none (tcp_mtu_probing). */
+  mtuSearch: MtuSearch | null = null;
   /** A router asked for less than Linux takes for a path's MTU: packets may be fragmented. */
   mtuLocked = false;
   tsOffset = 0;

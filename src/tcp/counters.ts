@@ -94,6 +94,8 @@ const tcpExtCounterNames = [
   'TCPACKSkippedFinWait2',
   'TCPACKSkippedTimeWait',
   'TCPACKSkippedChallenge',
+  'TCPMTUPFail',
+  'TCPMTUPSuccess',
   'TCPWinProbe',
   'TCPKeepAlive',
   'TCPDelivered',

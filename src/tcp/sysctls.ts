@@ -42,11 +42,16 @@ export interface TcpSysctls {
   tcp_min_snd_mss: number;
   tcp_min_tso_segs: number;
   tcp_moderate_rcvbuf: number;
+  tcp_mtu_probe_floor: number;
+  /** 0 off, 1 once retransmissions show a black hole, 2 from the start. */
   tcp_mtu_probing: number;
   tcp_no_metrics_save: number;
   tcp_notsent_lowat: number;
   tcp_orphan_retries: number;
   tcp_pingpong_thresh: number;
+  /** Seconds until the search for the path's MTU begins anew; bytes within which it is over. */
+  tcp_probe_interval: number;
+  tcp_probe_threshold: number;
   tcp_recovery: number;
   /** Whether the answers to a SYN have its traffic class. */
   tcp_reflect_tos: number;
@@ -117,11 +122,14 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_min_snd_mss: 48,
   tcp_min_tso_segs: 2,
   tcp_moderate_rcvbuf: 1,
+  tcp_mtu_probe_floor: 48,
   tcp_mtu_probing: 0,
   tcp_no_metrics_save: 0,
   tcp_notsent_lowat: 0xffffffff,
   tcp_orphan_retries: 0,
   tcp_pingpong_thresh: 1,
+  tcp_probe_interval: 600,
+  tcp_probe_threshold: 8,
   tcp_recovery: 1,
   tcp_reflect_tos: 0,
   tcp_reordering: 3,

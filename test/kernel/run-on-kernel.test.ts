@@ -79,6 +79,15 @@ describe('halfopen run --on kernel', { timeout: 180_000 }, () => {
     expect(line!.error?.message ?? line!.ok).toBe(true);
   });
 
+  kernelTest('a script that takes too long is ended, and its process with it', () => {
+    const endless =
+      '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n+0 accept(3, ..., ...) = 4\n';
+    const started = Date.now();
+    const [line] = run('--timeout', '2', script('endless.pkt', endless));
+    expect(line!.error!.message).toContain('took longer than 2 s');
+    expect(Date.now() - started).toBeLessThan(60_000);
+  });
+
   kernelTest('judges what the kernel sends', () => {
     const [line] = run('--timing', 'loose', script('wrong.pkt', server.replace('ack 11', 'ack 12')));
     expect(line!.ok).toBe(false);

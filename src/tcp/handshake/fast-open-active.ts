@@ -8,7 +8,7 @@ import { Flag } from '../../wire/tcp.ts';
 import type { Connection } from '../connection.ts';
 import { takeSynData } from '../receive/receive.ts';
 import { markLost } from '../recovery/scoreboard.ts';
-import { retransmitUnreduced } from '../recovery/timers.ts';
+import { retransmitUnreduced } from '../recovery/unreduced.ts';
 import { syncMss } from '../send/mss.ts';
 import { transmit } from '../send/output.ts';
 import { TxSegment } from '../send/send-queue.ts';

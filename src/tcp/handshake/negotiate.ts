@@ -12,7 +12,8 @@ import type { TcpSysctls } from '../sysctls.ts';
 /** The largest shift a window scale option may ask for (RFC 7323 section 2.3). */
 const maxWindowScale = 14;
 
-const headers = (family: 4 | 6): number => (family === 4 ? 40 : 60);
+/** Bytes of IP and TCP headers without options. */
+export const headers = (family: 4 | 6): number => (family === 4 ? 40 : 60);
 
 /** The least that is announced of a route without `advmss` (ip_rt_min_advmss of IPv4 and IPv6). */
 const leastAdvertised = { 4: 256, 6: 1220 } as const;

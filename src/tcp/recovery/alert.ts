@@ -11,6 +11,7 @@ import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import { isHandshake } from '../send/give-up.ts';
 import { fragment } from '../send/mss.ts';
+import { probeLost } from '../send/mtu-probe.ts';
 import { armReorderTimer, armRetransmit, timerMargin } from '../send/timer.ts';
 import type { AckOutcome } from './outcome.ts';
 import { beginReduction, currentThreshold, endReduction, enterCwr, isReducing, setCaState } from './prr.ts';
@@ -26,6 +27,7 @@ import {
   undoLoss,
   undoPartly,
 } from './undo.ts';
+import { retransmitTooBig } from './unreduced.ts';
 
 /** Something is wrong or strange: settles the state, and what the ACK lets out. */
 export function onAlert(conn: Connection, out: AckOutcome): void {
@@ -100,6 +102,10 @@ function inOrder(conn: Connection, out: AckOutcome): boolean {
     if (!anyRetransmitted(conn)) conn.retransmitsSince = -1;
     if (out.ecnEcho) enterCwr(conn);
     if (conn.caState !== CaState.cwr) keepOpen(conn);
+    return false;
+  }
+  if (probeLost(conn)) {
+    retransmitTooBig(conn);
     return false;
   }
   enterRecovery(conn, out.ecnEcho);
@@ -225,5 +231,7 @@ export function enterLoss(conn: Connection): void {
   conn.highSeq = conn.sndNxt;
   if (conn.ecnMode === EcnMode.classic) conn.ecnQueueCwr = true;
   recoveryOf(conn).frto =
-    sysctls.tcp_frto !== 0 && (fresh || conn.retransmits > 0) && conn.recovery.mtuProbeSize === 0;
+    sysctls.tcp_frto !== 0 &&
+    (fresh || conn.retransmits > 0) &&
+    !(conn.mtuSearch !== null && conn.mtuSearch.probe > 0);
 }

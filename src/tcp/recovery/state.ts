@@ -39,8 +39,6 @@ export class RecoveryState {
   prrOut = 0;
   /** F-RTO is finding out whether the time-out was one. */
   frto = false;
-  /** Bytes of a path-MTU probe under way, 0 if there is none. */
-  mtuProbeSize = 0;
   /** How long the peer's window and the send buffer held sending back, as far as that is over. */
   windowLimitedTime = 0;
   bufferLimitedTime = 0;

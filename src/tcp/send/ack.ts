@@ -29,6 +29,7 @@ import { onProbeAck } from '../recovery/timers.ts';
 import { SYN_SENT } from '../state.ts';
 import { endLimit, Limit } from './limits.ts';
 import { sendMss, setPackets, syncMss } from './mss.ts';
+import { probeAcked } from './mtu-probe.ts';
 import { retransmitLost } from './retransmit.ts';
 import type { TxSegment } from './send-queue.ts';
 import { Nagle, pushPending } from './sender.ts';
@@ -217,6 +218,7 @@ function cleanQueue(conn: Connection, seg: Segment, out: AckOutcome): void {
   const sampled = measure(conn, seg, rtt, out);
   if (out.dataAcked || out.synAcked) {
     out.setTimer = true;
+    probeAcked(conn);
     if (!conn.sackOk) {
       removeDuplicates(conn, acked, out);
       // Without SACK nothing tells the original from the copy.

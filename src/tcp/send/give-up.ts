@@ -5,6 +5,7 @@ import { modelTimeout } from '../handshake/syn-timeout.ts';
 import { initialRto, maxRto } from '../recovery/rtt.ts';
 import { SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { terminate } from '../states/lifecycle.ts';
+import { suspectBlackHole } from './mtu-probe.ts';
 
 export const isHandshake = (conn: Connection): boolean =>
   conn.state === SYN_SENT || conn.state === SYN_RECEIVED;
@@ -34,6 +35,7 @@ export function gaveUp(conn: Connection): boolean {
     const most = boundary + (conn.state === SYN_SENT ? sysctls.tcp_syn_linear_timeouts : 0);
     expired = conn.retransmits >= most;
   } else {
+    if (timedOut(conn, sysctls.tcp_retries1, 0)) suspectBlackHole(conn);
     boundary = sysctls.tcp_retries2;
     if (conn.orphaned) {
       const alive = conn.rto < maxRto(conn);

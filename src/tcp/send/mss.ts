@@ -22,6 +22,10 @@ export function sendMss(conn: Connection): number {
 /** Takes the path MTU and the peer's MSS into the segment size (tcp_sync_mss). */
 export function syncMss(conn: Connection): void {
   conn.mssCache = boundToHalfWindow(conn, currentMss(conn));
+  const search = conn.mtuSearch;
+  if (search === null) return;
+  search.high = Math.min(search.high, conn.pmtu);
+  conn.mssCache = Math.min(conn.mssCache, currentMss(conn, search.low));
 }
 
 /** How many packets a segment makes. */

@@ -18,7 +18,8 @@ import { armRetransmit } from './timer.ts';
 function sendAgain(conn: Connection, segment: TxSegment, packets: number): boolean {
   const { services, sendQueue } = conn;
   const mss = sendMss(conn);
-  if (conn.recovery.mtuProbeSize > 0) recoveryOf(conn).mtuProbeSize = 0;
+  // What becomes of the probe that is out will say nothing.
+  if (conn.mtuSearch !== null) conn.mtuSearch.probe = 0;
   if (seqLt(segment.seq, conn.sndUna)) sendQueue.trim(segment, conn.sndUna);
   let window = seqDiff(seqAdd(conn.sndUna, conn.sndWnd), segment.seq);
   // Beyond the window only the first segment may go: it serves as a probe.

@@ -13,6 +13,7 @@ import { recoveryOf } from '../recovery/state.ts';
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from '../state.ts';
 import { beginLimit, endLimit, Limit } from './limits.ts';
 import { boundToHalfWindow, mostGsoBytes, offloadPackets, packetCount, sendMss, setPackets } from './mss.ts';
+import { nextProbe, probeSent } from './mtu-probe.ts';
 import { transmit } from './output.ts';
 import { memoryFree } from './send-buffer.ts';
 import { TxSegment } from './send-queue.ts';
@@ -203,6 +204,16 @@ export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 
   let limited = false;
   let shut = false;
   const offload = offloadPackets(conn, mss);
+  if (conn.mtuSearch !== null && limit === 0) {
+    const probe = nextProbe(conn);
+    if (probe === 'wait') return;
+    if (probe !== null) {
+      transmit(conn, probe, probe.length);
+      probeSent(conn, probe);
+      newDataSent(conn, probe, probe.length);
+      sent = 1;
+    }
+  }
   for (let s = conn.sendQueue.sendHead; s !== null; s = conn.sendQueue.sendHead) {
     const quota = Math.min(cwndQuota(conn) || (limit === 2 ? 1 : 0), offload);
     if (quota === 0) break;

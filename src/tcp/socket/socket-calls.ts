@@ -21,6 +21,7 @@ import { initialRto } from '../recovery/rtt.ts';
 import { forget } from '../recovery/state.ts';
 import type { Route } from '../route.ts';
 import { syncMss } from '../send/mss.ts';
+import { beginSearch } from '../send/mtu-probe.ts';
 import { sendActiveReset, transmit } from '../send/output.ts';
 import { TxSegment } from '../send/send-queue.ts';
 import { sendData, sendFin } from '../send/sender.ts';
@@ -133,6 +134,7 @@ function prepare(conn: Connection): void {
   conn.pmtu = route.mtu;
   conn.maxWindow = conn.sndWnd = conn.sndWl1 = 0;
   conn.stampedHeaders = services.sysctls.tcp_timestamps !== 0;
+  beginSearch(conn);
   syncMss(conn);
   conn.advMss = advertisedMss(route, conn.family, conn.options.userMss);
   initializeRcvMss(conn);

@@ -5,6 +5,7 @@ import type { Connection } from '../connection.ts';
 import { initializeWindow } from '../receive/window.ts';
 import { noThreshold } from '../recovery/prr.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
+import { beginSearch } from '../send/mtu-probe.ts';
 import { expandSendBuffer } from '../send/send-buffer.ts';
 
 /** µs (TCP_TIMEOUT_FALLBACK). */
@@ -27,6 +28,8 @@ export function establish(conn: Connection): void {
   conn.lastAckAt = conn.lastSendAt = conn.cwndStamp = services.now;
   // Without a sample from the handshake the time-out is the long one of old (RFC 6298 section 5.7; tcp_init_metrics).
   if (conn.srtt === 0) conn.rttvar = conn.mdev = conn.mdevMax = conn.rto = fallbackRto;
+  // Segments become smaller by it only when their size is settled next.
+  beginSearch(conn);
   expandSendBuffer(conn);
   initializeWindow(conn);
   if (conn.options.keepalive) updateKeepalive(conn);
