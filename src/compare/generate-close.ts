@@ -52,7 +52,7 @@ export function closing(b: Builder): void {
   let finSent = false;
   // A longer linger holds up whoever calls close(), and with it all scenarios.
   if (b.chance(0.2)) b.call('setsockopt(4, SOL_SOCKET, SO_LINGER, {onoff=1, linger=0}, 8)');
-  const events = 2 + b.random.below(7);
+  const events = 2 + b.random.below(9);
   for (let i = 0; i < events; i++) {
     b.pause();
     const kind = b.random.unit();

@@ -108,6 +108,7 @@ export function cookies(b: Builder): void {
     else b.call('accept(3, ..., ...)', 10 + i);
   }
   b.call('accept(3, ..., ...)', 4);
+  b.nonBlocking(4);
   b.look(4);
   b.call('write(4, ..., 3000)');
   b.call('read(4, ..., 5000)');

@@ -182,7 +182,15 @@ export function oddCall(b: Builder, fd: number, made: () => number): void {
     () => b.call(`read(${fd}, ..., ${b.pick([1, 100, 5000])})`),
     () => b.call(`send(${fd}, ..., ${b.pick([1, 10])}, ${b.pick(['MSG_OOB', 'MSG_MORE', 'MSG_NOSIGNAL'])})`),
     () => b.call(`recv(${fd}, ..., 100, ${b.pick(['MSG_PEEK', 'MSG_OOB', 'MSG_TRUNC'])})`),
-    () => b.call(`ioctl(${fd}, ${b.pick(['SIOCINQ', 'SIOCOUTQ'])}, [0])`),
+    () => b.call(`ioctl(${fd}, ${b.pick(['SIOCINQ', 'SIOCOUTQ', 'SIOCOUTQNSD', 'SIOCATMARK'])}, [0])`),
+    () => b.call(`setsockopt(${fd}, SOL_SOCKET, SO_LINGER, {onoff=${b.pick([0, 1])}, linger=0}, 8)`),
+    () => b.call(`bind(${fd}, ..., ...)`),
+    () =>
+      b.get(
+        fd,
+        'SOL_TCP',
+        b.pick(['TCP_WINDOW_CLAMP', 'TCP_LINGER2', 'TCP_SYNCNT', 'TCP_DEFER_ACCEPT', 'TCP_QUICKACK']),
+      ),
     () => socketOption(b, fd),
     () => socketOption(b, fd),
   ];
@@ -201,11 +209,20 @@ export function socketOption(b: Builder, fd: number): void {
     ['SOL_TCP', 'TCP_LINGER2', [-1, 0, 1, 3]],
     ['SOL_TCP', 'TCP_WINDOW_CLAMP', [0, 1000, 5000, 65535]],
     ['SOL_TCP', 'TCP_KEEPIDLE', [1, 2]],
+    ['SOL_TCP', 'TCP_KEEPINTVL', [1, 3]],
+    ['SOL_TCP', 'TCP_KEEPCNT', [1, 2]],
+    ['SOL_TCP', 'TCP_INQ', [1]],
+    ['SOL_TCP', 'TCP_FASTOPEN_NO_COOKIE', [1]],
+    ['SOL_TCP', 'TCP_THIN_LINEAR_TIMEOUTS', [1]],
     ['SOL_SOCKET', 'SO_KEEPALIVE', [0, 1]],
     ['SOL_SOCKET', 'SO_RCVBUF', [1000, 5000, 20_000, 100_000]],
     ['SOL_SOCKET', 'SO_SNDBUF', [1000, 10_000, 100_000]],
     ['SOL_SOCKET', 'SO_RCVLOWAT', [1, 100, 5000]],
     ['SOL_SOCKET', 'SO_OOBINLINE', [0, 1]],
+    ['SOL_SOCKET', 'SO_PRIORITY', [0, 6]],
+    ['SOL_SOCKET', 'SO_RCVBUFFORCE', [1, 40_000]],
+    ['SOL_SOCKET', 'SO_SNDBUFFORCE', [1, 40_000]],
+    ['SOL_SOCKET', 'SO_REUSEADDR', [1]],
     ['SOL_TCP', 'TCP_NOTSENT_LOWAT', [1, 5000]],
     ['SOL_TCP', 'TCP_RTO_MAX_MS', [1000, 5000]],
     ['SOL_TCP', 'TCP_FASTOPEN_CONNECT', [1]],
@@ -215,7 +232,7 @@ export function socketOption(b: Builder, fd: number): void {
       ? ([
           ['SOL_IP', 'IP_TOS', [0, 8, 0x28, 0xff]],
           ['SOL_IP', 'IP_TTL', [1, 64, 5]],
-          ['SOL_IP', 'IP_MTU_DISCOVER', [0, 1, 2, 3]],
+          ['SOL_IP', 'IP_MTU_DISCOVER', [0, 1, 2, 3, 4, 5]],
           ['SOL_IP', 'IP_RECVERR', [1]],
           ['SOL_IP', 'IP_MINTTL', [200]],
         ] as const)
@@ -225,7 +242,15 @@ export function socketOption(b: Builder, fd: number): void {
           ['SOL_IPV6', 'IPV6_TCLASS', [0, 8, 0x28]],
           ['SOL_IPV6', 'IPV6_UNICAST_HOPS', [3, 255]],
           ['SOL_IPV6', 'IPV6_RECVERR', [1]],
-          ['SOL_IPV6', 'IPV6_MTU_DISCOVER', [0, 1, 2, 3]],
+          ['SOL_IPV6', 'IPV6_MTU_DISCOVER', [0, 1, 2, 3, 4, 5]],
+        ] as const)
+      : []),
+    ...(b.ipVersion === 'ipv4-mapped-ipv6'
+      ? ([
+          ['SOL_IP', 'IP_TOS', [8, 0x28]],
+          ['SOL_IP', 'IP_TTL', [5]],
+          ['SOL_IPV6', 'IPV6_TCLASS', [8]],
+          ['SOL_IPV6', 'IPV6_UNICAST_HOPS', [3]],
         ] as const)
       : []),
   ] as readonly (readonly [string, string, readonly number[]])[]);
@@ -277,6 +302,21 @@ const settings: readonly (readonly [string, readonly (string | number)[]])[] = [
   ['tcp_slow_start_after_idle', [0]],
   ['tcp_backlog_ack_defer', [0]],
   ['tcp_comp_sack_nr', [0]],
+  ['tcp_keepalive_time', [1, 2]],
+  ['tcp_keepalive_intvl', [1]],
+  ['tcp_keepalive_probes', [1, 2]],
+  ['tcp_retries1', [1]],
+  ['tcp_frto', [0]],
+  ['tcp_reordering', [1, 10]],
+  ['tcp_app_win', [0, 2]],
+  ['tcp_thin_linear_timeouts', [1]],
+  ['tcp_pingpong_thresh', [1, 3]],
+  ['tcp_min_tso_segs', [1]],
+  ['tcp_limit_output_bytes', [4096]],
+  ['tcp_notsent_lowat', [1, 5000]],
+  ['tcp_tw_reuse_delay', [1, 100]],
+  ['tcp_no_metrics_save', [1]],
+  ['tcp_fwmark_accept', [1]],
 ];
 
 /** Some settings of the system. */

@@ -218,6 +218,8 @@ export class Connection implements Tuple, TimerOwner {
   /** The round trip of our SYN, µs; 0 if there was none. */
   synRtt = 0;
   rto = 1_000_000;
+  /** The shortest time-out: tcp_rto_min_us as it was when the socket was made (icsk_rto_min). */
+  rtoMin: number;
   backoff = 0;
   /** Retransmissions of the segment at SND.UNA (or zero-window probes) since it last moved. */
   retransmits = 0;
@@ -254,7 +256,7 @@ export class Connection implements Tuple, TimerOwner {
   retransOut = 0;
   sackedOut = 0;
   lostOut = 0;
-  reordering = 3;
+  reordering: number;
   /** Packets delivered; with congestion marks among them; and those that were ever held for lost. */
   delivered = 0;
 
@@ -360,6 +362,8 @@ export class Connection implements Tuple, TimerOwner {
     this.services = services;
     this.id = id;
     this.options = options;
+    this.rtoMin = services.sysctls.tcp_rto_min_us;
+    this.reordering = services.sysctls.tcp_reordering;
   }
 
   /** Changes an option, of this connection alone. */

@@ -101,6 +101,7 @@ function childOf(services: ConnectionServices, request: Request, seg: Segment): 
   const options = listener.options.with('deferAccept', 0).with('tos', request.tos());
   const child = new Connection(services, request.id, options);
   if (listener.completions !== null) child.completions = listener.completions.inherited();
+  child.rtoMin = listener.rtoMin;
   child.sndBuf = listener.sndBuf;
   child.rcvBuf = listener.rcvBuf;
   // Also that shutdown() was called before listen(), as in Linux: such a child ends at once.

@@ -13,8 +13,7 @@ export const maxRto = (conn: Connection): number =>
   conn.options.rtoMax || conn.services.sysctls.tcp_rto_max_ms * 1000;
 
 /** The shortest time-out, µs: 200 ms in Linux, below RFC 6298's one second. */
-export const minRto = (conn: Connection): number =>
-  conn.route?.rtoMin || conn.services.sysctls.tcp_rto_min_us;
+export const minRto = (conn: Connection): number => conn.route?.rtoMin || conn.rtoMin;
 
 /**
  * Keeps the shortest round trip of the last tcp_min_rtt_wlen seconds, µs.

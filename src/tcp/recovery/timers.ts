@@ -88,7 +88,8 @@ function shutTooLong(conn: Connection): boolean {
 function backOff(conn: Connection): void {
   const { sysctls } = conn.services;
   const thin = conn.packetsOut < 4 && conn.ssthresh < noThreshold;
-  if (sysctls.tcp_thin_linear_timeouts !== 0 && conn.state === ESTABLISHED && thin && conn.retransmits <= 6) {
+  const linear = sysctls.tcp_thin_linear_timeouts !== 0 || conn.options.thinLinear;
+  if (linear && conn.state === ESTABLISHED && thin && conn.retransmits <= 6) {
     conn.backoff = 0;
     conn.rto = estimatedRto(conn);
     return;

@@ -117,7 +117,9 @@ export function takeTimestamp(conn: Connection, seg: Segment): void {
 /** Keeps a TSval that is not older than what is kept, or when what is kept is older than 24 days. */
 export function storeTimestamp(conn: Connection, seg: Segment): void {
   const stale = conn.services.now - conn.tsRecentAt > 24 * 86400e6;
-  if (conn.tsRecentAt >= 0 && seqLt(seg.tsVal, conn.tsRecent) && !stale) return;
+  // A time of 0 is older than any: some send it until a connection is open (tcp_paws_check).
+  const known = conn.tsRecentAt >= 0 && conn.tsRecent !== 0;
+  if (known && seqLt(seg.tsVal, conn.tsRecent) && !stale) return;
   conn.tsRecent = seg.tsVal;
   conn.tsRecentAt = conn.services.now;
 }

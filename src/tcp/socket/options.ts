@@ -38,6 +38,8 @@ export class Options {
   /** The application has set the buffer's size: it does not grow by itself. */
   readonly sndBufLocked: boolean = false;
   readonly rcvBufLocked: boolean = false;
+  /** TCP_THIN_LINEAR_TIMEOUTS: time-outs of a stream with little in flight are not doubled at first. */
+  readonly thinLinear: boolean = false;
   readonly tos: number = 0;
   /** -1 for the host's default. */
   readonly ttl: number = -1;

@@ -372,6 +372,9 @@ function startAnew(conn: Connection): void {
   conn.windowClamp = 0;
   conn.mdev = conn.rto = initialRto;
   conn.rcvMss = smallestMss;
+  conn.urgentData = Urgent.none;
+  // What tcp_rto_min_us was when the socket was made is forgotten (TCP_RTO_MIN).
+  conn.rtoMin = 200_000;
   conn.windowScaling = conn.sackOk = conn.timestampsOk = false;
   // TCP_MAXSEG is kept with what the peer offered, and is forgotten with it.
   if (conn.options.userMss > 0) conn.setOption('userMss', 0);

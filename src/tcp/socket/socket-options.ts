@@ -27,6 +27,8 @@ export const TcpOption = {
   info: 11,
   quickack: 12,
   congestion: 13,
+  thinLinear: 16,
+  thinDupack: 17,
   userTimeout: 18,
   rtoMaxMs: 44,
   fastopen: 23,
@@ -116,6 +118,13 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
     case TcpOption.quickack:
       setQuickAck(conn, value);
       return 0;
+    case TcpOption.thinLinear:
+      if (value !== 0 && value !== 1) return bad;
+      conn.setOption('thinLinear', value === 1);
+      return 0;
+    case TcpOption.thinDupack:
+      // Without an effect for years (tcp(7)), but taken.
+      return value === 0 || value === 1 ? 0 : bad;
     case TcpOption.userTimeout:
       if (value < 0) return bad;
       conn.setOption('userTimeout', value);
@@ -214,6 +223,10 @@ export function getTcpOption(conn: Connection, option: number): number | null {
       return conn.windowClamp;
     case TcpOption.quickack:
       return conn.pingpong >= sysctls.tcp_pingpong_thresh ? 0 : 1;
+    case TcpOption.thinLinear:
+      return conn.options.thinLinear ? 1 : 0;
+    case TcpOption.thinDupack:
+      return 0;
     case TcpOption.userTimeout:
       return conn.options.userTimeout;
     case TcpOption.rtoMaxMs:

@@ -38,7 +38,7 @@ export function finAcked(conn: Connection, seg: Segment): boolean {
   const dataAfterClose = seg.end !== seg.seq && seqGt((seg.end - fin) | 0, conn.rcvNxt);
   if (conn.options.linger2 < 0 || dataAfterClose) {
     services.counters.TCPAbortOnData++;
-    if (dataAfterClose) sendResetFor(services, seg);
+    sendResetFor(services, seg);
     terminate(conn, 'after-close');
     return false;
   }
