@@ -9,7 +9,7 @@ import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
 import { shortestAto } from '../receive/ato.ts';
 import { selectWindow } from '../receive/window.ts';
 import { queueError, unixTime } from '../socket/tell.ts';
-import { CLOSED, SYN_RECEIVED } from '../state.ts';
+import { CLOSED } from '../state.ts';
 import type { TxSegment } from './send-queue.ts';
 
 /** The options of a segment without SYN. SACK blocks take what room timestamps leave (RFC 2018 section 3). */
@@ -127,7 +127,7 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   const window = isSyn ? Math.min(conn.rcvWnd, 65535) : selectWindow(conn);
   // What makes several packets ends with PSH, which lets the receiver's offload go on; sent again alone, it does not (__tcp_transmit_skb, 6.18).
   const push = !isSyn && segment.length > mss ? Flag.psh : 0;
-  const flags = segment.flags | push | (isSyn && conn.state !== SYN_RECEIVED ? 0 : Flag.ack);
+  const flags = segment.flags | push | (isSyn ? 0 : Flag.ack);
   let offset = 0;
   do {
     const length = Math.min(segment.length - offset, mss);

@@ -152,6 +152,6 @@ function onSyn(conn: Connection, seg: Segment): void {
   initializeRcvMss(conn);
   // The SYN in the queue goes out again, now with ACK; its timer runs on.
   const syn = conn.sendQueue.head!;
-  syn.flags = Flag.syn | (conn.ecnMode !== EcnMode.off ? syn.flags & Flag.ece : 0);
+  syn.flags = Flag.syn | Flag.ack | (conn.ecnMode !== EcnMode.off ? syn.flags & Flag.ece : 0);
   transmit(conn, syn, conn.mssCache);
 }
