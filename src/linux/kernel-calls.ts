@@ -1,5 +1,12 @@
 /** The runner's system calls made on the machine's own kernel. Data is zeros, as everywhere in scripts. */
-import type { EpollEvent, Outcome, ReceiveCall, SendCall, SystemCall } from '../drill/system-under-test.ts';
+import type {
+  ControlMessage,
+  EpollEvent,
+  Outcome,
+  ReceiveCall,
+  SendCall,
+  SystemCall,
+} from '../drill/system-under-test.ts';
 import { encodeSockaddr } from './sockaddr.ts';
 import { controlBytes, K, type Sys } from './sys.ts';
 
@@ -149,6 +156,23 @@ function epollWait(sys: Sys, epfd: number, most: number, timeoutMs: number): Out
   return outcome(value, { events });
 }
 
+/** SO_TIMESTAMPING_OLD and _NEW, whose messages have the same numbers (SCM_TIMESTAMPING). */
+const timestampingTypes: readonly number[] = [37, 65];
+
+/** A software timestamp is of the clock of day: it is told as of the clock by which a script's times are counted. */
+function onRunnersClock(sys: Sys, message: ControlMessage): ControlMessage {
+  if (message.level !== 1 || !timestampingTypes.includes(message.type) || message.data.length < 16)
+    return message;
+  const data = Buffer.from(message.data);
+  const [seconds, nanoseconds] = [data.readBigInt64LE(0), data.readBigInt64LE(8)];
+  if (seconds === 0n && nanoseconds === 0n) return message;
+  const ahead = BigInt(Math.round((sys.clockUs(0) - sys.clockUs(1)) * 1000));
+  const at = seconds * 1_000_000_000n + nanoseconds - ahead;
+  data.writeBigInt64LE(at / 1_000_000_000n, 0);
+  data.writeBigInt64LE(at % 1_000_000_000n, 8);
+  return { ...message, data };
+}
+
 function receive(sys: Sys, { name, fd, lengths, flags, nullBuffer }: ReceiveCall): Outcome {
   const parts = lengths.map((length) => Buffer.alloc(Math.max(0, length)));
   const first = nullBuffer ? null : (parts[0] ?? Buffer.alloc(1));
@@ -160,7 +184,8 @@ function receive(sys: Sys, { name, fd, lengths, flags, nullBuffer }: ReceiveCall
       return outcome(sys.call('readv', fd, sys.vectors(parts), parts.length));
     case 'recvmsg': {
       const got = sys.recvmsg(fd, parts, flags, null, controlRoom);
-      return outcome(got.value, { message: { flags: got.flags, control: got.control } });
+      const control = got.control.map((it) => onRunnersClock(sys, it));
+      return outcome(got.value, { message: { flags: got.flags, control } });
     }
     default:
       return outcome(sys.call('recvfrom', fd, first, length, flags, null, null));

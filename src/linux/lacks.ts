@@ -18,7 +18,7 @@ export function withLacks(result: RunResult): RunResult {
     errno !== undefined && Object.hasOwn(lacking, errno)
       ? `the option of line ${failure.line} ${lacking[Number(errno)]}`
       : failure.kind === 'command'
-        ? failure.notes.find((note) =>
+        ? failure.notes.findLast((note) =>
             /Read-only file system|Permission denied|not permitted|cannot stat \/proc\/sys/i.test(note),
           )
         : undefined;

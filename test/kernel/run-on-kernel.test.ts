@@ -111,6 +111,35 @@ describe('halfopen run --on kernel', { timeout: 180_000 }, () => {
     expect(run('--timing', 'loose', script('pid.pkt', command)).map(({ ok }) => ok)).toEqual([true]);
   });
 
+  kernelTest("software timestamps are of the script's clock", () => {
+    const control = `{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=0, scm_nsec=250000000}},
+      {cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_errno=ENOMSG, ee_origin=SO_EE_ORIGIN_TIMESTAMPING, ee_type=0,
+      ee_code=0, ee_info=SCM_TSTAMP_SCHED, ee_data=0}}`;
+    const stamped = `${server}
++0 setsockopt(4, SOL_SOCKET, SO_TIMESTAMPING, [SOF_TIMESTAMPING_TX_SCHED|SOF_TIMESTAMPING_SOFTWARE], 4) = 0
+.25 write(4, ..., 100) = 100
++0 > P. 1:101(100) ack 11
++.02 recvmsg(4, {msg_name(...)=..., msg_iov(1)=[{...,0}], msg_flags=MSG_ERRQUEUE|MSG_TRUNC, msg_control=[${control}]}, MSG_ERRQUEUE) = 0
+`;
+    const options = ['--tolerance_usecs=5000000'];
+    const [right] = run(...options, script('stamped.pkt', stamped));
+    expect(right!.error?.message ?? right!.ok).toBe(true);
+    const [wrong] = run(...options, script('wrong-time.pkt', stamped.replace('scm_sec=0', 'scm_sec=50')));
+    expect(wrong!.error!.message).toContain('Bad timestamp 0');
+  });
+
+  kernelTest('a script may set what the machine has set already', () => {
+    const file = '/sys/module/tcp_cubic/parameters/hystart_detect';
+    const now = readFileSync(file, 'utf8').trim();
+    const sets = (value: string): string =>
+      `\`true\necho ${value} > ${file}\`\n0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n`;
+    const lines = run(script('as-it-is.pkt', sets(now)), script('other.pkt', sets(now === '3' ? '2' : '3')));
+    expect(lines.map(({ ok, cannotRun }) => [ok, cannotRun ?? null])).toEqual([
+      [true, null],
+      [null, expect.stringContaining('Read-only file system')],
+    ]);
+  });
+
   kernelTest('what this kernel has not, or nobody may do in a namespace, is told apart from failures', () => {
     const lines = run(
       script(
