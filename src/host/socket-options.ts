@@ -55,7 +55,6 @@ const Ipv6Option = {
   only: 26,
   trafficClass: 67,
 } as const;
-
 const inline = 10;
 /** Options of SOL_SOCKET, IP and IPv6 without an effect here, SO_OOBINLINE apart: kept, and read back. */
 const inertOptions: Readonly<Record<number, readonly number[]>> = {
@@ -64,8 +63,9 @@ const inertOptions: Readonly<Record<number, readonly number[]>> = {
   // router alert, pktinfo, retopts, recvtos, recvttl, transparent, minttl
   [Level.ip]: [5, 8, 7, 13, 12, 19, 21],
   [Level.ipv6]: [8, 49, 51, 66, 70, 75],
+  // tx delay
+  [Level.tcp]: [37],
 };
-
 const unopened = ({ state }: Connection): boolean => state === CLOSED || state === LISTEN;
 const smallestSendBuffer = 4608;
 const smallestReceiveBuffer = 2304;
@@ -107,8 +107,10 @@ function timevalOf(value: Uint8Array): number | null {
  * @returns 0 or -errno
  */
 export function setSocketOption(socket: Socket, level: number, option: number, value: Uint8Array): number {
-  if (level === Level.tcp) return setTcp(socket, option, value);
-  if (inertOptions[level]?.includes(option)) {
+  const inert = inertOptions[level]?.includes(option);
+  if (level === Level.tcp && inert !== true) return setTcp(socket, option, value);
+  if (inert) {
+    if (level === Level.tcp && (intOf(value) ?? -1) < 0) return -Errno.EINVAL;
     if (level === Level.socket && option === inline) socket.conn.setOption('oobInline', intOf(value) !== 0);
     socket.inert ??= new Map();
     socket.inert.set(`${level}/${option}`, intOf(value) ?? 0);
@@ -118,9 +120,7 @@ export function setSocketOption(socket: Socket, level: number, option: number, v
   const number = intOf(value);
   if (number === null) return -Errno.EINVAL;
   if (level === Level.ip) return setAtIp(socket, option, number, value);
-  if (level === Level.ipv6)
-    return socket.family === 6 ? setAtIpv6(socket, option, number) : -Errno.ENOPROTOOPT;
-  return -Errno.ENOPROTOOPT;
+  return level === Level.ipv6 && socket.family === 6 ? setAtIpv6(socket, option, number) : -Errno.ENOPROTOOPT;
 }
 
 function setTcp(socket: Socket, option: number, value: Uint8Array): number {

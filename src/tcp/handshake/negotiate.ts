@@ -84,9 +84,11 @@ export interface Offer {
 /** Reads the offer of a segment with SYN. */
 export function readOffer(seg: Segment, sysctls: TcpSysctls, userMss: number): Offer {
   const announced = seg.mss > 0 ? seg.mss : defaultMss(seg.family);
+  // TCP_MAXSEG bounds what a peer says, not what is taken for granted (tcp_parse_options).
+  const bounded = seg.mss > 0 && userMss > 0 && userMss < announced;
   const timestamps = seg.hasTimestamps && sysctls.tcp_timestamps !== 0;
   return {
-    mss: userMss > 0 && userMss < announced ? userMss : announced,
+    mss: bounded ? userMss : announced,
     windowScale:
       seg.windowScale >= 0 && sysctls.tcp_window_scaling !== 0
         ? Math.min(seg.windowScale, maxWindowScale)

@@ -88,7 +88,7 @@ function delayAck(conn: Connection): void {
     ato = Math.min(ato, most);
   }
   // A tick less than the shortest time-out of a peer like us (tcp_delack_max), which an ACK held back longer would fall for.
-  ato = Math.min(ato, longestDelay, Math.max(minRto(conn), 4 * halfTick) - 2 * halfTick);
+  ato = Math.min(ato, conn.options.delackMax, Math.max(minRto(conn), 4 * halfTick) - 2 * halfTick);
   conn.ackPending = true;
   // The kernel's timer goes off with a tick of 4 ms, on average half of one later (HZ=250).
   const deadline = now + Math.max(ato, halfTick);

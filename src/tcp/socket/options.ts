@@ -43,6 +43,8 @@ export class Options {
   readonly tos: number = 0;
   /** -1 for the host's default. */
   readonly ttl: number = -1;
+  /** The longest that an ACK is held back, µs (TCP_DELACK_MAX_US). */
+  readonly delackMax: number = 200_000;
   /** µs; 0 for the sysctl's (TCP_RTO_MAX_MS). */
   readonly rtoMax: number = 0;
   /** IP_MTU_DISCOVER: 0 never set DF. */

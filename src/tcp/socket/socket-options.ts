@@ -40,7 +40,14 @@ export const TcpOption = {
   fastopenKey: 33,
   fastopenNoCookie: 34,
   inq: 36,
+  rtoMinUs: 45,
+  delackMaxUs: 46,
 } as const;
+
+/** Times that the kernel keeps in ticks of 4 ms, rounded up, and what it takes of them: TCP_TIMEOUT_MIN to TCP_RTO_MIN. */
+const toTicks = (us: number): number => Math.ceil(us / 4000) * 4000;
+const leastUs = 8000;
+const mostUs = 200_000;
 
 const inRange = (value: number, low: number, high: number): boolean => value >= low && value <= high;
 
@@ -133,6 +140,18 @@ export function setTcpOption(conn: Connection, option: number, value: number): n
       if (value < 1000 || value > 120_000) return bad;
       conn.setOption('rtoMax', value * 1000);
       return 0;
+    case TcpOption.rtoMinUs: {
+      const us = toTicks(value);
+      if (us > mostUs || us < leastUs) return bad;
+      conn.rtoMin = us;
+      return 0;
+    }
+    case TcpOption.delackMaxUs: {
+      const us = toTicks(value);
+      if (us > mostUs || us < leastUs) return bad;
+      conn.setOption('delackMax', us);
+      return 0;
+    }
     case TcpOption.fastopen:
       if (value < 0 || (conn.state !== CLOSED && conn.state !== LISTEN)) return bad;
       conn.fastOpenQueue = value;
@@ -231,6 +250,10 @@ export function getTcpOption(conn: Connection, option: number): number | null {
       return conn.options.userTimeout;
     case TcpOption.rtoMaxMs:
       return maxRto(conn) / 1000;
+    case TcpOption.rtoMinUs:
+      return conn.rtoMin;
+    case TcpOption.delackMaxUs:
+      return conn.options.delackMax;
     case TcpOption.fastopen:
       return conn.fastOpenQueue;
     case TcpOption.fastopenConnect:
