@@ -162,7 +162,9 @@ export class Watched {
     const age = this.oldestAge;
     const before = this.ackedSentAt;
     const progress = ack > this.una;
-    const news = progress || p.headerLength > 32;
+    // What is longer than with timestamps alone, or than bare, has SACK blocks: they are samples, too.
+    const stamped = this.conn?.timestampsOk === true;
+    const news = progress || p.headerLength > (stamped ? 32 : 20);
     let clean = true;
     if (progress) {
       this.una = ack;
@@ -175,10 +177,10 @@ export class Watched {
     if (news && age >= 0) {
       // What came late with an old ACK leaves no timestamp: the one echoed is of what was acknowledged before.
       this.worstSample = Math.max(this.worstSample, now - (clean ? age : Math.min(age, before)));
-      this.sampled ||= clean || p.headerLength >= 32;
+      this.sampled ||= clean || stamped || p.headerLength > 20;
     }
     if (progress) {
-      if (clean || p.headerLength >= 32) this.again = 0;
+      if (clean || stamped) this.again = 0;
       this.lossRow = 0;
     }
     // The wait for a window begins anew with every answer.
