@@ -3,20 +3,13 @@
 // usage: node bench/bulk.mjs [MB per run] [runs]
 
 import { createServer, connect as netConnect } from 'node:net';
+import { compared, load, reportRate } from './report-rate.mjs';
 
-const { Stack, VirtualTime } = await import(process.env.BENCH_DIST ?? '../dist/index.js');
+const { Stack, VirtualTime } = await load('index.js');
 const megabytes = Number(process.argv[2] ?? 200);
 const runs = Number(process.argv[3] ?? 5);
 const total = megabytes * 1_000_000;
 const chunk = new Uint8Array(65_536);
-
-/** CPU-seconds that some work takes. */
-async function cpu(work) {
-  const before = process.cpuUsage();
-  await work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1e6;
-}
 
 function throughStacks(mtu) {
   const clock = new VirtualTime();
@@ -74,16 +67,10 @@ function throughNet() {
 
 async function measure(name, work) {
   await work();
-  const rates = [];
-  for (let run = 0; run < runs; run++) rates.push(megabytes / (await cpu(work)));
-  rates.sort((x, y) => x - y);
-  const show = (rate) => Math.round(rate).toString();
-  console.log(
-    `${name.padEnd(22)} ${show(rates[runs >> 1]).padStart(6)} MB per CPU-second (median of ${runs}; ${show(rates[0])} to ${show(rates.at(-1))})`,
-  );
+  await reportRate(name, 'MB', megabytes, runs, work);
 }
 
-console.log(`node ${process.version}, ${megabytes} MB a run`);
+if (!compared) console.log(`node ${process.version}, ${megabytes} MB a run`);
 await measure('Stack, MTU 1500', throughStacks(1500));
 await measure('Stack, MTU 65535', throughStacks(65_535));
-if (process.env.BENCH_DIST === undefined) await measure("Node's net, loopback", throughNet());
+if (!compared) await measure("Node's net, loopback", throughNet());

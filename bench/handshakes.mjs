@@ -2,9 +2,10 @@
 // real checksums, options, ISNs and port selection; with 0 and with 100,000 other connections established meanwhile.
 // usage: node bench/handshakes.mjs [handshakes per run] [runs]
 
-import { addHost, World } from '../build/sim/index.js';
-import { parseAddress } from '../build/wire/address.js';
+import { compared, load, reportRate } from './report-rate.mjs';
 
+const { addHost, World } = await load('sim/index.js');
+const { parseAddress } = await load('wire/address.js');
 const count = Number(process.argv[2] ?? 200_000);
 const runs = Number(process.argv[3] ?? 5);
 const nonBlocking = 0x800;
@@ -57,25 +58,14 @@ function build(idle) {
   };
 }
 
-function measure(idle) {
+async function measure(idle) {
   const handshake = build(idle);
   for (let i = 0; i < 20_000; i++) handshake();
-  const rates = [];
-  for (let run = 0; run < runs; run++) {
-    const before = process.cpuUsage();
+  await reportRate(`${idle.toLocaleString('en')} idle`, 'handshakes', count, runs, () => {
     for (let i = 0; i < count; i++) handshake();
-    const { user, system } = process.cpuUsage(before);
-    rates.push((count * 1e6) / (user + system));
-  }
-  rates.sort((a, b) => a - b);
-  const show = (rate) => Math.round(rate).toLocaleString('en');
-  const median = rates[runs >> 1];
-  console.log(
-    `${idle.toLocaleString('en').padStart(9)} idle: ${show(median).padStart(9)} handshakes per CPU-second ` +
-      `(median of ${runs}; ${show(rates[0])} to ${show(rates.at(-1))})`,
-  );
+  });
 }
 
-console.log(`node ${process.version}, ${count.toLocaleString('en')} handshakes a run`);
-measure(0);
-measure(100_000);
+if (!compared) console.log(`node ${process.version}, ${count.toLocaleString('en')} handshakes a run`);
+await measure(0);
+await measure(100_000);

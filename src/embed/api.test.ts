@@ -414,3 +414,15 @@ describe('streams', () => {
     expect(() => server.listen({ port: 9 }, () => ({}))).toThrow('EBADF');
   });
 });
+
+test('an error that the network caused has no stack trace, and the limit of the program stays', () => {
+  const { clock, client } = two();
+  const limit = Reflect.get(Error, 'stackTraceLimit');
+  let error: StackError | null = null;
+  client.connect(there, { closed: (it) => (error = it) });
+  clock.advance(1e6);
+  expect(error!).toMatchObject({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 192.0.2.2:7' });
+  expect(error!.stack).not.toMatch(/\bat /);
+  expect(Reflect.get(Error, 'stackTraceLimit')).toBe(limit);
+  expect(new Error('own').stack).toMatch(/\bat /);
+});

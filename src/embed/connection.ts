@@ -7,7 +7,7 @@ import { Errno } from '../tcp/errno.ts';
 import { setTcpOption, TcpOption } from '../tcp/socket/socket-options.ts';
 import { CLOSED, FIN_WAIT_2 } from '../tcp/state.ts';
 import { type Address, formatAddress } from '../wire/address.ts';
-import { StackError } from './errors.ts';
+import { peerError, StackError } from './errors.ts';
 import { type ConnectionInfo, connectionInfo } from './info.ts';
 
 /** An address and a port, as text and number. */
@@ -250,7 +250,7 @@ export class StackConnection {
       return false;
     this.target = null;
     if (result < 0) {
-      this.finish(new StackError(-result, 'connect', { address: formatAddress(address), port }));
+      this.finish(peerError(-result, 'connect', { address: formatAddress(address), port }));
       return false;
     }
     this.keepEndpoints();
@@ -278,7 +278,7 @@ export class StackConnection {
       // What had arrived before it failed was read: now is the time to tell.
       else if (this.failure !== null) this.finish(this.failure);
       else if (n === -Errno.EAGAIN) return;
-      else if (n < 0) this.finish(this.error(-n, 'read'));
+      else if (n < 0) this.finish(peerError(-n, 'read', this.knownRemote ?? {}));
       else {
         this.peerEnded = true;
         this.handlers?.ended?.(this);
@@ -291,7 +291,7 @@ export class StackConnection {
   private noticeFailure(): void {
     if ((this.socket.poll() & 0x8) !== 0) {
       const error = this.socket.takeError();
-      if (error !== 0) this.failure ??= this.error(error, 'read');
+      if (error !== 0) this.failure ??= peerError(error, 'read', this.knownRemote ?? {});
     }
     if (this.failure !== null && (this.peerEnded || this.info().unread === 0)) this.finish(this.failure);
   }

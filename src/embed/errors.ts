@@ -39,5 +39,21 @@ export class StackError extends HalfopenError {
   }
 }
 
+/**
+ * The same without a stack trace, for what the network did: it would only show how a packet came in, and taking it costs more than
+ * a whole handshake.
+ */
+export function peerError(errno: number, syscall: string, details?: StackErrorDetails): StackError {
+  // Only V8 has a limit; elsewhere this sets a property that nobody reads. A program may have frozen it or taken it away.
+  const limit = Reflect.get(Error, 'stackTraceLimit') as unknown;
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  try {
+    return new StackError(errno, syscall, details);
+  } finally {
+    if (limit === undefined) Reflect.deleteProperty(Error, 'stackTraceLimit');
+    else Reflect.set(Error, 'stackTraceLimit', limit);
+  }
+}
+
 const endpoint = (address: string, port: number | undefined): string =>
   port === undefined ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
