@@ -328,6 +328,36 @@ function dd({ args, context }: Invocation): CommandResult {
   return ok();
 }
 
+/** test, [: of words, numbers and files. */
+function test({ args, context }: Invocation): CommandResult {
+  const words = args.at(-1) === ']' ? args.slice(0, -1) : [...args];
+  const negated = words[0] === '!';
+  if (negated) words.shift();
+  const [first = '', second = '', third] = words;
+  const place = (path: string): string => (path.startsWith('/') ? path : `${context.folder}/${path}`);
+  const isFile = (path: string): boolean =>
+    context.files.has(path) || typeof context.readFile(place(path)) === 'string';
+  const compared: Readonly<Record<string, (a: string, b: string) => boolean>> = {
+    '=': (a, b) => a === b,
+    '==': (a, b) => a === b,
+    '!=': (a, b) => a !== b,
+    '-eq': (a, b) => Number(a) === Number(b),
+    '-ne': (a, b) => Number(a) !== Number(b),
+    '-lt': (a, b) => Number(a) < Number(b),
+    '-gt': (a, b) => Number(a) > Number(b),
+  };
+  let holds: boolean;
+  if (words.length <= 1) holds = first !== '';
+  else if (words.length === 3 && Object.hasOwn(compared, second)) holds = compared[second]!(first, third!);
+  else if (words.length === 2 && (first === '-z' || first === '-n'))
+    holds = (second === '') === (first === '-z');
+  else if (words.length === 2 && /^-[efrx]$/.test(first)) holds = isFile(second);
+  else return fail(`test: '${words.join(' ')}' is not understood here`, 2);
+  return { status: Number(holds === negated), output: '', errors: '' };
+}
+
+const uname: Command = ({ args }) => ok(args[0] === '-r' ? '6.18.44\n' : 'Linux\n');
+
 const nothing: Command = () => ok();
 
 export const commands: Readonly<Record<string, Command>> = {
@@ -343,6 +373,9 @@ export const commands: Readonly<Record<string, Command>> = {
   sleep,
   rm,
   dd,
+  test,
+  '[': test,
+  uname,
   'set_sysctls.py': setSysctls,
   true: nothing,
   ':': nothing,

@@ -1,4 +1,4 @@
-/** The part of the shell's language that scripts use: lists, pipes, redirections, quotes, variables, $((...)), $(...). */
+/** The part of the shell's language that scripts use: lists, pipes, redirections, if, quotes, variables, $((...)), $(...). */
 
 /** A piece of a word; what is quoted is never split at blanks. */
 type WordPart =
@@ -27,7 +27,21 @@ export interface Pipeline {
   readonly after: ';' | '&&' | '||';
   readonly negated: boolean;
   readonly commands: readonly SimpleCommand[];
+  /** In place of commands: `if`. */
+  readonly choice?: Choice;
 }
+
+/** `if`, with `elif`: each a condition and what is run if it ends with 0, the first that does; else `otherwise`. */
+export interface Choice {
+  readonly branches: readonly {
+    readonly condition: readonly Pipeline[];
+    readonly body: readonly Pipeline[];
+  }[];
+  readonly otherwise: readonly Pipeline[];
+}
+
+/** `if` within `if`, at most. */
+const deepest = 50;
 
 /** A shell text that is beyond what is understood here. */
 export class ShellError extends Error {
@@ -49,25 +63,57 @@ export function parseShell(text: string): Pipeline[] {
 class Parser {
   private readonly text: string;
   private at = 0;
+  private depth = 0;
 
   constructor(text: string) {
     this.text = text;
   }
 
-  list(): Pipeline[] {
+  /** @param until words that end the list, which are left where they are; without any it ends with the text */
+  list(until: readonly string[] = []): Pipeline[] {
     const result: Pipeline[] = [];
     let after: Pipeline['after'] = ';';
     for (;;) {
       this.blanks(true);
       while (this.take(';')) this.blanks(true);
-      if (this.at >= this.text.length) return result;
-      result.push(this.pipeline(after));
+      if (this.at >= this.text.length) {
+        if (until.length > 0) throw new ShellError(`an if without ${until.at(-1)}`);
+        return result;
+      }
+      if (until.includes(this.keyword() ?? '')) return result;
+      result.push(this.keyword() === 'if' ? this.choice(after) : this.pipeline(after));
       this.blanks(false);
       if (this.take('&&')) after = '&&';
       else if (this.take('||')) after = '||';
       else if (this.take('&')) throw new ShellError('commands in the background (&) are not understood here');
       else after = ';';
     }
+  }
+
+  /** The word that stands here, if it is one that the shell keeps for itself. */
+  private keyword(): string | null {
+    const word = /^[a-z]+(?=[\s;]|$)/.exec(this.text.slice(this.at, this.at + 8))?.[0];
+    return word !== undefined && keywords.has(word) ? word : null;
+  }
+
+  private choice(after: Pipeline['after']): Pipeline {
+    if (++this.depth > deepest) throw new ShellError(`if within if is understood ${deepest} deep`);
+    const branches: Choice['branches'][number][] = [];
+    let otherwise: Pipeline[] = [];
+    this.take('if');
+    for (let next = 'elif'; next === 'elif'; ) {
+      const condition = this.list(['then']);
+      this.take('then');
+      const body = this.list(['elif', 'else', 'fi']);
+      branches.push({ condition, body });
+      next = this.keyword()!;
+      this.take(next);
+      if (next !== 'else') continue;
+      otherwise = this.list(['fi']);
+      this.take('fi');
+    }
+    this.depth--;
+    return { after, negated: false, commands: [], choice: { branches, otherwise } };
   }
 
   private pipeline(after: Pipeline['after']): Pipeline {

@@ -11,6 +11,9 @@ const settings = new Map([
 const files: Readonly<Record<string, string>> = {
   'scripts/../common/defaults.sh':
     '#!/bin/bash\nsysctl -q net.ipv4.tcp_sack=0\nsysctl -q net.ipv4.tcp_rmem="1 2 $((3*4))"\n',
+  'scripts/./by-system.sh':
+    'U=$(uname)\nif [ "$U" = Linux ] ; then\n  echo one # of them\n  . ./linux.sh\nelif [ "$U" = "FreeBSD" ]; then\n  . ./none.sh\nfi\n',
+  'scripts/./linux.sh': 'sysctl -q net.ipv4.tcp_sack=0\n',
   'scripts/./tool.py': '#!/usr/bin/env python3\nimport os\n',
 };
 
@@ -84,6 +87,27 @@ describe('the shell of the virtual host', () => {
   test('a shell script beside the packetdrill script runs, with arithmetic', () => {
     expect(run('../common/defaults.sh')).toEqual({ status: 0, output: '' });
     expect(settings.get('net.ipv4.tcp_rmem')).toBe('1 2 12');
+  });
+
+  test('a script chooses by system, and reads another', () => {
+    expect(run('./by-system.sh')).toEqual({ status: 0, output: 'one\n' });
+    expect(settings.get('net.ipv4.tcp_sack')).toBe('0');
+  });
+
+  test('if, elif, else: the first condition that ends with 0 decides', () => {
+    const choose = (x: string): string =>
+      output(
+        `X=${x}; if [ $X -lt 2 ]; then echo low; elif test "$X" = 2\nthen echo two; else if true; then echo high; fi; fi; echo $X`,
+      );
+    expect([choose('1'), choose('2'), choose('3')]).toEqual(['low\n1\n', 'two\n2\n', 'high\n3\n']);
+    expect(run('if false; then echo no; fi').status).toBe(0);
+    expect(run('if true; then echo').output).toContain('an if without fi');
+    expect(run('if true').output).toContain('an if without then');
+    expect(run('fi').output).toContain("'fi' is more shell");
+    expect(run('if '.repeat(60)).output).toContain('50 deep');
+    expect(run('[ -f nothing.sh ]').status).toBe(1);
+    expect(run('[ ! -f ./linux.sh ]').status).toBe(1);
+    expect(run('[ a -regex b ]').output).toContain('not understood');
   });
 
   test("the outside suite's helper sets values and leaves a script that restores them", () => {
@@ -176,7 +200,7 @@ describe('the shell of the virtual host', () => {
     });
     expect(run('./missing.sh').output).toMatch(/missing.sh: not found/);
     for (const text of [
-      'if true; then echo x; fi',
+      'until true; do echo x; done',
       'sleep 1 &',
       'cat < x',
       '(echo a)',

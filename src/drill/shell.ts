@@ -6,6 +6,7 @@
 import { commands } from './shell-commands.ts';
 import { type CommandResult, type ShellContext, splitOnce, writeFile } from './shell-context.ts';
 import {
+  type Choice,
   type Pipeline,
   parseShell,
   type Redirection,
@@ -26,24 +27,37 @@ const mostText = 1 << 20;
 /** Runs a command line or a whole script; a text that is not understood ends with status 2 and says why. */
 export function runShell(text: string, context: ShellContext, depth = 0): ShellResult {
   if (depth > maxDepth) return { status: 2, output: 'scripts call each other too deeply\n' };
-  let status = 0;
-  let output = '';
+  const printed: string[] = [];
   try {
-    for (const pipeline of parseShell(text)) {
-      if ((pipeline.after === '&&' && status !== 0) || (pipeline.after === '||' && status === 0)) continue;
-      const result = runPipeline(pipeline, context, depth);
-      status = result.status;
-      output += result.output;
-      context.variables.set('?', String(status));
-    }
-    return { status, output };
+    return { status: runList(parseShell(text), context, depth, printed), output: printed.join('') };
   } catch (error) {
     // A RangeError: numbers or nesting that JavaScript cannot hold either.
     if (!(error instanceof ShellError || error instanceof RangeError)) throw error;
     const { inFile } = context;
     const why = inFile === null ? error.message : `${inFile}: more shell than the built-in host understands`;
-    return { status: 2, output: `${output}${why}\n` };
+    return { status: 2, output: `${printed.join('')}${why}\n` };
   }
+}
+
+/** @param printed gets what is printed. @returns the last status */
+function runList(list: readonly Pipeline[], context: ShellContext, depth: number, printed: string[]): number {
+  let status = 0;
+  for (const pipeline of list) {
+    if ((pipeline.after === '&&' && status !== 0) || (pipeline.after === '||' && status === 0)) continue;
+    if (pipeline.choice !== undefined) status = runChoice(pipeline.choice, context, depth, printed);
+    else {
+      const result = runPipeline(pipeline, context, depth);
+      status = result.status;
+      printed.push(result.output);
+    }
+    context.variables.set('?', String(status));
+  }
+  return status;
+}
+
+function runChoice(choice: Choice, context: ShellContext, depth: number, printed: string[]): number {
+  const chosen = choice.branches.find(({ condition }) => runList(condition, context, depth, printed) === 0);
+  return runList(chosen?.body ?? choice.otherwise, context, depth, printed);
 }
 
 function runPipeline(pipeline: Pipeline, context: ShellContext, depth: number): ShellResult {
@@ -86,6 +100,7 @@ function runSimple(
       ? result
       : { ...result, errors: `${inFile}: ${base} failed\n` };
   }
+  if (name === '.' && args[0] !== undefined) return runFile(args[0], context, depth);
   if (name.includes('/')) return runFile(name, context, depth);
   const what = inFile === null ? name : `${inFile}: something in it`;
   const errors = `${what}: not a command of the built-in host, which has ${Object.keys(commands).join(', ')}\n`;
