@@ -259,7 +259,7 @@ function setAtIpv6(socket: Socket, option: number, number: number): number {
       return 0;
     case Ipv6Option.unicastHops:
       if (number < -1 || number > 255) return -Errno.EINVAL;
-      conn.setOption('ttl', number);
+      conn.setOption('hops', number);
       return 0;
     case Ipv6Option.mtuDiscover:
       if (number < 0 || number > 5) return -Errno.EINVAL;
@@ -270,7 +270,7 @@ function setAtIpv6(socket: Socket, option: number, number: number): number {
       return 0;
     case Ipv6Option.trafficClass:
       if (number < -1 || number > 255) return -Errno.EINVAL;
-      conn.setOption('tos', number < 0 ? 0 : number & 0xfc);
+      conn.setOption('trafficClass', number < 0 ? 0 : number & 0xfc);
       return 0;
   }
   return -Errno.ENOPROTOOPT;
@@ -386,7 +386,7 @@ function atIpv6(socket: Socket, option: number): number | null {
     case Ipv6Option.only:
       return conn.options.v6Only ? 1 : 0;
     case Ipv6Option.unicastHops:
-      return conn.services.ttlOf(conn.options.ttl, 6);
+      return conn.services.ttlOf(conn.options.hops, 6);
     case Ipv6Option.mtuDiscover:
       return conn.options.pmtuDiscover;
     case Ipv6Option.mtu:
@@ -394,7 +394,7 @@ function atIpv6(socket: Socket, option: number): number | null {
     case Ipv6Option.receiveError:
       return conn.options.recvErr ? 1 : 0;
     case Ipv6Option.trafficClass:
-      return conn.options.tos;
+      return conn.options.trafficClass;
   }
   return null;
 }

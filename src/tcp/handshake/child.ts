@@ -98,7 +98,9 @@ function childOf(services: ConnectionServices, request: Request, seg: Segment): 
   const { listener } = request;
   // All options are the listener's, but for those of its queue: TCP_DEFER_ACCEPT, the Fast Open limit and keys
   // (inet_csk_clone_lock, 6.18; test/kernel/inherited.test.ts).
-  const options = listener.options.with('deferAccept', 0).with('tos', request.tos());
+  const options = listener.options
+    .with('deferAccept', 0)
+    .with(request.remote.family === 4 ? 'tos' : 'trafficClass', request.tos());
   const child = new Connection(services, request.id, options);
   if (listener.completions !== null) child.completions = listener.completions.inherited();
   child.rtoMin = listener.rtoMin;

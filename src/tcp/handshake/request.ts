@@ -20,6 +20,7 @@ import { inWindow } from '../receive/in-window.ts';
 import { initialRto } from '../recovery/rtt.ts';
 import { sendResetFor } from '../reset.ts';
 import type { Route } from '../route.ts';
+import { hopsOf, trafficClassOf } from '../socket/options.ts';
 import { CLOSED, SYN_RECEIVED } from '../state.ts';
 import type { Tuple } from '../table.ts';
 import type { TimerOwner } from '../timers.ts';
@@ -113,7 +114,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
 
   /** The traffic class of its SYN+ACK, and of the connection that it becomes. */
   tos(): number {
-    return this.services.sysctls.tcp_reflect_tos !== 0 ? this.synTos : this.listener.options.tos & ~3;
+    if (this.services.sysctls.tcp_reflect_tos !== 0) return this.synTos;
+    return trafficClassOf(this.listener.options, this.remote.family) & ~3;
   }
 
   onTimer(): void {
@@ -162,7 +164,8 @@ export class Request implements Tuple, TimerOwner, EarlyRequest {
     const isSynAck = (flags & Flag.syn) !== 0;
     // An ACK comes from the host's own socket for such answers, which nobody has tuned.
     out.trafficClass = isSynAck ? this.tos() : 0;
-    out.ttl = this.services.ttlOf(isSynAck ? listener.options.ttl : -1, this.remote.family);
+    const { family } = this.remote;
+    out.ttl = this.services.ttlOf(isSynAck ? hopsOf(listener.options, family) : -1, family);
     out.options = options;
     writePacket(this.services.out, out, null, 0, 0);
     this.services.counters.OutSegs++;

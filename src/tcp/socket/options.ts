@@ -40,9 +40,11 @@ export class Options {
   readonly rcvBufLocked: boolean = false;
   /** TCP_THIN_LINEAR_TIMEOUTS: time-outs of a stream with little in flight are not doubled at first. */
   readonly thinLinear: boolean = false;
+  /** IP_TOS and IP_TTL: of packets of IPv4, whatever the socket's family; the others of those of IPv6. -1 for the host's default. */
   readonly tos: number = 0;
-  /** -1 for the host's default. */
   readonly ttl: number = -1;
+  readonly trafficClass: number = 0;
+  readonly hops: number = -1;
   /** The longest that an ACK is held back, µs (TCP_DELACK_MAX_US). */
   readonly delackMax: number = 200_000;
   /** µs; 0 for the sysctl's (TCP_RTO_MAX_MS). */
@@ -82,6 +84,12 @@ export class Options {
     return derived;
   }
 }
+
+/** The traffic class, and the TTL or hop limit, that were asked for packets of a family. */
+export const trafficClassOf = (options: Options, family: 4 | 6): number =>
+  family === 4 ? options.tos : options.trafficClass;
+export const hopsOf = (options: Options, family: 4 | 6): number =>
+  family === 4 ? options.ttl : options.hops;
 
 /** The options by name. */
 export type OptionName = Exclude<keyof Options, 'with'>;

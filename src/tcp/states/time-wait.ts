@@ -13,6 +13,7 @@ import type { Reason } from '../reasons.ts';
 import { inWindow } from '../receive/in-window.ts';
 import { receiveWindow } from '../receive/window.ts';
 import { sendResetFor } from '../reset.ts';
+import { trafficClassOf } from '../socket/options.ts';
 import { CLOSED, FIN_WAIT_2, TIME_WAIT } from '../state.ts';
 import type { Tuple } from '../table.ts';
 import type { TimerOwner } from '../timers.ts';
@@ -61,7 +62,7 @@ export class TimeWait implements Tuple, TimerOwner {
     this.tsOffset = conn.tsOffset;
     this.tsRecent = conn.tsRecent;
     this.tsRecentAt = conn.tsRecentAt;
-    this.tos = conn.options.tos;
+    this.tos = trafficClassOf(conn.options, conn.remote.family);
     this.reuse = conn.options.reuse;
     this.claim = conn.claim;
     this.enteredAt = conn.services.now;
