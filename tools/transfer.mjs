@@ -46,8 +46,8 @@ const { parseAddress } = await built('wire/address.js');
 /** One transfer in virtual time. */
 function virtual(seed) {
   const sides = [];
-  // Silence is between two packets with data that one host sends, and is due to end after its time-out and two round trips.
-  const quiet = ['h0', 'h1'].map(() => ({ last: -1, due: 0, silence: 0, beyond: 0 }));
+  // Silence is between two packets with data that one host sends, and is due to end after the time-out in force and two round trips.
+  const quiet = ['h0', 'h1'].map(() => ({ last: -1, rto: 0, backoff: 0, trips: 0, silence: 0, beyond: 0 }));
   const watch = (i) => (packet) => {
     const headers = 20 + (packet[32] >> 4) * 4;
     const { conn } = sides[i] ?? {};
@@ -56,10 +56,17 @@ function virtual(seed) {
     const it = quiet[i];
     if (it.last >= 0) {
       it.silence = Math.max(it.silence, now - it.last);
-      it.beyond = Math.max(it.beyond, now - it.due);
+      // ACKs that came meanwhile changed the time-out; when it fired, it was doubled before the packet left.
+      const fired = conn.backoff > it.backoff ? conn.rto / 2 : conn.rto;
+      it.beyond = Math.max(
+        it.beyond,
+        now - (it.last + Math.max(it.rto, fired) + Math.max(it.trips, conn.srtt / 4)),
+      );
     }
     it.last = now;
-    it.due = now + conn.rto + conn.srtt / 4;
+    it.rto = conn.rto;
+    it.backoff = conn.backoff;
+    it.trips = conn.srtt / 4;
     return false;
   };
   const rules = quiet.map((_, i) => ({ from: `h${i}`, link: 'wire', action: 'drop', when: watch(i) }));

@@ -182,14 +182,42 @@ test('a full receive buffer: what finds no room costs no more than what does', (
   ).toBeLessThan(2);
 });
 
-test('32,000 one-byte segments with holes take less than a second', () => {
-  const { send } = receiver();
-  const seconds =
-    cpu(() => {
+test('32,000 one-byte segments with holes take less than a second of CPU time', () => {
+  let least = Number.POSITIVE_INFINITY;
+  // The best of three turns: other work on the machine makes a turn longer, never shorter.
+  for (let turn = 0; turn < 3 && least >= 1e6; turn++) {
+    const { send } = receiver();
+    const took = cpu(() => {
       for (let i = 0; i < 32_000; i++) send(3 + 2 * i, one);
-    }) / 1e6;
-  // On a machine that does other things, too: a tenth of it would do.
-  expect(seconds).toBeLessThan(3);
+    });
+    least = Math.min(least, took);
+  }
+  expect(least / 1e6).toBeLessThan(1);
+});
+
+test('challenge ACKs: blind resets and SYNs into a connection cost no more than data that comes again', () => {
+  const storm = (flags: number, seq: (i: number) => number, payload?: Uint8Array) => (): Run => {
+    const { tcp } = receiver();
+    const [peer, own] = [[ipv4(0xc0000202 | 0), 4000] as const, [ipv4(0xc0000201 | 0), 80] as const];
+    const packets = Array.from({ length: many }, (_, i) =>
+      packet(peer, own, { seq: seq(i), ack: 1001, flags, ...(payload && { payload }) }),
+    );
+    return () => {
+      for (const it of packets) {
+        tcp.now += 1000;
+        input(tcp, it);
+      }
+      expect(tcp.table.size).toBeGreaterThan(0);
+    };
+  };
+  const honest = storm(Flag.ack, () => 0, one);
+  const random = new Prng(9);
+  for (const [name, crafted] of [
+    ['resets in the window', storm(Flag.rst, () => 2 + (random.uint32() % 20_000))],
+    ['SYNs anywhere', storm(Flag.syn, () => random.uint32() | 0)],
+    ['resets anywhere', storm(Flag.rst, () => random.uint32() | 0)],
+  ] as const)
+    expect(ratio(crafted, honest), name).toBeLessThan(2);
 });
 
 test('the scoreboard: crafted SACK blocks cost no more than random ones', () => {
