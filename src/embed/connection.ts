@@ -4,6 +4,7 @@
 import { MessageFlag, type Socket } from '../host/index.ts';
 import { Level, SocketOption, setSocketOption } from '../host/socket-options.ts';
 import { Errno } from '../tcp/errno.ts';
+import { readable } from '../tcp/socket/socket-calls.ts';
 import { setTcpOption, TcpOption } from '../tcp/socket/socket-options.ts';
 import { CLOSED, FIN_WAIT_2 } from '../tcp/state.ts';
 import { type Address, formatAddress } from '../wire/address.ts';
@@ -293,7 +294,8 @@ export class StackConnection {
       const error = this.socket.takeError();
       if (error !== 0) this.failure ??= peerError(error, 'read', this.knownRemote ?? {});
     }
-    if (this.failure !== null && (this.peerEnded || this.info().unread === 0)) this.finish(this.failure);
+    if (this.failure !== null && (this.peerEnded || readable(this.socket.conn) === 0))
+      this.finish(this.failure);
   }
 
   private finish(error: StackError | null): void {
