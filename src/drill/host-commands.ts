@@ -22,8 +22,6 @@ const moduleParameters: Readonly<Record<string, string>> = {
 type Settable = { kind: string; value?: number; key?: readonly number[]; secret?: readonly number[] };
 
 export class HostCommands implements CommandHost {
-  /** Whether the interface's queue has no room at all: whatever would leave is dropped. */
-  blocked = false;
   private readonly host: Host;
   private readonly device: string;
   private readonly isn: Settable;
@@ -201,7 +199,7 @@ export class HostCommands implements CommandHost {
       return `tc: a queue of kind '${kind}' is not understood by the built-in host`;
     }
     const limit = options[options.indexOf('limit') + 1];
-    this.blocked = kind === 'pfifo' && options.includes('limit') && Number(limit) === 0;
+    this.host.tcp.linkFull = kind === 'pfifo' && options.includes('limit') && Number(limit) === 0;
     return null;
   }
 

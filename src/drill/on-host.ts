@@ -191,7 +191,7 @@ export class HostSystem implements SystemUnderTest {
 
   /** The host as a node whose packets to the network a queue without room (tc ... limit 0) swallows. */
   private leaving(): Node {
-    const { host, commands } = this;
+    const { host } = this;
     return {
       out: host.out,
       input: (now, bytes, view, offset, length, fromItself): void =>
@@ -200,7 +200,7 @@ export class HostSystem implements SystemUnderTest {
       nextDeadline: (): number => host.nextDeadline(),
       interfaceFor: (bytes, view, offset): number => {
         const exit = host.interfaceFor(bytes, view, offset);
-        return exit > 0 && commands.blocked ? -1 : exit;
+        return exit > 0 && host.tcp.linkFull ? -1 : exit;
       },
     };
   }

@@ -63,6 +63,8 @@ export class Services {
   readonly table: TupleTable<Tuple>;
   /** IP packets to send, oldest first. */
   readonly out: PacketQueue = new PacketQueue();
+  /** The queue of the way out has no room: what is sent is dropped at once, and TCP is told (local congestion). */
+  linkFull = false;
   /** µs on the host's clock, as of the present call. */
   now = 0;
   /** How many records are in TIME-WAIT. */

@@ -10,7 +10,13 @@ import { gaveUp, isHandshake, writeError } from '../send/give-up.ts';
 import { fragment, sendMss } from '../send/mss.ts';
 import { retransmit, retransmitLost, retransmitProbe } from '../send/retransmit.ts';
 import { Nagle, writeOut } from '../send/sender.ts';
-import { armRetransmit, clampToUserTimeout, rearmRetransmit, stopRetransmit } from '../send/timer.ts';
+import {
+  armRetransmit,
+  clampToUserTimeout,
+  rearmRetransmit,
+  resourceProbeInterval,
+  stopRetransmit,
+} from '../send/timer.ts';
 import { ESTABLISHED, SYN_SENT } from '../state.ts';
 import { enterLoss, enterRecovery } from './alert.ts';
 import type { AckOutcome } from './outcome.ts';
@@ -47,7 +53,11 @@ export function onRetransmitTimer(conn: Connection): void {
       retransmits: conn.retransmits,
       rtoUs: conn.rto,
     });
-    retransmit(conn, head, 1);
+    if (!retransmit(conn, head, 1) && services.linkFull) {
+      // Nobody else's fault: no doubling.
+      armRetransmit(conn, resourceProbeInterval);
+      return;
+    }
   }
   backOff(conn);
   armRetransmit(conn, clampToUserTimeout(conn, conn.rto));

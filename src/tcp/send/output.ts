@@ -8,6 +8,7 @@ import { synOptions } from '../handshake/negotiate.ts';
 import { noOptions, type OptionSet, Outgoing, writePacket } from '../packet.ts';
 import { shortestAto } from '../receive/ato.ts';
 import { selectWindow } from '../receive/window.ts';
+import { enterCwr } from '../recovery/prr.ts';
 import { hopsOf, trafficClassOf } from '../socket/options.ts';
 import { queueError, unixTime } from '../socket/tell.ts';
 import { CLOSED } from '../state.ts';
@@ -121,8 +122,11 @@ function write(
   services.counters.OutSegs++;
 }
 
-/** Sends a segment of the queue: one packet for every `mss` bytes; PSH and FIN only on the last. */
-export function transmit(conn: Connection, segment: TxSegment, mss: number): void {
+/**
+ * Sends a segment of the queue: one packet for every `mss` bytes; PSH and FIN only on the last.
+ * @returns false if the host's own queue dropped it: then it counts as not sent, and the window comes down
+ */
+export function transmit(conn: Connection, segment: TxSegment, mss: number): boolean {
   const { services } = conn;
   const isSyn = (segment.flags & Flag.syn) !== 0;
   const options = isSyn ? synOptions(conn) : establishedOptions(conn);
@@ -148,11 +152,16 @@ export function transmit(conn: Connection, segment: TxSegment, mss: number): voi
   } while (offset < segment.length);
   if ((flags & Flag.ack) !== 0) ackSent(conn);
   if (segment.length > 0) dataSent(conn);
+  if (services.linkFull) {
+    enterCwr(conn);
+    return false;
+  }
   segment.sentAt = services.now;
   conn.completions?.sent(segment.seq, segment.end, unixTime(conn), (error) => queueError(conn, error));
   segment.deliveredAt = conn.delivered;
   conn.sendQueue.sortLast(segment);
   if (segment.firstSentAt < 0) segment.firstSentAt = services.now;
+  return true;
 }
 
 /**

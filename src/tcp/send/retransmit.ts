@@ -13,7 +13,7 @@ import { armRetransmit } from './timer.ts';
 
 /**
  * Sends a segment again, or as much of it as `packets` of today's MSS and the peer's window take.
- * @returns false if nothing may go
+ * @returns false if nothing may go, or the host had no room for it
  */
 function sendAgain(conn: Connection, segment: TxSegment, packets: number): boolean {
   const { services, sendQueue } = conn;
@@ -43,8 +43,9 @@ function sendAgain(conn: Connection, segment: TxSegment, packets: number): boole
   conn.totalRetransmits += segment.packets;
   conn.bytesRetransmitted += segment.length;
   segment.retransmits++;
-  transmit(conn, segment, mss);
-  return true;
+  if (transmit(conn, segment, mss)) return true;
+  segment.retransmits--;
+  return false;
 }
 
 /** Fills a short segment with those behind it, as long as all of one fits (tcp_retrans_try_collapse). */
@@ -62,14 +63,18 @@ function joinFollowing(conn: Connection, segment: TxSegment, space: number): voi
   }
 }
 
-/** Sends a segment again and counts it as a copy under way. False if nothing may go. */
+/** Sends a segment again and counts it as a copy under way. False if nothing may go, or the host had no room for it. */
 export function retransmit(conn: Connection, segment: TxSegment, packets: number): boolean {
-  if (!sendAgain(conn, segment, packets)) return false;
-  if (!segment.retransmitted) conn.retransOut += segment.packets;
-  segment.retransmitted = true;
+  const sent = sendAgain(conn, segment, packets);
+  if (!sent && !conn.services.linkFull) return false;
+  if (sent) {
+    if (!segment.retransmitted) conn.retransOut += segment.packets;
+    segment.retransmitted = true;
+  }
+  // A copy that did not leave counts as tried.
   if (conn.retransmitsSince < 0) conn.retransmitsSince = segment.sentAt;
   recoveryOf(conn).undoRetrans = Math.max(conn.recovery.undoRetrans, 0) + segment.packets;
-  return true;
+  return sent;
 }
 
 /** Sends the last segment again as a loss probe: it is no copy of anything lost (RFC 8985 section 7.3). */

@@ -207,8 +207,7 @@ export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 
   if (conn.mtuSearch !== null && limit === 0) {
     const probe = nextProbe(conn);
     if (probe === 'wait') return;
-    if (probe !== null) {
-      transmit(conn, probe, probe.length);
+    if (probe !== null && transmit(conn, probe, probe.length)) {
       probeSent(conn, probe);
       newDataSent(conn, probe, probe.length);
       sent = 1;
@@ -236,7 +235,7 @@ export function writeOut(conn: Connection, mss: number, nagle: number, limit: 0 
       if (most <= 0) break;
       if (s.length > most) conn.sendQueue.split(s, most);
     }
-    transmit(conn, s, mss);
+    if (!transmit(conn, s, mss)) break;
     newDataSent(conn, s, mss);
     sent += s.packets;
     if (limit !== 0) break;
@@ -262,8 +261,7 @@ export function pushOneSegment(conn: Connection): boolean {
   const most = Math.min(window, mss);
   if (s.length > most) conn.sendQueue.split(s, most);
   s.flags |= Flag.psh;
-  transmit(conn, s, mss);
-  newDataSent(conn, s, mss);
+  if (transmit(conn, s, mss)) newDataSent(conn, s, mss);
   return true;
 }
 

@@ -9,6 +9,9 @@ import { maxRto, minRto } from '../recovery/rtt.ts';
 /** Timers of an estimate have this much on top, µs (TCP_TIMEOUT_MIN_US). */
 export const timerMargin = 2000;
 
+/** What the host itself had no room for is tried again so much later, µs (TCP_RESOURCE_PROBE_INTERVAL). */
+export const resourceProbeInterval = 500_000;
+
 /** Without an estimate of the round trip the loss probe comes after a second, µs. */
 const firstProbe = 1_000_000;
 

@@ -5,7 +5,7 @@ import { maxRto } from '../recovery/rtt.ts';
 import { orphanRetries, writeError } from './give-up.ts';
 import { sendOldSequence } from './output.ts';
 import { pushOneSegment } from './sender.ts';
-import { armProbe } from './timer.ts';
+import { armProbe, resourceProbeInterval } from './timer.ts';
 
 /** The zero-window probe timer. */
 export function onProbeTimer(conn: Connection): void {
@@ -35,6 +35,10 @@ export function onProbeTimer(conn: Connection): void {
     return;
   }
   conn.probes++;
+  if (services.linkFull) {
+    armProbe(conn, resourceProbeInterval);
+    return;
+  }
   if (conn.backoff < services.sysctls.tcp_retries2) conn.backoff++;
   armProbe(conn);
 }
