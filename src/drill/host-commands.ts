@@ -128,6 +128,7 @@ export class HostCommands implements CommandHost {
 
   flushMetrics(): void {
     this.host.tcp.fastOpen.flush();
+    this.host.tcp.peers.flush();
   }
 
   route(

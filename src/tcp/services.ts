@@ -15,6 +15,7 @@ import {
   sipHash24,
   sipHashHigh,
 } from './handshake/isn.ts';
+import { PeerMemory } from './handshake/peer-metrics.ts';
 import type { CookieKeys } from './handshake/syn-cookies.ts';
 import type { Profile } from './profile.ts';
 import type { Reason } from './reasons.ts';
@@ -78,6 +79,7 @@ export class Services {
   /** The two secrets of SYN cookies. */
   readonly cookieKeys: CookieKeys;
   readonly fastOpen: FastOpen = new FastOpen(this);
+  readonly peers: PeerMemory = new PeerMemory(this);
   private readonly tsKey: readonly number[];
   /** The tuple whose hash was asked for last, and that hash. */
   private readonly hashed = { local: anyIpv4, localPort: -1, remote: anyIpv4, remotePort: -1 };

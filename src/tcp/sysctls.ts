@@ -46,6 +46,7 @@ export interface TcpSysctls {
   /** 0 off, 1 once retransmissions show a black hole, 2 from the start. */
   tcp_mtu_probing: number;
   tcp_no_metrics_save: number;
+  tcp_no_ssthresh_metrics_save: number;
   tcp_notsent_lowat: number;
   tcp_orphan_retries: number;
   tcp_pingpong_thresh: number;
@@ -125,6 +126,7 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_mtu_probe_floor: 48,
   tcp_mtu_probing: 0,
   tcp_no_metrics_save: 0,
+  tcp_no_ssthresh_metrics_save: 1,
   tcp_notsent_lowat: 0xffffffff,
   tcp_orphan_retries: 0,
   tcp_pingpong_thresh: 1,

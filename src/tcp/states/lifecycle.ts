@@ -45,6 +45,7 @@ function stopTimers(conn: Connection): void {
 export function terminate(conn: Connection, reason: Reason): void {
   const { services } = conn;
   if (conn.state === CLOSED) return;
+  if (reason === 'fin-acked') services.peers.learn(conn);
   if (conn.state === SYN_SENT || conn.state === SYN_RECEIVED) services.counters.AttemptFails++;
   stopTimers(conn);
   if (conn.earlyRequest !== null) releaseEarly(conn, false);
@@ -92,6 +93,7 @@ export function enterTimeWait(conn: Connection, finWait2: boolean, length: numbe
   if (!finWait2) setState(conn, TIME_WAIT, 'fin-received');
   stopTimers(conn);
   services.fastOpen.over(conn);
+  services.peers.learn(conn);
   const guarded = services.timeWaits < services.sysctls.tcp_max_tw_buckets;
   if (!guarded) {
     services.counters.TCPTimeWaitOverflow++;

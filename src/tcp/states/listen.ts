@@ -78,7 +78,11 @@ function onSyn(services: ConnectionServices, listener: Connection, seg: Segment,
     sendCookie(services, request);
     return;
   }
-  if (sysctls.tcp_syncookies === 0 && almostFull(listener, sysctls.tcp_max_syn_backlog)) {
+  if (
+    sysctls.tcp_syncookies === 0 &&
+    almostFull(listener, sysctls.tcp_max_syn_backlog) &&
+    !services.peers.of(request.local, request.remote)?.rtt
+  ) {
     counters.ListenDrops++;
     services.dropSegment(seg, 'syn-queue-full');
     return;
