@@ -78,10 +78,76 @@ describe('the text that people paste', () => {
     expect(a).toMatchObject({ verdict: 'completed' });
   });
 
-  test('ICMP errors are counted as left out', () => {
-    const text =
-      '12:00:00.0 IP 192.0.2.9 > 192.0.2.1: ICMP host 192.0.2.2 unreachable - admin prohibited, length 68\n';
-    expect(readText(text).skipped).toBe(1);
+  const syn = (time: string, port: number): string =>
+    `12:00:0${time} IP 192.0.2.1.${port} > 192.0.2.2.80: Flags [S], seq 1000, win 64240, options [mss 1460], length 0\n`;
+
+  test.each([
+    ['host 192.0.2.2 unreachable - admin prohibited, length 68', 10],
+    ['host 192.0.2.2 unreachable - admin prohibited filter, length 68', 13],
+    ['host 192.0.2.2 unreachable, length 68', 1],
+    ['net 192.0.2.2 unreachable, length 68', 0],
+    ['192.0.2.2 tcp port 80 unreachable, length 68', 3],
+    ['192.0.2.2 tcp port http unreachable, length 68', 3],
+  ])('an ICMP error that names the address is of the SYN sent there: %s', (what, code) => {
+    const text = `${syn('0.0', 40_000)}12:00:00.1 IP 192.0.2.9 > 192.0.2.1: ICMP ${what}\n`;
+    const read = readText(text);
+    expect(read.skipped).toBe(0);
+    expect(explainAll(read.bytes).attempts).toMatchObject([
+      { verdict: 'rejected-by-icmp', certainty: 'certain', handshake: { icmp: { icmp: { code } } } },
+    ]);
+  });
+
+  test('ICMP errors of tshark and of IPv6 are read', () => {
+    expect(
+      explained(`
+    1   0.000000    192.0.2.1 → 192.0.2.2    TCP 74 40000 → 80 [SYN] Seq=0 Win=64240 Len=0 MSS=1460
+    2   0.020000    192.0.2.9 → 192.0.2.1    ICMP 102 Destination unreachable (Communication administratively filtered)
+`),
+    ).toMatchObject([{ verdict: 'rejected-by-icmp', handshake: { icmp: { icmp: { code: 13 } } } }]);
+    expect(
+      explained(`
+12:00:00.0 IP6 2001:db8::1.40000 > 2001:db8::2.80: Flags [S], seq 1000, win 64240, options [mss 1440], length 0
+12:00:00.1 IP6 2001:db8::9 > 2001:db8::1: ICMP6, destination unreachable,  unreachable prohibited 2001:db8::2, length 68
+`),
+    ).toMatchObject([{ verdict: 'rejected-by-icmp', handshake: { icmp: { icmp: { code: 1 } } } }]);
+  });
+
+  test('the packet that tcpdump -v shows within an ICMP error was not sent again, and says whose error it is', () => {
+    const header = '(tos 0x0, ttl 64, id 1, offset 0, flags [DF], proto TCP (6), length 44)';
+    const packet = (port: number): string =>
+      `    192.0.2.1.${port} > 192.0.2.2.80: Flags [S], cksum 0x1c2d (correct), seq 1000, win 64240, options [mss 1460], length 0`;
+    const attempts = explained(`
+12:00:00.0 IP ${header}
+${packet(40_000)}
+12:00:00.1 IP ${header}
+${packet(40_001)}
+12:00:00.2 IP (tos 0xc0, ttl 63, id 2, offset 0, flags [none], proto ICMP (1), length 72)
+    192.0.2.9 > 192.0.2.1: ICMP host 192.0.2.2 unreachable, length 52
+	IP ${header}
+${packet(40_001)}
+`);
+    expect(attempts.map((a) => [a.clientPort, a.verdict, a.evidence.packets.length])).toEqual([
+      [40_000, 'unanswered', 1],
+      [40_001, 'rejected-by-icmp', 2],
+    ]);
+  });
+
+  test('an ICMP error that two SYNs could have caused is left out and counted; pings and errors of UDP are no loss', () => {
+    const error = '12:00:01.0 IP 192.0.2.9 > 192.0.2.1: ICMP host 192.0.2.2 unreachable, length 68\n';
+    expect(readText(syn('0.0', 40_000) + syn('0.1', 40_001) + error).skipped).toBe(1);
+    // After the first error only the second SYN has no answer.
+    expect(readText(syn('0.0', 40_000) + error + syn('1.1', 40_001) + error).skipped).toBe(0);
+    const others = `12:00:01.0 IP 192.0.2.9 > 192.0.2.1: ICMP echo request, id 1, seq 1, length 64
+12:00:01.0 IP 192.0.2.9 > 192.0.2.1: ICMP 192.0.2.9 udp port 53 unreachable, length 80
+`;
+    expect(readText(syn('0.0', 40_000) + others).skipped).toBe(0);
+  });
+
+  test('a segment sent again is no second copy of a packet, though a text has no identification', () => {
+    const again = (time: string): string =>
+      `12:00:0${time} IP 192.0.2.1.40000 > 192.0.2.2.80: Flags [P.], seq 1:101, ack 1, win 502, options [nop,nop,TS val 1005 ecr 7], length 100\n`;
+    const [a] = explained(plain + again('2.1') + again('2.3'));
+    expect(a!.notes).not.toContain('captured-twice');
   });
 
   test('what a line does not say is unknown: options that are not shown count as not captured', () => {

@@ -4,6 +4,15 @@
  */
 
 import { concatenate, LINKTYPE_RAW, pcapngHeader, pcapngPacket } from '../../wire/pcap.ts';
+import {
+  direction,
+  dumpError,
+  errorPacket,
+  refused,
+  type Sent,
+  sharkError,
+  type ToldError,
+} from './text-icmp.ts';
 import { Addresses, dumpOptions, packet, portOf, sharkOptions, type Told } from './text-packet.ts';
 
 /** The packets of a text, and the names that stand in place of addresses. */
@@ -11,7 +20,7 @@ export interface TextCapture {
   /** The capture in pcapng. */
   readonly bytes: Uint8Array;
   readonly packets: number;
-  /** Lines that look like packets but were not understood, and ICMP errors, of which a line does not say enough. */
+  /** Lines that look like packets but were not understood, and ICMP errors of which it is not clear what they answer. */
   readonly skipped: number;
   /** By made-up address: the name that the text has. */
   readonly names: ReadonlyMap<string, string>;
@@ -26,6 +35,7 @@ const ENDPOINTS = /(?:^|\s)(\S+)\.([\w-]+) > (\S+)\.([\w-]+): Flags \[([^\]]*)\]
 const OLD =
   /(?:^|\s)(\S+)\.([\w-]+) > (\S+)\.([\w-]+): ([SFPRWE.]+) (?:\[[^\]]*\] )?(?:(\d+):\d+\((\d+)\) ?)?(?:ack (\d+) ?)?(?:win (\d+))?(?:.*?<([^>]*)>)?/;
 const TSHARK = /^\s*\d+\s+(\d+\.\d+)\s+(\S+)\s+(?:→|->|\u2192)\s+(\S+)\s+TCP\s+\d+\s+(.*)$/;
+const TSHARK_ICMP = /^\s*\d+\s+(\d+\.\d+)\s+(\S+)\s+(?:→|->)\s+(\S+)\s+ICMP(v6)?\s+\d+\s+(.*)$/;
 const letters: Readonly<Record<string, number>> = { F: 1, S: 2, R: 4, P: 8, '.': 16, U: 32, E: 64, W: 128 };
 const words: Readonly<Record<string, number>> = {
   FIN: 1,
@@ -64,8 +74,18 @@ function modern(old: RegExpExecArray): RegExpExecArray {
   }) as unknown as RegExpExecArray;
 }
 
+/** Nanoseconds of seconds with a fraction. */
+function nanoseconds(seconds: string): bigint {
+  const [whole, fraction = ''] = seconds.split('.');
+  return BigInt(whole!) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
+}
+
 class TextReader {
-  private readonly told: Told[] = [];
+  private readonly told: (Told | ToldError)[] = [];
+  /** What was sent last, by direction. */
+  private readonly sent = new Map<string, Sent>();
+  /** An ICMP error whose lines, of -v, go on: then a packet without a time is the one that it quotes. */
+  private quoting: ToldError | null = null;
   private skipped = 0;
   private numbersKnown = true;
   /** A number 1 behind a SYN: then all of them count from the connection's own, whatever they are. */
@@ -81,10 +101,26 @@ class TextReader {
       this.shark(shark);
       return;
     }
+    const sharkIcmp = TSHARK_ICMP.exec(line);
+    if (sharkIcmp !== null) {
+      const [, at, source, target, six, text] = sharkIcmp;
+      this.error(sharkError(nanoseconds(at!), source!, target!, six !== undefined, text!));
+      return;
+    }
     const dump = TCPDUMP.exec(line);
     const time = dump === null ? null : this.time(dump[1], dump[2]!);
     const rest = dump === null ? line : dump[3]!;
+    if (time !== null) this.quoting = null;
+    if (/ > \S+: (?:\[[^\]]*\] )?ICMP6?\b/.test(rest)) {
+      this.error(dumpError(time ?? this.before?.time ?? null, rest));
+      return;
+    }
     const ends = ENDPOINTS.exec(rest);
+    if (ends !== null && this.quoting !== null) {
+      this.quoting.quoted = direction(ends[1]!, ends[2]!, ends[3]!, ends[4]!);
+      this.quoting = null;
+      return;
+    }
     if (ends !== null) {
       const header = this.before;
       const at = time ?? header?.time ?? null;
@@ -100,10 +136,19 @@ class TextReader {
       return;
     }
     if (time === null) return;
-    if (/\bICMP6?\b/.test(rest)) this.skipped++;
     const ttl = /\bttl (\d+)/.exec(rest) ?? /\bhlim (\d+)/.exec(rest);
     const id = /\bid (\d+)/.exec(rest);
     this.before = { time, ttl: Number(ttl?.[1] ?? 0), id: Number(id?.[1] ?? 0) };
+  }
+
+  private error(error: ToldError | 'other' | null): void {
+    if (error === 'other') return;
+    if (error === null) {
+      this.skipped++;
+      return;
+    }
+    this.told.push(error);
+    this.quoting = error;
   }
 
   /** Nanoseconds since 1970, or since the text's first midnight. */
@@ -162,7 +207,6 @@ class TextReader {
       this.skipped++;
       return;
     }
-    const [whole, fraction = ''] = seconds!.split('.');
     let flags = 0;
     for (const word of found[3]!.split(/,\s*/)) flags |= words[word] ?? 0;
     const number = (name: string): number | null => {
@@ -172,7 +216,7 @@ class TextReader {
     const seq = number('Seq');
     if (flags & 2 && seq === 0) this.numbersKnown = false;
     this.told.push({
-      time: BigInt(whole!) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0')),
+      time: nanoseconds(seconds!),
       source: source!,
       sourcePort: found[1]!,
       target: target!,
@@ -198,6 +242,13 @@ class TextReader {
     const parts: Uint8Array[] = [pcapngHeader([{ linkType: LINKTYPE_RAW }])];
     let packets = 0;
     for (const p of this.told) {
+      if ('icmp' in p) {
+        const bytes = this.errorBytes(p, places);
+        if (bytes === null) this.skipped++;
+        else parts.push(pcapngPacket(p.time, bytes));
+        if (bytes !== null) packets++;
+        continue;
+      }
       const source = places.of(p.source);
       const target = places.of(p.target);
       const ports = [portOf(p.sourcePort), portOf(p.targetPort)] as const;
@@ -205,9 +256,18 @@ class TextReader {
         this.skipped++;
         continue;
       }
-      const mine = `${p.source}.${p.sourcePort} ${p.target}.${p.targetPort}`;
-      const other = `${p.target}.${p.targetPort} ${p.source}.${p.sourcePort}`;
+      const mine = direction(p.source, p.sourcePort, p.target, p.targetPort);
+      const other = direction(p.target, p.targetPort, p.source, p.sourcePort);
       this.absolute(p, mine, other, isns);
+      this.sent.set(mine, {
+        source: p.source,
+        target: p.target,
+        seq: p.seq ?? 0,
+        ports: [ports[0], ports[1]],
+        answered: false,
+      });
+      const back = this.sent.get(other);
+      if (back !== undefined) back.answered = true;
       const { bytes, wire } = packet(p, source, target, ports[0], ports[1]);
       parts.push(pcapngPacket(p.time, bytes, { originalLength: wire }));
       packets++;
@@ -219,6 +279,16 @@ class TextReader {
       names: places.names,
       numbersKnown: this.numbersKnown,
     };
+  }
+
+  /** An error's packet; null if it is not clear which segment it answers. */
+  private errorBytes(error: ToldError, places: Addresses): Uint8Array | null {
+    const sent = refused(error, this.sent);
+    if (sent === null) return null;
+    const [from, to, far] = [error.source, sent.source, sent.target].map((name) => places.of(name));
+    if (from!.length !== to!.length) return null;
+    sent.answered = true;
+    return errorPacket(error, from!, to!, far!, sent);
   }
 
   /** Whether a number counts from the connection's first: as a whole one it would lie before it, or far beyond. */

@@ -102,7 +102,8 @@ export function isDuplicate(
     if (near && (w[at + E_ID] === id || (d.ipId !== 0 && (w[at + E_ID]! & 0xffff) === d.ipId))) return true;
     if (near && s.flags & SYN && sameButOptions(w, at, d, s.header)) return true;
     // Merged captures of hosts whose clocks differ: a retransmission would have another time stamp.
-    if (same && !near && w[at + E_ID] === id && sameStamp(w, at, d, s.header)) return true;
+    // (Pasted text has neither identification nor checksum: then nothing tells a copy from a retransmission.)
+    if (same && !near && id !== 0 && w[at + E_ID] === id && sameStamp(w, at, d, s.header)) return true;
     if (same && !near && isFarCopy(w, at, d, Math.abs(page.times[events.timeIndex(event)]! - s.time)))
       return true;
     event = w[at + E_NEXT]!;
