@@ -144,9 +144,16 @@ ${packet(40_001)}
   });
 
   test('a segment sent again is no second copy of a packet, though a text has no identification', () => {
-    const again = (time: string): string =>
-      `12:00:0${time} IP 192.0.2.1.40000 > 192.0.2.2.80: Flags [P.], seq 1:101, ack 1, win 502, options [nop,nop,TS val 1005 ecr 7], length 100\n`;
-    const [a] = explained(plain + again('2.1') + again('2.3'));
+    const client = (time: string, rest: string): string =>
+      `12:00:0${time} IP 192.0.2.1.40000 > 192.0.2.2.80: Flags ${rest}\n`;
+    const stamps = 'options [nop,nop,TS val 1005 ecr 7]';
+    const [a] = explained(
+      client('0.0', '[S], seq 1000, win 64240, options [mss 1460,sackOK,TS val 1005 ecr 0], length 0') +
+        client('0.1', `[.], ack 9001, win 502, ${stamps}, length 0`) +
+        client('0.2', `[P.], seq 1:101, ack 1, win 502, ${stamps}, length 100`) +
+        client('0.4', `[P.], seq 1:101, ack 1, win 502, ${stamps}, length 100`),
+    );
+    expect(a!.verdict).toBe('one-sided');
     expect(a!.notes).not.toContain('captured-twice');
   });
 
