@@ -27,11 +27,16 @@ export interface Outlet {
   add(log: Recorded, slot: number, facts: Facts): void;
 }
 
+/** Link types that carry no IP: CAN, D-Bus, Bluetooth LE (two), netlink. */
+const WITHOUT_IP: ReadonlySet<number> = new Set([227, 231, 251, 253, 256]);
+
 /** Explains one capture given in chunks. */
 export class Explainer {
   private readonly batch: Decapsulator[] = [];
   private waiting = 0;
   private readonly unread = new Map<number, number>();
+  /** Whether packets of a link type that cannot be read may have carried TCP. */
+  private hidden = false;
   /** Servers that answered, once somebody asked for a link address. */
   private readonly heard = new Set<string>();
   private readonly hosts = new Hosts();
@@ -87,6 +92,7 @@ export class Explainer {
 
   private countUnread(linkType: number): void {
     this.unread.set(linkType, (this.unread.get(linkType) ?? 0) + 1);
+    this.hidden ||= !WITHOUT_IP.has(linkType);
   }
 
   /** Hands over what waits: the packets' buffer is about to change. */
@@ -181,7 +187,7 @@ export class Explainer {
     if (unanswered && hosts.servedOthers(tracker.store, slot)) words[base + R.STATE]! |= R.OTHERS_SERVED;
     if (this.batch[0]!.neighbours.any && this.heard.size < 65_536 && words[base + R.SERVER_PACKETS]! > 0)
       this.heard.add(addressText(words, base + R.SERVER));
-    if (this.batch[0]!.encapsulations.leftOut > 0) words[base + R.STATE]! |= R.LEFT_OUT;
+    if (this.hidden || this.batch[0]!.encapsulations.leftOut > 0) words[base + R.STATE]! |= R.LEFT_OUT;
     return {
       isnStep: words[base + R.STATE]! & R.PREDICTABLE ? hosts.isnStep(words, base) : null,
       scanned: clean ? 0 : hosts.scanned(words, base),

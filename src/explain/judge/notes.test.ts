@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TcpOption } from '../../wire/options.ts';
-import { LINKTYPE_ETHERNET } from '../../wire/pcap.ts';
-import { explainAll, explainOne, Film, film, linuxOptions, Talk } from '../testing.ts';
+import { LINKTYPE_ETHERNET, pcapngHeader, pcapngPacket } from '../../wire/pcap.ts';
+import { concatenate, epoch, explainAll, explainOne, Film, film, linuxOptions, Talk } from '../testing.ts';
 import { ethernet, vlan } from '../testing-wraps.ts';
 import type { Attempt } from './attempt.ts';
 import { type Note, notes, verdicts } from './verdicts.ts';
@@ -611,6 +611,25 @@ function compressed(protocol: number): Film {
 }
 
 const LINKTYPE_PPP = 9;
+
+/** A handshake, beside one packet of an interface of another link type. */
+function beside(linkType: number): Attempt {
+  const capture = concatenate(
+    pcapngHeader([{ linkType }]),
+    pcapngPacket(BigInt(epoch) * 1_000_000_000n, Uint8Array.of(1, 2, 3, 4)),
+    film((t) => t.shake()).toPcapng(),
+  );
+  return explainAll(capture).attempts[0]!;
+}
+
+test('not-all-readable: a link that cannot be read may have had packets of the connection, unless it carries no IP', () => {
+  const arcnet = beside(129);
+  expect(arcnet.notes).toContain('not-all-readable');
+  expect(arcnet.certainty).not.toBe('certain');
+  const can = beside(227);
+  expect(can.notes).not.toContain('not-all-readable');
+  expect(can.certainty).toBe('certain');
+});
 
 /** These have their pairs in hints.test.ts. */
 const elsewhere = ['traceroute', 'routing-loop', 'signed', 'wrong-checksum', 'wrong-outer-checksum'];
