@@ -88,7 +88,8 @@ function grouped(system: Sys, losses: readonly Loss[]): LostSyns[] {
       const key = `${from} ${to} ${port} ${device} ${answers}`;
       const group = groups.get(key);
       if (group === undefined) {
-        groups.set(key, { from, to, port, device, times, ours: local, word, answers, refused });
+        const takes = local && refused === 'rst' ? { takes: hasListener(diag, loss) } : {};
+        groups.set(key, { from, to, port, device, times, ours: local, word, answers, refused, ...takes });
         continue;
       }
       // The kernel limits how many ICMP errors it sends: of several that a rule rejects, some just vanish.
@@ -109,6 +110,14 @@ function taken(diag: SockDiag, { from, fromPort, to, toPort, refused }: Loss): b
   if (local === null || remote === null) return false;
   const socket = diag.find({ address: local, port: toPort }, { address: remote, port: fromPort });
   return socket !== null && socket.state !== TcpState.listen;
+}
+
+/** Whether the kernel finds a listener for it: unlike /proc/net/tcp6 it knows which ones on :: refuse IPv4. */
+function hasListener(diag: SockDiag, { from, fromPort, to, toPort }: Loss): boolean {
+  const [local, remote] = [parseAddress(to), parseAddress(from)];
+  if (local === null || remote === null) return false;
+  const socket = diag.find({ address: local, port: toPort }, { address: remote, port: fromPort });
+  return socket?.state === TcpState.listen;
 }
 
 const tupleOf = (local: string, localPort: number, remote: string, remotePort: number): string =>

@@ -118,8 +118,7 @@ export const readSockstat = (source: Source): Reading<Counters> => textOf(source
 export const readRoutes = (source: Source): Host['routes'] => textOf(source, 'route', parseRoutes);
 
 /** Neighbours that did not answer. */
-export const readUnresolved = (source: Source): Reading<readonly string[]> =>
-  textOf(source, 'arp', parseUnresolved);
+export const readUnresolved = (source: Source): Host['unresolved'] => textOf(source, 'arp', parseUnresolved);
 
 /** What is worth reading only because of what the rest has shown. */
 export async function readOnDemand(

@@ -206,8 +206,10 @@ export function parseNatUse(text: string): NatUse[] {
 }
 
 /** Reads net/arp: IPv4 neighbours that did not answer (flags 0). */
-export function parseUnresolved(text: string): string[] {
-  return [...text.matchAll(/^(\d+\.\d+\.\d+\.\d+)\s+0x\w+\s+0x0\s/gm)].map((match) => match[1]!);
+export function parseUnresolved(text: string): { address: string; device: string }[] {
+  return [...text.matchAll(/^(\d+\.\d+\.\d+\.\d+)\s+0x\w+\s+0x0\s.*?(\S+)\s*$/gm)].map(
+    ([, address, device]) => ({ address: address!, device: device! }),
+  );
 }
 
 const word = (text: string): string =>

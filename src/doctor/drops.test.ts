@@ -170,11 +170,12 @@ describe('limits of the kernel', () => {
 
   test('a neighbour that is silent is a cause only if somebody waits for it', () => {
     const sockets = [{ local: '10.0.0.1:40000', remote: '10.0.0.9:80', state: '02', retransmits: 2 }];
-    const host = { unresolved: ok(['10.0.0.9']) };
+    const host = { unresolved: ok([{ address: '10.0.0.9', device: 'br0' }]) };
     const [finding, ...rest] = look(withHost(host, { sockets }));
     expect(rest).toEqual([]);
     expect(finding).toMatchObject({
       check: { id: 'neighbour-silent' },
+      summary: expect.stringContaining('10.0.0.9 does not answer ARP on br0'),
       consequences: [{ check: 'syn-sent-stuck', subject: '10.0.0.9:80' }],
     });
     expect(found(withHost(host))).toEqual([]);

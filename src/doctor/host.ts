@@ -103,6 +103,8 @@ export interface LostSyns {
   readonly answers: boolean;
   /** How this host refused them; null: nothing came of them. */
   readonly refused: 'rst' | 'icmp' | null;
+  /** Whether the kernel finds a listener for them now (sock_diag); not asked where they were not refused. */
+  readonly takes?: boolean;
 }
 
 /** Source ports that NAT holds for one destination. */
@@ -141,8 +143,8 @@ export interface Host {
   readonly nat: Reading<readonly NatUse[]>;
   /** Ranges of source ports that the firewall's rules give to translated connections. */
   readonly natRanges: readonly PortRange[];
-  /** Addresses that the neighbour table could not resolve. */
-  readonly unresolved: Reading<readonly string[]>;
+  /** Addresses that the neighbour table could not resolve, and the interface that they were asked for on. */
+  readonly unresolved: Reading<readonly { readonly address: string; readonly device: string }[]>;
   readonly attempts: Reading<readonly SeenAttempt[]>;
   /** What became of arriving SYNs, by a packet socket (root). */
   readonly lostSyns: Reading<readonly LostSyns[]>;

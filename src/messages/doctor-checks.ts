@@ -190,8 +190,8 @@ export const checkTexts = {
       zh: '客户端请求本机的一个地址，而服务监听在另一个地址上',
     },
     why: {
-      en: 'The client is refused although the service runs: it listens on loopback or on IPv4 only, or its name means another address.',
-      zh: '服务在运行，客户端却被拒绝：它只监听回环地址或 IPv4，或者它的名字解析到了另一个地址。',
+      en: 'The client is refused although the service runs: it listens on loopback or on one family only, or its name means another address.',
+      zh: '服务在运行，客户端却被拒绝：它只监听回环地址或一种地址族，或者它的名字解析到了另一个地址。',
     },
   },
   'reverse-path-drops': {

@@ -270,6 +270,12 @@ const scenarios: readonly Scenario[] = [
     finds: ['warn listener-elsewhere [::1]:8080'],
     needs: ['tracefs'],
   },
+  {
+    name: 'listener-ipv6-only',
+    says: 'finds a client that asks IPv4 for a service that takes IPv6 only',
+    finds: ['warn listener-elsewhere 127.0.0.1:8080'],
+    needs: ['tracefs'],
+  },
   { name: 'narrow-path', says: 'is silent about a narrow path that says so by ICMP', finds: [] },
 ];
 

@@ -554,12 +554,28 @@ def listener_elsewhere():
     return again
 
 
+def listener_ipv6_only():
+    server = socket.socket(socket.AF_INET6)
+    server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    server.bind(("::", 8080))
+    server.listen(16)
+    kept.append(server)
+
+    def again():
+        client = socket.socket()
+        client.connect_ex(("127.0.0.1", 8080))
+        client.close()
+
+    return again
+
+
 scenarios = {
     "forward-policy": lambda: router("drop", "10.1.1.5"),
     "forward-policy-of-strangers": lambda: router("drop", "203.0.113.5"),
     "forwarding": lambda: router("accept", "10.1.1.5"),
     "rejected": rejected,
     "listener-elsewhere": listener_elsewhere,
+    "listener-ipv6-only": listener_ipv6_only,
     "no-way-back": no_way_back,
     "no-route": no_route,
     "reverse-path": reverse_path,

@@ -48,7 +48,8 @@ function isPrivate(address: string): boolean {
 }
 
 /** Listeners on a port: whether one takes connections to this address, and where the others listen. */
-function listenersAt(host: Host, address: string, port: number): { takes: boolean; elsewhere: string[] } {
+function listenersAt(host: Host, lost: LostSyns): { takes: boolean; elsewhere: string[] } {
+  const { to: address, port, takes: seen } = lost;
   const { sockets } = host.sockets;
   const elsewhere = new Set<string>();
   let takes = false;
@@ -56,8 +57,13 @@ function listenersAt(host: Host, address: string, port: number): { takes: boolea
     if (sockets.state[row] !== state.listen || sockets.localPort[row] !== port) continue;
     const at = endpointText(sockets.localAddress, sockets.localPort, row);
     const bare = at.slice(0, at.lastIndexOf(':')).replace(/^\[|\]$/g, '');
-    // A listener on :: takes IPv4 as well, unless it was told not to, which cannot be seen.
-    if (bare === address || bare === '::' || (bare === '0.0.0.0' && !address.includes(':'))) takes = true;
+    // A listener on :: takes IPv4 as well, unless it was told not to, which /proc does not show.
+    if (
+      bare === address ||
+      (bare === '::' && (seen !== false || address.includes(':'))) ||
+      (bare === '0.0.0.0' && !address.includes(':'))
+    )
+      takes = true;
     else elsewhere.add(at);
   }
   return { takes, elsewhere: [...elsewhere] };
@@ -95,7 +101,8 @@ function lostFinding(host: Host, lost: LostSyns): Finding[] {
   if (refused === null && isToldElsewhere(host, lost)) return [];
   const service = answers ? at(from, port) : at(to, port);
   if (ours && !answers) {
-    const { takes } = listenersAt(host, to, port);
+    const { takes } = listenersAt(host, lost);
+    if (word === 'IP_LOCALNET') return [natToLoopback(host, lost)];
     if (!takes) return [];
     // An RST can be that of a listener that is only about to be there, or of a full queue.
     if (refused === 'rst' && word !== 'NETFILTER_DROP') return [];
@@ -130,6 +137,27 @@ function lostFinding(host: Host, lost: LostSyns): Finding[] {
       fixes: fixesFor(lost, firewall),
     },
   ];
+}
+
+/** SYNs for an address of this host that a NAT rule sent to the loopback network. */
+function natToLoopback(host: Host, { from, to, port, device, times }: LostSyns): Finding {
+  const service = at(to, port);
+  return {
+    severity: 'high',
+    subject: `${service} from ${from}`,
+    summary: `${plural(times, 'SYN')} from ${from} to ${service} came in by ${device}, and NAT sent ${times === 1 ? 'it' : 'them'} to an address of 127.0.0.0/8, where the kernel lets nothing from outside (${rate(host, times)})`,
+    evidence: [
+      { where: host.lostSyns.where, what: `${plural(times, 'SYN')} from ${from} to ${service} by ${device}` },
+      { where: 'trace events (kfree_skb)', what: 'IP_LOCALNET' },
+    ],
+    fixes: [
+      advice(
+        `Use REDIRECT (nft: redirect to) in place of DNAT to 127.0.0.1 with a listener on ${to}; or set net.ipv4.conf.${device}.route_localnet=1, which lets neighbours reach what listens on loopback.`,
+      ),
+      look('nft -a list ruleset'),
+      look('iptables-save -t nat -c'),
+    ],
+  };
 }
 
 function fixesFor({ device, to, from, ours }: LostSyns, firewall: boolean): Finding['fixes'] {
@@ -168,10 +196,11 @@ const listenerElsewhere: Check = {
   rules: [
     (host) => {
       if (!host.lostSyns.ok && host.lostSyns.absent) return [];
-      return known(host.lostSyns).flatMap(({ from, to, port, ours, answers, refused, times }): Finding[] => {
+      return known(host.lostSyns).flatMap((lost): Finding[] => {
+        const { from, to, port, ours, answers, refused, times } = lost;
         // Strangers try every port; they are turned away as they should be.
         if (refused !== 'rst' || answers || !ours || !isPrivate(from)) return [];
-        const { takes, elsewhere } = listenersAt(host, to, port);
+        const { takes, elsewhere } = listenersAt(host, lost);
         if (takes || elsewhere.length === 0) return [];
         const there = elsewhere.slice(0, 3).join(', ');
         return [

@@ -2,7 +2,7 @@
 import type { Check, Finding, Fix } from '../check.ts';
 import { growthIfKnown, growthOf, type Host, known, numberOf, samplesOf, sysctl, Unread } from '../host.ts';
 import { addressText, state } from '../sockets.ts';
-import { count, growing, plural, rate, settingEvidence } from './common.ts';
+import { advice, count, growing, plural, rate, settingEvidence } from './common.ts';
 
 const look = (command: string): Fix => ({ kind: 'look', command });
 
@@ -72,13 +72,21 @@ const unresolvedNeighbour: Check = {
         waiting.set(to, (waiting.get(to) ?? 0) + 1);
       }
       if (waiting.size === 0) return [];
-      const silent = known(host.unresolved).filter((address) => waiting.has(address));
-      return silent.map((address) => ({
+      const silent = known(host.unresolved).filter(({ address }) => waiting.has(address));
+      return silent.map(({ address, device }) => ({
         severity: 'warn',
         subject: address,
-        summary: `${address} does not answer ARP: ${plural(waiting.get(address)!, 'connection')} in SYN-SENT whose SYN has not left this host`,
-        evidence: [{ where: host.unresolved.where, what: `${address} with flags 0x0 (incomplete)` }],
-        fixes: [look(`ip neigh show ${address}`), look(`ip route get ${address}`)],
+        summary: `${address} does not answer ARP on ${device}: ${plural(waiting.get(address)!, 'connection')} in SYN-SENT whose SYN has not left this host`,
+        evidence: [
+          { where: host.unresolved.where, what: `${address} on ${device} with flags 0x0 (incomplete)` },
+        ],
+        fixes: [
+          advice(
+            `If ${address} is not on ${device} but behind a router, the network of ${device} overlaps with its own (bridges of containers often do): give one of them another network.`,
+          ),
+          look(`ip neigh show ${address}`),
+          look(`ip route get ${address}`),
+        ],
       }));
     },
   ],
