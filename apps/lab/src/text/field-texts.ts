@@ -1,7 +1,7 @@
 /** What each header field means and why it has its value, in both languages. */
 import { Flag } from '../../../../src/wire/tcp.ts';
 import type { Text } from '../world/scenario.ts';
-import type { About, IsnSource } from './fields.ts';
+import type { About, IsnSource } from './about.ts';
 
 export interface FieldText {
   readonly meaning: Text;

@@ -11,7 +11,8 @@ import {
 } from '../../../../src/wire/tcp.ts';
 import type { LabEvent } from '../world/run.ts';
 import type { Text } from '../world/scenario.ts';
-import { Conversations, type Standing } from './conversation.ts';
+import type { About, IsnSource } from './about.ts';
+import { Conversations } from './conversation.ts';
 import { damagedWhy, type FieldText, flagTexts, texts } from './field-texts.ts';
 import { optionPieces } from './option-texts.ts';
 
@@ -36,14 +37,6 @@ export interface Header {
   /** Steps of the sum: pseudo-header, header and data, and the folded total, as numbers. */
   readonly sums: { readonly pseudo: number; readonly rest: number; readonly total: number };
 }
-
-/** What a field's explanation may need: how the packet stands to others, and where a SYN's sequence number comes from. */
-export interface About extends Standing {
-  readonly isn: IsnSource;
-}
-
-/** A generator of the stack's, a constant, or whoever made the packet. */
-export type IsnSource = 'siphash' | 'md5' | 'constant' | 'forged' | 'script' | 'capture';
 
 /**
  * Reads a packet's header; null for what is no whole TCP segment.

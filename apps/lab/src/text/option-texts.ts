@@ -1,8 +1,8 @@
 /** Options piece by piece, as they lie in the header: kind, length and values, each with its meaning and reason. */
 import { OptionKind, type TcpOption } from '../../../../src/wire/options.ts';
 import type { Text } from '../world/scenario.ts';
+import type { About } from './about.ts';
 import { both, type FieldText, text, u } from './field-texts.ts';
-import type { About } from './fields.ts';
 
 export interface Piece extends FieldText {
   readonly name: string;
