@@ -85,6 +85,17 @@ describe('docs/explain.md', () => {
     expect(rows('## Notes', '## Rivals')).toEqual(others.map(([code, { title }]) => [code, title]));
   });
 
+  test('has the rivals of every verdict', () => {
+    const text = page('explain.md');
+    const part = text.slice(text.indexOf('## Rivals'), text.indexOf('## Figures'));
+    const named = [...part.matchAll(/^\| ((?:`[a-z-]+`(?:, )?)+) \| [^|]{8,} \| [^|]{8,} \|$/gm)].flatMap(
+      (row) => [...row[1]!.matchAll(/`([a-z-]+)`/g)].map((match) => match[1]!),
+    );
+    expect(new Set(named).size).toBe(named.length);
+    expect(Object.keys(verdicts).filter((verdict) => !named.includes(verdict))).toEqual([]);
+    expect(named.filter((name) => !(name in notes))).toEqual([]);
+  });
+
   test('has an example for browsers that works on a chosen file', async () => {
     const [code] = blocks(page('explain.md'), 'js');
     const library = pathToFileURL(join(root, 'dist', 'explain', 'index.js')).href;

@@ -736,6 +736,7 @@ describe('each verdict', () => {
       expect(attempt.sentence).toMatch(/^\S.*[^.]\.$/);
       expect(attempt.sentence).not.toMatch(/undefined|null|NaN/);
     });
+    test(`${verdict}: has a near miss`, () => expect(misses.length).toBeGreaterThan(0));
     for (const [name, instead, make] of misses)
       test(`${verdict}: not given if ${name}`, () => {
         const attempt = make();
