@@ -93,9 +93,9 @@ class Coverage {
     return result;
   }
 
-  /** Adds what was reached since the last look. @returns how many bytes of it are new */
+  /** What was reached since the last look and never before, as places in `ever`; commit() remembers them. */
   look() {
-    let fresh = 0;
+    const fresh = [];
     for (const { url, functions } of this.post('Profiler.takePreciseCoverage').result) {
       if (!this.wanted(url)) continue;
       let reached = this.files.get(url);
@@ -114,12 +114,13 @@ class Coverage {
           now.fill(count > 0 ? 1 : 0, startOffset, endOffset);
       }
       for (let n = 0; n < now.length; n++)
-        if (now[n] === 1 && ever[n] === 0) {
-          ever[n] = 1;
-          fresh++;
-        }
+        if (now[n] === 1 && ever[n] === 0) fresh.push([ever, n]);
     }
     return fresh;
+  }
+
+  commit(fresh) {
+    for (const [ever, n] of fresh) ever[n] = 1;
   }
 
   /** The share of the target's functions that was reached. */
@@ -171,8 +172,30 @@ async function fuzz({ name, seconds, seed, keep, shared }) {
   };
   const corpus = [...target.seeds, ...kept].map((bytes) => Buffer.from(bytes));
   for (const bytes of corpus) run(bytes);
-  coverage.look();
+  coverage.commit(coverage.look());
+  const keepInput = (bytes) => {
+    corpus.push(bytes);
+    if (!keep) return;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, nameFor(bytes)), bytes);
+  };
+  // A look takes longer than many runs, so that inputs of a batch are tried again by halves.
+  const keepWhatIsNew = (inputs) => {
+    for (const bytes of inputs) run(bytes);
+    const fresh = coverage.look();
+    if (fresh.length === 0) return;
+    if (inputs.length === 1) {
+      coverage.commit(fresh);
+      keepInput(inputs[0]);
+      return;
+    }
+    const half = inputs.length >> 1;
+    keepWhatIsNew(inputs.slice(0, half));
+    keepWhatIsNew(inputs.slice(half));
+  };
   const began = performance.now();
+  const cpu = process.cpuUsage();
+  const runsBefore = runs;
   while (performance.now() - began < seconds * 1000) {
     const tried = [];
     for (let n = 0; n < batch; n++) {
@@ -185,36 +208,19 @@ async function fuzz({ name, seconds, seed, keep, shared }) {
       tried.push(bytes);
       run(bytes);
     }
-    if (coverage.look() === 0) continue;
-    // Something in the batch was new: which one cannot be seen any more, so all that differ in reach are tried again alone.
-    const before = coverage.files;
-    coverage.files = new Map();
-    for (const [url, file] of before)
-      coverage.files.set(url, {
-        ...file,
-        ever: Uint8Array.from(file.possible, (_, n) => file.solo?.[n] ?? 0),
-      });
-    for (const bytes of tried) {
-      run(bytes);
-      if (coverage.look() === 0) continue;
-      corpus.push(bytes);
-      if (keep) {
-        mkdirSync(folder, { recursive: true });
-        writeFileSync(join(folder, nameFor(bytes)), bytes);
-      }
-    }
-    for (const [url, file] of coverage.files) {
-      const whole = before.get(url);
-      if (whole === undefined) before.set(url, { ...file, solo: file.ever });
-      else whole.solo = file.ever;
-    }
-    coverage.files = before;
+    const fresh = coverage.look();
+    if (fresh.length === 0) continue;
+    keepWhatIsNew(tried);
+    // What only the whole batch reaches (state that outlives a run) must not be searched for again and again.
+    coverage.commit(fresh);
   }
   const took = (performance.now() - began) / 1000;
+  const spent = process.cpuUsage(cpu);
   return {
     name,
     runs,
-    perSecond: Math.round(runs / took),
+    perSecond: Math.round((runs - runsBefore) / took),
+    perCpuSecond: Math.round(((runs - runsBefore) * 1e6) / (spent.user + spent.system)),
     share: coverage.share(),
     corpus: corpus.length,
     findings,
@@ -241,7 +247,7 @@ function guarded(name, options) {
         const bytes = Buffer.from(new Uint8Array(shared, 8, Atomics.load(state, 1)));
         write(`a run that does not end within ${hungMs / 1000} s`, bytes);
         void worker.terminate();
-        end({ name, runs: now, perSecond: 0, share: 0, corpus: 0, findings: ['hang'] });
+        end({ name, runs: now, perSecond: 0, perCpuSecond: 0, share: 0, corpus: 0, findings: ['hang'] });
       }
       last = now;
     }, hungMs);
@@ -255,7 +261,7 @@ function guarded(name, options) {
     });
     worker.on('error', (error) => {
       console.log(`${name}: the fuzzer failed: ${error.stack}`);
-      end({ name, runs: 0, perSecond: 0, share: 0, corpus: 0, findings: ['failed'] });
+      end({ name, runs: 0, perSecond: 0, perCpuSecond: 0, share: 0, corpus: 0, findings: ['failed'] });
     });
   });
 }
@@ -282,7 +288,7 @@ if (isMainThread) {
     const result = await guarded(name, options);
     bad += result.findings.length;
     console.log(
-      `${name}: ${result.runs} runs, ${result.perSecond} a second, ${(100 * result.share).toFixed(1)} % of its code reached, ` +
+      `${name}: ${result.runs} runs, ${result.perSecond} a second (${result.perCpuSecond} of CPU), ${(100 * result.share).toFixed(1)} % of its code reached, ` +
         `${result.corpus} inputs, ${result.findings.length} findings (seed ${values.seed})`,
     );
   }
