@@ -113,8 +113,7 @@ class Coverage {
         for (const { startOffset, endOffset, count } of ranges)
           now.fill(count > 0 ? 1 : 0, startOffset, endOffset);
       }
-      for (let n = 0; n < now.length; n++)
-        if (now[n] === 1 && ever[n] === 0) fresh.push([ever, n]);
+      for (let n = 0; n < now.length; n++) if (now[n] === 1 && ever[n] === 0) fresh.push([ever, n]);
     }
     return fresh;
   }
