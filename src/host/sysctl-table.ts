@@ -18,9 +18,7 @@ const seconds: Range = [-8_589_934, 8_589_934];
 export const tcpRanges: Readonly<Record<string, Range>> = {
   ip_default_ttl: [1, 255],
   tcp_abort_on_overflow: byte,
-  tcp_adv_win_scale: [-31, 31],
   tcp_app_win: [0, 31],
-  tcp_autocorking: flag,
   tcp_base_mss: integer,
   tcp_challenge_ack_limit: integer,
   tcp_comp_sack_delay_ns: [0, 0xffffffff],
@@ -38,7 +36,6 @@ export const tcpRanges: Readonly<Record<string, Range>> = {
   tcp_keepalive_intvl: seconds,
   tcp_keepalive_probes: byte,
   tcp_keepalive_time: seconds,
-  tcp_limit_output_bytes: integer,
   tcp_max_reordering: positive,
   tcp_max_syn_backlog: integer,
   tcp_max_tw_buckets: integer,
@@ -88,6 +85,10 @@ export const tcpRanges: Readonly<Record<string, Range>> = {
 export const inertIntegers: Readonly<Record<string, readonly [number, Range]>> = {
   'net.core.optmem_max': [131_072, integer],
   'net.ipv4.ip_forward': [0, flag],
+  // Without a reader in 6.18, too.
+  'net.ipv4.tcp_adv_win_scale': [1, [-31, 31]],
+  // What is sent leaves this host at once: nothing waits in a queue of its own.
+  'net.ipv4.tcp_autocorking': [1, flag],
   'net.ipv4.tcp_backlog_ack_defer': [1, flag],
   'net.ipv4.tcp_comp_sack_slack_ns': [100_000, [0, 0xffffffff]],
   'net.ipv4.tcp_early_demux': [1, byte],
@@ -96,6 +97,7 @@ export const inertIntegers: Readonly<Record<string, readonly [number, Range]>> =
   'net.ipv4.tcp_fack': [0, byte],
   'net.ipv4.tcp_fwmark_accept': [0, byte],
   'net.ipv4.tcp_l3mdev_accept': [0, flag],
+  'net.ipv4.tcp_limit_output_bytes': [4_194_304, integer],
   'net.ipv4.tcp_low_latency': [0, byte],
   'net.ipv4.tcp_max_orphans': [131_072, integer],
   'net.ipv4.tcp_migrate_req': [0, flag],

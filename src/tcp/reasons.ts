@@ -44,10 +44,8 @@ export const reasons = [
   'accept-queue-full', // the final ACK ignored (or RST, tcp_abort_on_overflow)
   'syn-queue-full', // SYN ignored
   'deferred-ack', // TCP_DEFER_ACCEPT: bare ACK ignored
-  'self-syn', // a listener's own address as source
   'no-window', // data beyond the window
   'after-close', // data for a socket that nobody can read: RST sent
-  'md5-mismatch',
   'multicast', // to or from an address no connection can have
   // Timers.
   'syn-retransmit',

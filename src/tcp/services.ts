@@ -86,6 +86,9 @@ export class Services {
   private hashLow = 0;
   private hashHigh = 0;
   private ids = 0;
+  /** Challenge ACKs that may still go in this second of the host's clock. */
+  private challengesLeft = 0;
+  private challengeSecond = -1;
 
   constructor(environment: TcpEnvironment) {
     this.environment = environment;
@@ -112,6 +115,20 @@ export class Services {
   /** 32 random bits as an int32. */
   random(): number {
     return this.environment.random();
+  }
+
+  /** Whether one more challenge ACK may go this second: about tcp_challenge_ack_limit of the whole host, by chance (RFC 5961 section 7). */
+  mayChallenge(): boolean {
+    const limit = this.sysctls.tcp_challenge_ack_limit;
+    if (limit === 0x7fffffff) return true;
+    const second = Math.floor(this.now / 1e6);
+    if (second !== this.challengeSecond) {
+      this.challengeSecond = second;
+      // Between half and one and a half times the limit, so that nobody can count on it (tcp_send_challenge_ack).
+      const half = Math.ceil(limit / 2);
+      this.challengesLeft = half + (limit > 0 ? (this.random() >>> 0) % limit : 0);
+    }
+    return this.challengesLeft > 0 && this.challengesLeft-- > 0;
   }
 
   /** The millisecond clock behind TSval, without an offset. */

@@ -7,9 +7,7 @@ export interface TcpSysctls {
   /** Hops that a packet may take, IPv4. */
   ip_default_ttl: number;
   tcp_abort_on_overflow: number;
-  tcp_adv_win_scale: number;
   tcp_app_win: number;
-  tcp_autocorking: number;
   tcp_base_mss: number;
   tcp_challenge_ack_limit: number;
   /** Nanoseconds that an ACK of segments beyond a gap is held back at most, for how many at most, and % of a round trip. */
@@ -34,7 +32,6 @@ export interface TcpSysctls {
   tcp_keepalive_intvl: number;
   tcp_keepalive_probes: number;
   tcp_keepalive_time: number;
-  tcp_limit_output_bytes: number;
   tcp_max_reordering: number;
   tcp_max_syn_backlog: number;
   tcp_max_tw_buckets: number;
@@ -93,9 +90,7 @@ export interface TcpSysctls {
 export const defaultTcpSysctls = (): TcpSysctls => ({
   ip_default_ttl: 64,
   tcp_abort_on_overflow: 0,
-  tcp_adv_win_scale: 1,
   tcp_app_win: 31,
-  tcp_autocorking: 1,
   tcp_base_mss: 1024,
   tcp_challenge_ack_limit: 0x7fffffff,
   tcp_comp_sack_delay_ns: 1_000_000,
@@ -115,7 +110,6 @@ export const defaultTcpSysctls = (): TcpSysctls => ({
   tcp_keepalive_intvl: 75,
   tcp_keepalive_probes: 9,
   tcp_keepalive_time: 7200,
-  tcp_limit_output_bytes: 4194304,
   tcp_max_reordering: 300,
   tcp_max_syn_backlog: 2048,
   tcp_max_tw_buckets: 131072,

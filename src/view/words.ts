@@ -129,16 +129,11 @@ export const words: Readonly<Record<Reason, Words>> = {
     en: 'TCP_DEFER_ACCEPT waits for data: the bare ACK is ignored',
     zh: 'TCP_DEFER_ACCEPT 等待数据：忽略不带数据的 ACK',
   },
-  'self-syn': {
-    en: "it claims to come from the listener's own address: ignored",
-    zh: '源地址就是监听端自己的地址：忽略',
-  },
   'no-window': { en: 'there is no room for the data: not taken', zh: '没有接收空间：不接受数据' },
   'after-close': {
     en: 'data for a connection that nobody can read from any more: answered with RST',
     zh: '数据到达时已无人读取此连接：以 RST 应答',
   },
-  'md5-mismatch': { en: 'the MD5 signature is missing or wrong: ignored', zh: 'MD5 签名缺失或错误：忽略' },
   multicast: { en: 'an address that no connection can have: ignored', zh: '不可能用于连接的地址：忽略' },
 
   'syn-retransmit': { en: 'no answer: the SYN is sent again', zh: '没有应答：重传 SYN' },

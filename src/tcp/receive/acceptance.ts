@@ -35,6 +35,7 @@ export function sendChallengeAck(conn: Connection, reason: Reason): void {
     return;
   }
   conn.lastOutOfWindowAckAt = services.now;
+  if (!services.mayChallenge()) return;
   services.counters.TCPChallengeACK++;
   services.note(conn, 'note', 'challenge-ack');
   sendAck(conn);

@@ -207,6 +207,7 @@ function onCookieAck(services: ConnectionServices, listener: Connection, seg: Se
     return true;
   }
   services.table.add(request);
+  services.stateChanged(request, LISTEN, SYN_RECEIVED, 'cookie-ack');
   makeChild(services, request, seg);
   return true;
 }
