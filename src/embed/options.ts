@@ -27,7 +27,7 @@ export interface StackOptions {
   /**
    * The most connections from outside at a time; further ones wait in their listeners' backlogs, and beyond these their SYNs
    * are dropped, as Linux does where a program does not accept. No limit if not given. An idle one takes about 3 KB, one with
-   * full buffers up to the sysctls net.ipv4.tcp_rmem and tcp_wmem together.
+   * full buffers up to the sysctls net.ipv4.tcp_rmem and tcp_wmem together. All limits: docs/limits.md.
    */
   readonly maxConnections?: number;
 }
