@@ -50,12 +50,15 @@ function acknowledgeAgain(conn: Connection, seg: Segment): void {
   sendAck(conn);
 }
 
+/** A timestamp that is older by so much still passes (TCP_PAWS_WINDOW). */
+const pawsWindow = 1;
+
 /** Protection against wrapped sequence numbers: the timestamp is older than the last in-order one (RFC 7323 5.3). */
 function pawsRejects(conn: Connection, seg: Segment): boolean {
   // A value of 0 was never given by anybody: it is taken for none (tcp_paws_check).
   if (!conn.timestampsOk || !seg.hasTimestamps || conn.tsRecentAt < 0 || conn.tsRecent === 0) return false;
   const age = (conn.tsRecent - seg.tsVal) | 0;
-  if (age <= 0) return false;
+  if (age <= pawsWindow) return false;
   if (conn.services.now - conn.tsRecentAt >= 24 * 86400e6) return false;
   return !disorderedAck(conn, seg, age);
 }

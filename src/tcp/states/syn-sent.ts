@@ -16,6 +16,7 @@ import { initializeRcvMss } from '../receive/receive.ts';
 import { sendResetFor } from '../reset.ts';
 import { handleAck, storeTimestamp } from '../send/ack.ts';
 import { syncMss } from '../send/mss.ts';
+import { beginSearch } from '../send/mtu-probe.ts';
 import { sendAck, transmit } from '../send/output.ts';
 import { pushFrames } from '../send/sender.ts';
 import { armRetransmit } from '../send/timer.ts';
@@ -148,6 +149,7 @@ function onSyn(conn: Connection, seg: Segment): void {
   conn.sndWl1 = seg.seq;
   conn.ecnMode = asksEcn(seg.flags) && conn.ecnRequested ? EcnMode.classic : EcnMode.off;
   conn.ecnRequested = false;
+  beginSearch(conn);
   syncMss(conn);
   initializeRcvMss(conn);
   // The SYN in the queue goes out again, now with ACK; its timer runs on.
