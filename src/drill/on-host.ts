@@ -217,9 +217,12 @@ export class HostSystem implements SystemUnderTest {
   }
 
   /** Turns what a call came to into an outcome, now or later. */
-  private settle(result: Result, more: () => Partial<Outcome> = () => ({})): Outcome | 'pending' {
+  private settle(
+    result: Result,
+    more: (value: number) => Partial<Outcome> = () => ({}),
+  ): Outcome | 'pending' {
     const outcomeOf = (value: number): Outcome =>
-      value < 0 ? failed(-value) : { value, errno: 0, ...more() };
+      value < 0 ? failed(-value) : { value, errno: 0, ...more(value) };
     if (typeof result === 'number') return outcomeOf(result);
     this.host.await(result, (value) => {
       this.end = { outcome: outcomeOf(value), atUs: this.now() };
@@ -298,7 +301,9 @@ export class HostSystem implements SystemUnderTest {
         this.shareFile(call.path);
         return this.settle(calls.open(call.path, call.flags));
       case 'sendfile':
-        return this.settle(calls.sendfile(call.out, call.in, call.offset, call.count));
+        return this.settle(calls.sendfile(call.out, call.in, call.offset, call.count), (sent) => ({
+          argument: call.offset + sent,
+        }));
       case 'splice':
         return this.settle(calls.splice(call.in, call.out, call.length));
       default:
