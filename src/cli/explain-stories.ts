@@ -120,9 +120,13 @@ export function tellEnds(ends: readonly End[], say: Options['say']): void {
   if (told > MOST_TOLD * 10) print(`  ${say('more', { count: told - MOST_TOLD * 10 })}\n`);
 }
 
-/** An attempt of a text, with the names that stand there in place of addresses, without numbers that were made up, and not certain where lines were left out. */
-export function named(a: Attempt, { names, numbersKnown, skipped }: TextCapture): Attempt {
-  const certainty = skipped > 0 && a.certainty === 'certain' ? 'likely' : a.certainty;
+/**
+ * An attempt of a text, with the names that stand there in place of addresses, without numbers that were made up, and not
+ * certain where lines were left out or whose ICMP error it was is a guess.
+ */
+export function named(a: Attempt, { names, numbersKnown, skipped, guessed }: TextCapture): Attempt {
+  const doubtful = skipped > 0 || (guessed > 0 && a.handshake.icmp !== null);
+  const certainty = doubtful && a.certainty === 'certain' ? 'likely' : a.certainty;
   const known = { ...a, certainty, isnsKnown: numbersKnown };
   if (names.size === 0) return known;
   const name = (address: string): string => names.get(address) ?? address;

@@ -136,9 +136,9 @@ export function serveFolder(folder: string, { language = 'en', live }: ServerOpt
       return;
     }
     const answer = post ? answerLive(request, response) : answerFile(request, response);
-    answer.catch((error: Error) => {
+    answer.catch(() => {
       if (response.headersSent) response.destroy();
-      else fail(response, 500, error.message);
+      else fail(response, 500, say('unreadable'));
     });
   });
 }

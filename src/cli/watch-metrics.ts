@@ -6,7 +6,7 @@ import { examine } from '../doctor/check.ts';
 import { checks } from '../doctor/checks.ts';
 import { collect, locate, sample } from '../doctor/collect.ts';
 import { withConsequences } from '../doctor/consequences.ts';
-import { prometheusReport } from '../doctor/prometheus.ts';
+import { doctorUp, prometheusReport } from '../doctor/prometheus.ts';
 import type { Trace } from '../linux/trace-events.ts';
 import type { Attempt } from '../watch/attempt.ts';
 import { WatchMetrics } from '../watch/metrics.ts';
@@ -23,8 +23,13 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** Serves metrics. @param at ADDRESS:PORT @throws Error if it cannot listen there */
-export async function serveMetrics(at: string): Promise<MetricsServer> {
+/**
+ * Serves metrics.
+ * @param at ADDRESS:PORT
+ * @param failed told when the doctor could not look, which its metric shows, too
+ * @throws Error if it cannot listen there
+ */
+export async function serveMetrics(at: string, failed: (error: Error) => void): Promise<MetricsServer> {
   const metrics = new WatchMetrics();
   let source: { tracker: Tracker; trace: Trace } | null = null;
   let findings = '';
@@ -50,7 +55,7 @@ export async function serveMetrics(at: string): Promise<MetricsServer> {
     server.once('error', reject);
     server.listen(Number(at.slice(split + 1)), at.slice(0, split).replace(/[[\]]/g, ''), resolve);
   });
-  void examineOften(stop.signal, (report) => {
+  void examineOften(stop.signal, failed, (report) => {
     findings = report;
   });
   return {
@@ -67,25 +72,31 @@ export async function serveMetrics(at: string): Promise<MetricsServer> {
   };
 }
 
-/** Runs the doctor's checks again and again on what grew since the time before. */
-async function examineOften(signal: AbortSignal, onReport: (text: string) => void): Promise<void> {
+/** Runs the doctor's checks again and again on what grew since the time before; a look that fails does not end the service. */
+async function examineOften(
+  signal: AbortSignal,
+  failed: (error: Error) => void,
+  onReport: (text: string) => void,
+): Promise<void> {
   const place = locate('/proc', null);
   let before = sample(place);
   let wait = 1000;
-  try {
-    for (;;) {
+  for (;;) {
+    try {
       await delay(wait, undefined, { signal, ref: false });
+      wait = doctorEvery;
       const { host, after } = await collect(place, before, async () => {}, {
         proc: '/proc',
         attempts: false,
       });
       const all = examine(host, checks);
       const examination = { ...all, found: withConsequences(all.found) };
-      onReport(prometheusReport({ host, examination, accepted: [], unused: [], prefix: '' }));
+      onReport(prometheusReport({ host, examination, accepted: [], unused: [], prefix: '' }) + doctorUp(1));
       before = after;
-      wait = doctorEvery;
+    } catch (error) {
+      if (signal.aborted) return;
+      failed(error as Error);
+      onReport(doctorUp(0));
     }
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }

@@ -164,7 +164,7 @@ function openTaps({ namespace, pcap }: Options, say: Say<Texts>): Taps | null {
 
 async function startMetrics(at: string, say: Say<Texts>): Promise<MetricsServer> {
   try {
-    return await serveMetrics(at);
+    return await serveMetrics(at, (error) => printError(`${say('doctorFailed', { why: error.message })}\n`));
   } catch (error) {
     throw new UsageError(say('cannotServe', { at, why: (error as Error).message }));
   }

@@ -60,3 +60,7 @@ export function prometheusReport({ host, examination, accepted }: Report): strin
   }
   return metrics.map(metricText).join('');
 }
+
+/** Whether a resident doctor could look the last time. */
+export const doctorUp = (up: 0 | 1): string =>
+  `# HELP halfopen_doctor_up Whether the doctor could look the last time.\n# TYPE halfopen_doctor_up gauge\nhalfopen_doctor_up ${up}\n`;

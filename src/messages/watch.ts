@@ -58,6 +58,10 @@ Examples:
     en: "--duration takes seconds above 0, not '{value}'",
     zh: '--duration 要大于 0 的秒数，不能是“{value}”',
   },
+  doctorFailed: {
+    en: 'halfopen watch: the doctor could not look: {why}',
+    zh: 'halfopen watch：doctor 这一次没能检查：{why}',
+  },
   badMetrics: {
     en: "--metrics takes ADDRESS:PORT such as 127.0.0.1:9464, not '{value}'",
     zh: '--metrics 要写地址和端口（如 127.0.0.1:9464），不能是“{value}”',

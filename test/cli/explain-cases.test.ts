@@ -90,6 +90,14 @@ test('a text of tcpdump is explained, with its names', () =>
     expect(json).toMatchObject({ client: 'web.example', server: 'db.example', verdict: 'refused' });
   }));
 
+test('an ICMP error of a text that quotes nothing is likely of the only segment it fits, not certainly', () => {
+  const text =
+    '12:00:00.0 IP 192.0.2.1.40000 > 192.0.2.2.80: Flags [S], seq 1000, win 64240, options [mss 1460], length 0\n' +
+    '12:00:00.1 IP 192.0.2.9 > 192.0.2.1: ICMP host 192.0.2.2 unreachable - admin prohibited filter, length 48\n';
+  const told = JSON.parse(explainCommand(['--json', '-'], undefined, Buffer.from(text)).stdout);
+  expect(told).toMatchObject({ verdict: 'rejected-by-icmp', certainty: 'likely' });
+});
+
 test('a text with relative numbers only gets no initial sequence numbers in JSON, and a tuple used again is another attempt', () => {
   const line = (n: number, time: string, remark: string): string =>
     `${n} ${time} 192.0.2.1 → 192.0.2.2 TCP 74 ${remark}40000 → 80 [SYN] Seq=0 Win=64240 Len=0 MSS=1460\n`;

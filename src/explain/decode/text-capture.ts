@@ -22,6 +22,8 @@ export interface TextCapture {
   readonly packets: number;
   /** Lines that look like packets but were not understood, and ICMP errors of which it is not clear what they answer. */
   readonly skipped: number;
+  /** ICMP errors that quote nothing: whose they are is a guess, the only segment without an answer that they fit. */
+  readonly guessed: number;
   /** By made-up address: the name that the text has. */
   readonly names: ReadonlyMap<string, string>;
   /** Whether initial sequence numbers are known, or only that they are the same. */
@@ -87,6 +89,7 @@ class TextReader {
   /** An ICMP error whose lines, of -v, go on: then a packet without a time is the one that it quotes. */
   private quoting: ToldError | null = null;
   private skipped = 0;
+  private guessed = 0;
   private numbersKnown = true;
   /** A number 1 behind a SYN: then all of them count from the connection's own, whatever they are. */
   private countsFromOne = false;
@@ -276,6 +279,7 @@ class TextReader {
       bytes: concatenate(parts),
       packets,
       skipped: this.skipped,
+      guessed: this.guessed,
       names: places.names,
       numbersKnown: this.numbersKnown,
     };
@@ -288,6 +292,7 @@ class TextReader {
     const [from, to, far] = [error.source, sent.source, sent.target].map((name) => places.of(name));
     if (from!.length !== to!.length) return null;
     sent.answered = true;
+    if (error.quoted === null) this.guessed++;
     return errorPacket(error, from!, to!, far!, sent);
   }
 
