@@ -40,8 +40,7 @@ export class StackError extends HalfopenError {
 }
 
 /**
- * The same without a stack trace, for what the network did: it would only show how a packet came in, and taking it costs more than
- * a whole handshake.
+ * The same without a stack trace, for what the network did: it would only show how a packet came in.
  */
 export function peerError(errno: number, syscall: string, details?: StackErrorDetails): StackError {
   // Only V8 has a limit; elsewhere this sets a property that nobody reads. A program may have frozen it or taken it away.

@@ -3,7 +3,7 @@
  * attempt in SYN-SENT or SYN-RECEIVED; later it is only remembered, for the message when retransmission gives up.
  */
 import { DecodeError } from '../wire/errors.ts';
-import { decodeIcmp, type IcmpMessage, protocolIcmp } from '../wire/icmp.ts';
+import { decodeIcmp, type IcmpMessage, icmpChecksumOk, protocolIcmp } from '../wire/icmp.ts';
 import { decodeIp } from '../wire/ip.ts';
 import { seqBetween } from '../wire/seq.ts';
 import { protocolTcp } from '../wire/tcp.ts';
@@ -100,6 +100,8 @@ export function icmpInput(services: ConnectionServices, packet: Uint8Array): voi
 
 function handle(services: ConnectionServices, packet: Uint8Array): void {
   const ip = decodeIp(packet);
+  const { verifyChecksums } = services.environment;
+  if (verifyChecksums && !icmpChecksumOk(ip.payload, ip.source, ip.destination)) return;
   const icmp = decodeIcmp(ip.payload);
   const what = meaning(ip.protocol !== protocolIcmp, icmp.type, icmp.code, icmp.parameter);
   if (what === null) return;

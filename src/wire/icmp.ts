@@ -28,6 +28,12 @@ export function decodeIcmp(bytes: Uint8Array): IcmpMessage {
   return { type: bytes[0]!, code: bytes[1]!, parameter: view.getUint32(4), body: bytes.slice(8) };
 }
 
+/** Whether a message is as it was sent: the checksum covers all of it, and ICMPv6's the addresses, too (RFC 792, RFC 4443 section 2.3). */
+export function icmpChecksumOk(bytes: Uint8Array, source: Address, destination: Address): boolean {
+  const pseudo = source.family === 6 ? pseudoHeaderSum(source, destination, protocolIcmpv6, bytes.length) : 0;
+  return fold(sumBytes(bytes, 0, bytes.length, pseudo)) === 0;
+}
+
 /** The bytes of an ICMP (IPv4 addresses) or ICMPv6 (IPv6 addresses) message. */
 export function encodeIcmp(message: IcmpMessage, source: Address, destination: Address): Uint8Array {
   const bytes = new Uint8Array(8 + message.body.length);
