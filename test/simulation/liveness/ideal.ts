@@ -14,7 +14,11 @@ export function idealTime(plan: Plan): number {
     const other = plan.programs[1 - i]!;
     const small = smallBuffers(plan, i);
     // A window of one of the smallest buffers takes little, and no small write waits for another if it must not.
-    const mss = small ? Math.min(500, it.noDelay ? 2 * it.chunk : 500) : Math.min(...plan.mtu) - 100;
+    // Where a black hole is suspected, segments become as small as tcp_mtu_probe_floor, and stay so for minutes.
+    const largest = 'net.ipv4.tcp_mtu_probing' in plan.sysctls[i] ? 48 : Math.min(...plan.mtu) - 100;
+    // A buffer below a packet: what is left of the window, which does not shrink, may be a tenth of it for good.
+    const tiny = other.rcvBuf > 0 && other.rcvBuf < Math.max(...plan.mtu);
+    const mss = small ? Math.min(tiny ? 100 : 500, largest, it.noDelay ? 2 * it.chunk : 500) : largest;
     const wire = it.total * (1 + 100 / Math.min(mss, it.noDelay ? it.chunk : mss));
     const bandwidth = plan.conditions[i].bandwidth ?? 1e10;
     ideal += (wire * 8e6) / bandwidth + Math.log2(2 + it.total / mss) * rtt;
