@@ -321,12 +321,11 @@ async function expectToRun(command: string): Promise<void> {
 
 const needs = (scenario: Scenario): Need[] => ['netns', 'python3', ...(scenario.needs ?? [])];
 
-// A busy machine makes one namespace after the other, and that can take it a minute for all of them.
-describe.concurrent('in a network namespace of its own the doctor', { timeout: 180_000 }, () => {
+// A busy machine makes one namespace after the other, and that can take it a minute for all of them. Events of the kernel's
+// trace can come late, or be lost, while others fill it, and packets can miss the moment in which the doctor looks.
+describe.concurrent('in a network namespace of its own the doctor', { timeout: 180_000, retry: 4 }, () => {
   for (const scenario of full ? scenarios : scenarios.filter(({ name }) => quick.has(name))) {
-    // Events of the kernel's trace can come late, or be lost, while others fill it.
-    const retry = scenario.needs?.includes('tracefs') ? 4 : 1;
-    testNeeding('test/doctor/namespaces.test.ts', ...needs(scenario))(scenario.says, { retry }, async () => {
+    testNeeding('test/doctor/namespaces.test.ts', ...needs(scenario))(scenario.says, async () => {
       // The kernel sets up one trace after the other: only the scenario that needs one has it.
       const only = scenario.needs?.includes('tracefs')
         ? []
