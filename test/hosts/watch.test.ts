@@ -180,6 +180,7 @@ except OSError: pass`;
             .catch(() => '');
         }
         expect(text).toContain('halfopen_doctor_findings');
+        expect(text).toContain('halfopen_doctor_up 1\n');
         // A browser's fetch refuses to go to port 1.
         await new Promise((resolve) => connect(1, '127.0.0.1').on('error', resolve));
         await delay(200);

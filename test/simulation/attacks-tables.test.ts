@@ -3,19 +3,17 @@ import { expect, test } from 'vitest';
 import { Sysctls } from '../../src/host/index.ts';
 import { PortTable, PortUse } from '../../src/host/ports.ts';
 import { Prng } from '../../src/sim/index.ts';
-import { close, listen } from '../../src/tcp/socket/socket-calls.ts';
+import { close } from '../../src/tcp/socket/socket-calls.ts';
 import type { Tcp } from '../../src/tcp/tcp.ts';
-import { testTcp } from '../../src/tcp/testing.ts';
-import { type Address, anyIpv6, ipv6, parseAddress } from '../../src/wire/address.ts';
+import { type Address, ipv6, parseAddress } from '../../src/wire/address.ts';
 import { encodeIcmp, protocolIcmpv6 } from '../../src/wire/icmp.ts';
 import { encodeIp, ipPacket } from '../../src/wire/ip.ts';
 import type { TcpOption } from '../../src/wire/options.ts';
 import { Flag } from '../../src/wire/tcp.ts';
-import { bar, input, packet, type Run, ratio } from '../support/cost.ts';
+import { bar, input, listening, packet, type Run, ratio, server } from '../support/cost.ts';
 import { full } from '../support/needs.ts';
 
 const many = full ? 2500 : 1000;
-const server: Address = parseAddress('2001:db8::1');
 /** The addresses of one IPv6 network, which one attacker may have all, with one word counted up. */
 const chosen = (i: number): Address => ipv6(0x20010db8, 0x66, i + 1, 7);
 const randomOnes = (): ((i: number) => Address) => {
@@ -25,20 +23,8 @@ const randomOnes = (): ((i: number) => Address) => {
     (known[i] ??= ipv6(0x20010db8, random.uint32() | 0, random.uint32() | 0, random.uint32() | 0));
 };
 
-/** A server at port 80 and the listener there. */
-function listening(sysctls = {}): Tcp {
-  const tcp = testTcp({
-    address: '2001:db8::1',
-    sysctls: { tcp_max_syn_backlog: 100_000, tcp_syncookies: 0, tcp_timestamps: 0, ...sysctls },
-  });
-  tcp.now = 1_000_000;
-  const listener = tcp.newConnection();
-  listener.family = 6;
-  listener.local = anyIpv6;
-  listener.localPort = 80;
-  listen(listener, 100_000);
-  return tcp;
-}
+/** A server whose tables alone are in question. */
+const bare = (sysctls = {}): Tcp => listening({ tcp_syncookies: 0, tcp_timestamps: 0, ...sysctls });
 
 const syn = (from: Address, options: TcpOption[] = [], port = 80): Uint8Array =>
   packet([from, 4000], [server, port], { seq: 0, flags: Flag.syn, options });
@@ -58,7 +44,7 @@ function connected(address: (i: number) => Address): Tcp {
     ]).flat();
     handshakes.set(address, packets);
   }
-  const tcp = listening();
+  const tcp = bare();
   for (const it of packets) input(tcp, it);
   expect(tcp.counters.CurrEstab).toBe(many);
   return tcp;
@@ -98,11 +84,11 @@ test('the connections: chosen tuples, found or not, cost what random ones do', (
 test('the listeners: SYNs to ports where nobody listens cost no more than those that open', () => {
   const random = randomOnes();
   const honest = feed(
-    () => listening(),
+    () => bare(),
     list((i) => syn(random(i))),
   );
   const closed = feed(
-    () => listening(),
+    () => bare(),
     list((i) => syn(chosen(i), [], 81 + (i % 1000))),
     (tcp) => expect(tcp.counters.OutRsts).toBe(many),
   );
@@ -143,7 +129,7 @@ test('Fast Open: cookies that are none cost no more than requests for one', () =
   });
   const flood = (address: (i: number) => Address, length: (i: number) => number): (() => Run) =>
     feed(
-      () => listening({ tcp_fastopen: 0x403 }),
+      () => bare({ tcp_fastopen: 0x403 }),
       list((i) => syn(address(i), [cookie(length(i))])),
     );
   const honest = flood(random, () => 0);
@@ -166,7 +152,7 @@ test('Fast Open: cookies that are none cost no more than requests for one', () =
 test('fragments are not put together: they leave nothing behind and cost less than whole packets', () => {
   const random = randomOnes();
   const honest = feed(
-    () => listening(),
+    () => bare(),
     list((i) => syn(random(i))),
   );
   const fragment = (i: number): Uint8Array => {
@@ -177,7 +163,7 @@ test('fragments are not put together: they leave nothing behind and cost less th
     return bytes;
   };
   const crafted = feed(
-    () => listening(),
+    () => bare(),
     list(fragment),
     (tcp) => {
       expect(tcp.table.size).toBe(0);

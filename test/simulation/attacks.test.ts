@@ -8,25 +8,11 @@ import { accept, listen } from '../../src/tcp/socket/socket-calls.ts';
 import type { Tcp } from '../../src/tcp/tcp.ts';
 import { testTcp } from '../../src/tcp/testing.ts';
 import { Sender } from '../../src/tcp/testing-sender.ts';
-import { type Address, anyIpv6, ipv4, ipv6, parseAddress } from '../../src/wire/address.ts';
+import { type Address, ipv4, ipv6 } from '../../src/wire/address.ts';
 import type { TcpOption } from '../../src/wire/options.ts';
 import { Flag } from '../../src/wire/tcp.ts';
-import { bar, cpu, input, packet, type Run, ratio } from '../support/cost.ts';
+import { bar, cpu, input, listening, packet, type Run, ratio, server } from '../support/cost.ts';
 import { full } from '../support/needs.ts';
-
-const server: Address = parseAddress('2001:db8::1');
-
-/** A server with a listener at port 80 that everything is accepted from. */
-function listening(sysctls = {}): Tcp {
-  const tcp = testTcp({ address: '2001:db8::1', sysctls: { tcp_max_syn_backlog: 100_000, ...sysctls } });
-  tcp.now = 1_000_000;
-  const listener = tcp.newConnection();
-  listener.family = 6;
-  listener.local = anyIpv6;
-  listener.localPort = 80;
-  listen(listener, 100_000);
-  return tcp;
-}
 
 const many = full ? 8000 : 2000;
 

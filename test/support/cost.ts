@@ -1,6 +1,9 @@
 /** What packets cost, for tests that compare an attacker's with honest ones. */
+import { listen } from '../../src/tcp/socket/socket-calls.ts';
+import type { TcpSysctls } from '../../src/tcp/sysctls.ts';
 import type { Tcp } from '../../src/tcp/tcp.ts';
-import type { Address } from '../../src/wire/address.ts';
+import { testTcp } from '../../src/tcp/testing.ts';
+import { type Address, anyIpv6, parseAddress } from '../../src/wire/address.ts';
 import { encodeIp, ipPacket } from '../../src/wire/ip.ts';
 import type { TcpOption } from '../../src/wire/options.ts';
 import { encodeTcp, protocolTcp } from '../../src/wire/tcp.ts';
@@ -61,6 +64,21 @@ export function packet(
   };
   const payload = encodeTcp(segment, source, destination);
   return encodeIp(ipPacket({ source, destination, protocol: protocolTcp, payload }));
+}
+
+/** Where what an attacker and honest peers send goes. */
+export const server: Address = parseAddress('2001:db8::1');
+
+/** A server with a listener at port 80 that has room for all. */
+export function listening(sysctls: Partial<TcpSysctls> = {}): Tcp {
+  const tcp = testTcp({ address: '2001:db8::1', sysctls: { tcp_max_syn_backlog: 100_000, ...sysctls } });
+  tcp.now = 1_000_000;
+  const listener = tcp.newConnection();
+  listener.family = 6;
+  listener.local = anyIpv6;
+  listener.localPort = 80;
+  listen(listener, 100_000);
+  return tcp;
 }
 
 /** Hands a packet in and throws the answers away. */

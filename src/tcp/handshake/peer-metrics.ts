@@ -3,7 +3,7 @@
  * threshold, how far packets are reordered. `ip tcp_metrics` shows it on Linux.
  */
 import type { Address } from '../../wire/address.ts';
-import { CaState } from '../congestion/state.ts';
+import { CaState, noThreshold } from '../congestion/state.ts';
 import type { TcpSysctls } from '../sysctls.ts';
 
 /** What of the host's services this memory uses. */
@@ -40,7 +40,6 @@ interface PeerMetrics {
 const mostRemembered = 4096;
 /** µs: an hour (TCP_METRICS_TIMEOUT), after which all begins anew. */
 const longest = 3_600_000_000;
-const noThreshold = 0x7fffffff;
 
 /** One host's memory of its peers. */
 export class PeerMemory {

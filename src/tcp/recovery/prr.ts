@@ -4,14 +4,11 @@
  */
 import { controllerOf } from '../congestion/controller.ts';
 import { inFlight } from '../congestion/cwnd.ts';
-import { CaState } from '../congestion/state.ts';
+import { CaState, noThreshold } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
 import { EcnMode } from '../ecn.ts';
 import type { AckOutcome } from './outcome.ts';
 import { recoveryOf } from './state.ts';
-
-/** No threshold yet (TCP_INFINITE_SSTHRESH). */
-export const noThreshold = 0x7fffffff;
 
 /** Whether the window is coming down. */
 export const isReducing = (conn: Connection): boolean =>

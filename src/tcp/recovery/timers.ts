@@ -4,7 +4,7 @@
  */
 import { seqAdd, seqGt, seqLt } from '../../wire/seq.ts';
 import { inFlight } from '../congestion/cwnd.ts';
-import { CaState } from '../congestion/state.ts';
+import { CaState, noThreshold } from '../congestion/state.ts';
 import { type Connection, Timer } from '../connection.ts';
 import { gaveUp, isHandshake, writeError } from '../send/give-up.ts';
 import { fragment, sendMss } from '../send/mss.ts';
@@ -20,7 +20,7 @@ import {
 import { ESTABLISHED, SYN_SENT } from '../state.ts';
 import { enterLoss, enterRecovery } from './alert.ts';
 import type { AckOutcome } from './outcome.ts';
-import { beginReduction, endReduction, noThreshold, reduceWindow, setCaState } from './prr.ts';
+import { beginReduction, endReduction, reduceWindow, setCaState } from './prr.ts';
 import { detectLoss } from './rack.ts';
 import { estimatedRto, initialRto, maxRto } from './rtt.ts';
 import { markLost } from './scoreboard.ts';

@@ -71,7 +71,7 @@ export function nextProbe(conn: Connection): TxSegment | 'wait' | null {
   return gather(conn, size);
 }
 
-/** Puts so many bytes into the next segment; null where a record's end (MSG_EOR) is in the way. */
+/** Puts so many bytes into the next segment; null if a record's end (MSG_EOR) is in the way, or there are not as many. */
 function gather(conn: Connection, size: number): TxSegment | null {
   const { sendQueue } = conn;
   const first = sendQueue.sendHead!;
@@ -81,6 +81,7 @@ function gather(conn: Connection, size: number): TxSegment | null {
     if (length >= size) break;
     if (s.eor) return null;
   }
+  if (length < size) return null;
   while (first.length < size) sendQueue.fill(first, size);
   if (first.length > size) sendQueue.split(first, size);
   return first;

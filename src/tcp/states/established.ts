@@ -1,9 +1,9 @@
 /** What every connection gets when its handshake is complete (net/ipv4/tcp_input.c tcp_init_transfer, 6.18). */
 import type { Segment } from '../../wire/segment.ts';
 import { initialCwnd } from '../congestion/cwnd.ts';
+import { noThreshold } from '../congestion/state.ts';
 import type { Connection } from '../connection.ts';
 import { initializeWindow } from '../receive/window.ts';
-import { noThreshold } from '../recovery/prr.ts';
 import { minRto } from '../recovery/rtt.ts';
 import { updateKeepalive } from '../send/keepalive.ts';
 import { beginSearch } from '../send/mtu-probe.ts';

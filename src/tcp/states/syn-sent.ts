@@ -116,7 +116,7 @@ function onSynAck(services: ConnectionServices, conn: Connection, seg: Segment):
   establish(conn);
   const sentAgain = (conn.synFastOpen || conn.synData) && onFastOpenSynAck(conn, seg);
   conn.owner?.wake(conn, wakeAll);
-  // (tcp_finish_connect)
+  // Header prediction begins where windows are not scaled; else with the next window (tcp_finish_connect).
   conn.fastPath = conn.sndWscale === 0;
   if (!sentAgain) acknowledgeSynAck(conn);
   pushFrames(conn);
